@@ -1,0 +1,113 @@
+//! `summaries.toml` as the DBA writes it. Unknown keys are errors.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// The file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestFile {
+    /// One line for people.
+    #[serde(default)]
+    pub description: String,
+    /// Tables that the SELECTs read, by name.
+    #[serde(default)]
+    pub sources: BTreeMap<String, SourceEntry>,
+    /// Tables that dashagg keeps, by short name.
+    pub summaries: BTreeMap<String, SummaryEntry>,
+}
+
+/// `[sources.<name>]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceEntry {
+    /// The table's name in the database; default: the section's name.
+    pub table: Option<String>,
+    /// Columns, or expressions by column name, by which content is recomputed.
+    #[serde(default)]
+    pub partition: Partition,
+    /// Aggregates over the source by the name of the summary column that must add up to them.
+    #[serde(default)]
+    pub totals: BTreeMap<String, String>,
+    /// Indexes that refresh needs; added by `create` only where no equivalent exists.
+    #[serde(default)]
+    pub indexes: Vec<IndexEntry>,
+}
+
+/// A list of columns, or a table of column = expression.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Partition {
+    /// `["month"]`
+    Columns(Vec<String>),
+    /// `{ day = "date(created_at)" }`
+    Expressions(BTreeMap<String, String>),
+}
+
+impl Default for Partition {
+    fn default() -> Self {
+        Self::Columns(Vec::new())
+    }
+}
+
+/// `[[sources.<name>.indexes]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IndexEntry {
+    /// Name of the index.
+    pub name: String,
+    /// Columns in order.
+    pub columns: Vec<String>,
+}
+
+/// `[summaries.<name>]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SummaryEntry {
+    /// The table's name in the database; default: the section's name.
+    pub table: Option<String>,
+    /// File of the defining SELECT, beside the manifest.
+    pub select: String,
+    /// Columns that identify a row.
+    pub key: Vec<String>,
+    /// Columns by which content is recomputed; none: always whole.
+    #[serde(default)]
+    pub partition: Vec<String>,
+    /// Sums that must agree with the source, or with the tier below.
+    #[serde(default)]
+    pub conserve: Vec<ConserveEntry>,
+    /// SELECTs over the staged rows that must return no row.
+    #[serde(default)]
+    pub checks: Vec<CheckEntry>,
+    /// Share of rows (0 to 1) that a refresh may take away; default from the configuration.
+    pub max_shrink: Option<f64>,
+    /// Columns that are written but never compared, or that dashagg itself sets when it writes a row.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+    /// Older than this is stale, such as "26h".
+    pub max_age: Option<String>,
+}
+
+/// One entry of `conserve`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConserveEntry {
+    /// Columns whose sums are compared.
+    pub columns: Vec<String>,
+    /// Condition on the summary's rows that take part.
+    #[serde(rename = "where")]
+    pub condition: Option<String>,
+}
+
+/// One entry of `checks`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckEntry {
+    /// Short name for messages.
+    pub name: String,
+    /// What it means when a row comes back, and what to do.
+    pub message: String,
+    /// SELECT over summary tables (their staged rows).
+    pub select: String,
+}

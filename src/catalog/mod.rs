@@ -1,0 +1,431 @@
+//! What the DBA wrote, loaded and validated: sets, their sources, summaries in tier order, and scripts.
+//! Reads files, never a database.
+
+pub mod files;
+pub mod lexer;
+pub mod manifest;
+pub mod script;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::checksum;
+use crate::engine::Dialect;
+use crate::error::Failure;
+use files::{Files, MANIFEST, Tree};
+use manifest::{CheckEntry, ConserveEntry, IndexEntry, ManifestFile, Partition, SummaryEntry};
+use script::Script;
+
+/// Columns that dashagg sets on its own when the table has them, whether or not the manifest says so.
+const STAMPS: [&str; 1] = ["updated_at"];
+
+/// All sets.
+#[derive(Debug)]
+pub struct Catalog {
+    /// In order of their names.
+    pub sets: Vec<Set>,
+}
+
+/// One dashboard's summaries, maintained together.
+#[derive(Debug)]
+pub struct Set {
+    /// The folder's name.
+    pub name: String,
+    /// One line for people.
+    pub description: String,
+    /// Tables of the host application.
+    pub sources: Vec<Source>,
+    /// In tier order: what a summary reads comes before it.
+    pub summaries: Vec<Summary>,
+    /// This engine's scripts, in order.
+    pub scripts: Vec<Script>,
+    /// Where the set was read, for messages.
+    pub location: String,
+}
+
+/// A raw table.
+#[derive(Debug)]
+pub struct Source {
+    /// Name in the manifest.
+    pub name: String,
+    /// Name in the database.
+    pub table: String,
+    /// Partition columns: name, and an expression where it is not a plain column.
+    pub partition: Vec<(String, Option<String>)>,
+    /// Conserved column → aggregate over this source.
+    pub totals: Vec<(String, String)>,
+    /// Indexes that refresh needs.
+    pub indexes: Vec<IndexEntry>,
+}
+
+/// What a summary's conserved sums are measured against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Against {
+    /// Nothing to compare with.
+    Nothing,
+    /// The totals of a source (index into [`Set::sources`]).
+    Source(usize),
+    /// The conserved sums of a lower tier (index into [`Set::summaries`]).
+    Summary(usize),
+}
+
+/// A table whose content one SELECT defines.
+#[derive(Debug)]
+pub struct Summary {
+    /// Name in the manifest.
+    pub name: String,
+    /// Name in the database.
+    pub table: String,
+    /// Distance from the source, from 1.
+    pub tier: u32,
+    /// The SELECT without its semicolon.
+    pub select: String,
+    /// File that holds it, for messages.
+    pub select_file: String,
+    /// Checksum of the SELECT.
+    pub checksum: String,
+    /// Unique key.
+    pub key: Vec<String>,
+    /// Partition columns, all of them part of the key.
+    pub partition: Vec<String>,
+    /// Sums that must agree.
+    pub conserve: Vec<ConserveEntry>,
+    /// With what.
+    pub against: Against,
+    /// SELECTs over staged rows that must return nothing.
+    pub checks: Vec<CheckEntry>,
+    /// Share of rows (0 to 1) that a refresh may take away, if the manifest says so.
+    pub max_shrink: Option<f64>,
+    /// Columns never compared.
+    pub ignore: Vec<String>,
+    /// Older than this is stale.
+    pub max_age: Option<Duration>,
+    /// Lower tiers that it reads (indexes into [`Set::summaries`]).
+    pub reads_summaries: Vec<usize>,
+    /// Sources that it reads (indexes into [`Set::sources`]).
+    pub reads_sources: Vec<usize>,
+}
+
+impl Catalog {
+    /// Loads every set for one engine.
+    ///
+    /// # Errors
+    /// [`Failure`] with exit code 2 that names file and key.
+    pub fn load(folder: Option<&Path>, dialect: &dyn Dialect) -> Result<Self> {
+        let tree = Tree::load(folder)?;
+        let sets = tree
+            .sets
+            .iter()
+            .map(|(name, files)| {
+                let location = format!("{}/{name}", tree.origin);
+                Set::load(name, &location, files, dialect)
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { sets })
+    }
+
+    /// The sets that the arguments name (`set` or `set.summary`), all if there are none.
+    ///
+    /// Naming a summary selects the set: connected tiers publish together.
+    ///
+    /// # Errors
+    /// A name that does not exist; the message lists those that do.
+    pub fn select(&self, arguments: &[String]) -> Result<Vec<Selected<'_>>> {
+        if arguments.is_empty() {
+            return Ok(self.sets.iter().map(|set| Selected { set, summaries: Vec::new() }).collect());
+        }
+        let mut chosen: Vec<Selected<'_>> = Vec::new();
+        for argument in arguments {
+            let (set_name, summary) = match self.sets.iter().find(|set| set.name == *argument) {
+                Some(_) => (argument.as_str(), None),
+                None => argument
+                    .split_once('.')
+                    .map_or((argument.as_str(), None), |(set, summary)| (set, Some(summary))),
+            };
+            let Some(set) = self.sets.iter().find(|set| set.name == set_name) else {
+                let known: Vec<&str> = self.sets.iter().map(|set| set.name.as_str()).collect();
+                return Err(Failure::usage(format!("there is no set '{set_name}'"))
+                    .hint(format!("sets: {}", known.join(", ")))
+                    .into());
+            };
+            let index = match summary {
+                None => None,
+                Some(name) => {
+                    let Some(index) = set.summaries.iter().position(|s| s.name == name) else {
+                        let known: Vec<String> =
+                            set.summaries.iter().map(|s| format!("{}.{}", set.name, s.name)).collect();
+                        return Err(Failure::usage(format!("there is no summary '{argument}'"))
+                            .hint(format!("summaries: {}", known.join(", ")))
+                            .into());
+                    };
+                    Some(index)
+                }
+            };
+            match chosen.iter_mut().find(|selected| selected.set.name == set.name) {
+                Some(selected) => match index {
+                    Some(index) if !selected.summaries.is_empty() => selected.summaries.push(index),
+                    _ => selected.summaries.clear(),
+                },
+                None => chosen.push(Selected { set, summaries: index.into_iter().collect() }),
+            }
+        }
+        Ok(chosen)
+    }
+}
+
+/// A set that the command line chose.
+#[derive(Debug)]
+pub struct Selected<'a> {
+    /// The set.
+    pub set: &'a Set,
+    /// Summaries named one by one; empty: the whole set.
+    pub summaries: Vec<usize>,
+}
+
+impl Selected<'_> {
+    /// Whether a summary was asked for.
+    pub fn includes(&self, index: usize) -> bool {
+        self.summaries.is_empty() || self.summaries.contains(&index)
+    }
+}
+
+impl Set {
+    fn load(name: &str, location: &str, files: &Files, dialect: &dyn Dialect) -> Result<Self> {
+        let manifest_path = format!("{location}/{MANIFEST}");
+        let text = files.get(MANIFEST).map(String::as_str).unwrap_or_default();
+        let manifest: ManifestFile = toml::from_str(text).map_err(|error| {
+            let line = error
+                .span()
+                .map(|span| format!(":{}", text[..span.start.min(text.len())].lines().count().max(1)))
+                .unwrap_or_default();
+            Failure::usage(format!("{manifest_path}{line}: {}", error.message().trim()))
+        })?;
+        let bad = |message: String| Failure::usage(format!("{manifest_path}: {message}"));
+
+        let sources: Vec<Source> = manifest
+            .sources
+            .into_iter()
+            .map(|(name, entry)| Source {
+                table: entry.table.unwrap_or_else(|| name.clone()),
+                partition: match entry.partition {
+                    Partition::Columns(columns) => columns.into_iter().map(|column| (column, None)).collect(),
+                    Partition::Expressions(map) => {
+                        map.into_iter().map(|(column, e)| (column, Some(e))).collect()
+                    }
+                },
+                totals: entry.totals.into_iter().collect(),
+                indexes: entry.indexes,
+                name,
+            })
+            .collect();
+        if manifest.summaries.is_empty() {
+            return Err(bad("no [summaries.…] section: there is nothing to keep".into()).into());
+        }
+        let tables: Vec<(String, String)> = manifest
+            .summaries
+            .iter()
+            .map(|(name, entry)| (name.clone(), entry.table.clone().unwrap_or_else(|| name.clone())))
+            .collect();
+        for (at, (name, table)) in tables.iter().enumerate() {
+            if let Some((other, _)) = tables[..at].iter().find(|(_, t)| t.eq_ignore_ascii_case(table)) {
+                return Err(bad(format!("summaries {other} and {name} name the same table {table}")).into());
+            }
+        }
+        let mut pending = Vec::new();
+        for (name, entry) in manifest.summaries {
+            pending.push(Draft::load(&name, entry, location, files, dialect, &sources, &tables)?);
+        }
+        let summaries = in_tier_order(pending, &sources).map_err(bad)?;
+
+        let folder = format!("{}/", dialect.name());
+        let mut scripts = Vec::new();
+        for (path, text) in files {
+            if let Some(file) = path.strip_prefix(&folder)
+                && !file.contains('/')
+            {
+                scripts.push(Script::parse(&format!("{location}/{}", dialect.name()), file, text)?);
+            }
+        }
+        let scripts = script::in_order(&format!("{location}/{}", dialect.name()), scripts)?;
+        Ok(Self {
+            name: name.to_owned(),
+            description: manifest.description,
+            sources,
+            summaries,
+            scripts,
+            location: location.to_owned(),
+        })
+    }
+}
+
+/// A summary whose place among the tiers is not known yet.
+struct Draft {
+    name: String,
+    table: String,
+    entry: SummaryEntry,
+    select: String,
+    select_file: String,
+    max_age: Option<Duration>,
+    reads_sources: Vec<usize>,
+    reads: Vec<String>,
+}
+
+impl Draft {
+    fn load(
+        name: &str,
+        entry: SummaryEntry,
+        location: &str,
+        files: &Files,
+        dialect: &dyn Dialect,
+        sources: &[Source],
+        tables: &[(String, String)],
+    ) -> Result<Self> {
+        let at = format!("{location}/{MANIFEST}: summaries.{name}");
+        let bad = |message: String| Failure::usage(format!("{at}: {message}"));
+        let own = entry
+            .select
+            .strip_suffix(".sql")
+            .map(|stem| format!("{stem}.{}.sql", dialect.name()))
+            .filter(|file| files.contains_key(file));
+        let file = own.unwrap_or_else(|| entry.select.clone());
+        let Some(text) = files.get(&file) else {
+            return Err(bad(format!("select = \"{file}\": there is no such file in {location}")).into());
+        };
+        let rules = dialect.lex_rules();
+        let text = checksum::normalised(text);
+        let Some(select) = lexer::without_semicolon(&text, rules) else {
+            return Err(Failure::usage(format!("{location}/{file}: must hold exactly one SELECT")).into());
+        };
+        if entry.key.is_empty() {
+            return Err(bad("key is empty: name the columns that identify a row".into()).into());
+        }
+        if let Some(column) = entry.partition.iter().find(|column| !entry.key.contains(column)) {
+            return Err(bad(format!(
+                "partition column '{column}' is not part of the key: a row must not move between partitions"
+            ))
+            .into());
+        }
+        if let Some(share) = entry.max_shrink
+            && !(0.0..=1.0).contains(&share)
+        {
+            return Err(bad(format!("max_shrink = {share}: a share lies between 0 and 1")).into());
+        }
+        let max_age = entry
+            .max_age
+            .as_deref()
+            .map(|text| {
+                humantime::parse_duration(text)
+                    .map_err(|_| bad(format!("max_age = \"{text}\": write a duration such as \"26h\"")))
+            })
+            .transpose()?;
+
+        let mut reads_sources = Vec::new();
+        let mut reads = Vec::new();
+        for (schema, table) in lexer::tables_read(&select, rules) {
+            let as_summary = tables.iter().find(|(_, t)| t.eq_ignore_ascii_case(&table));
+            let as_source = sources.iter().position(|s| {
+                s.table.eq_ignore_ascii_case(&table)
+                    || schema
+                        .as_ref()
+                        .is_some_and(|schema| s.table.eq_ignore_ascii_case(&format!("{schema}.{table}")))
+            });
+            match (as_summary, as_source) {
+                (Some((other, _)), _) if schema.is_some() => {
+                    return Err(Failure::usage(format!(
+                        "{location}/{file}: reads {}.{table}, the table of summary {other}, by its qualified name; \
+                         name it plainly, so that it can be computed from staged rows",
+                        schema.unwrap_or_default()
+                    ))
+                    .into());
+                }
+                (Some((other, _)), _) => reads.push(other.clone()),
+                (None, Some(index)) => reads_sources.push(index),
+                (None, None) => {
+                    return Err(Failure::usage(format!(
+                        "{location}/{file}: reads table '{table}', which {MANIFEST} does not declare"
+                    ))
+                    .hint(format!("add [sources.{table}], so that its changes are not missed"))
+                    .into());
+                }
+            }
+        }
+        if !reads.is_empty() && lexer::has_with(&select, rules) && !dialect.nested_with_sees_shadow() {
+            return Err(Failure::usage(format!(
+                "{location}/{file}: reads another summary and has a WITH clause of its own; on this engine the \
+                 inner WITH would read the published rows instead of the staged ones"
+            ))
+            .hint("write the WITH parts as subqueries")
+            .into());
+        }
+        Ok(Self {
+            table: entry.table.clone().unwrap_or_else(|| name.to_owned()),
+            name: name.to_owned(),
+            select,
+            select_file: format!("{location}/{file}"),
+            max_age,
+            reads_sources,
+            reads,
+            entry,
+        })
+    }
+}
+
+/// Lowest tier first; inside a tier by name.
+fn in_tier_order(mut pending: Vec<Draft>, sources: &[Source]) -> Result<Vec<Summary>, String> {
+    let mut done: Vec<Summary> = Vec::new();
+    let mut tier = 1;
+    while !pending.is_empty() {
+        let (ready, rest): (Vec<_>, Vec<_>) = pending
+            .into_iter()
+            .partition(|draft| draft.reads.iter().all(|r| done.iter().any(|s| s.name == *r)));
+        if ready.is_empty() {
+            let names: Vec<String> = rest.iter().map(|draft| draft.name.clone()).collect();
+            return Err(format!("summaries {} read each other in a circle", names.join(", ")));
+        }
+        for draft in ready {
+            let reads_summaries: Vec<usize> =
+                draft.reads.iter().filter_map(|name| done.iter().position(|s| s.name == *name)).collect();
+            let against = if draft.entry.conserve.is_empty() {
+                Against::Nothing
+            } else if let Some(lower) =
+                reads_summaries.iter().find(|lower| !done[**lower].conserve.is_empty())
+            {
+                Against::Summary(*lower)
+            } else {
+                draft
+                    .reads_sources
+                    .iter()
+                    .find(|index| !sources[**index].totals.is_empty())
+                    .map_or(Against::Nothing, |index| Against::Source(*index))
+            };
+            done.push(Summary {
+                checksum: checksum::of_file(&draft.select),
+                name: draft.name,
+                table: draft.table,
+                tier,
+                select: draft.select,
+                select_file: draft.select_file,
+                key: draft.entry.key,
+                partition: draft.entry.partition,
+                conserve: draft.entry.conserve,
+                against,
+                checks: draft.entry.checks,
+                max_shrink: draft.entry.max_shrink,
+                ignore: draft
+                    .entry
+                    .ignore
+                    .into_iter()
+                    .chain(STAMPS.iter().map(|name| (*name).to_owned()))
+                    .collect(),
+                max_age: draft.max_age,
+                reads_summaries,
+                reads_sources: draft.reads_sources,
+            });
+        }
+        pending = rest;
+        tier += 1;
+    }
+    Ok(done)
+}

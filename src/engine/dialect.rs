@@ -1,0 +1,193 @@
+//! What differs between databases as text: pure functions from names and values to SQL, testable
+//! without a server.
+
+use super::{Column, Tx};
+
+/// How an engine's SQL is cut into tokens, for splitting scripts and finding the tables a SELECT reads.
+#[derive(Debug, Clone, Copy)]
+pub struct LexRules {
+    /// `'it\'s'` is one string.
+    pub backslash_escapes: bool,
+    /// `# …` is a comment.
+    pub hash_comments: bool,
+    /// `$tag$ … $tag$` is a string.
+    pub dollar_quotes: bool,
+    /// `"…"` is a string, not a name.
+    pub double_quoted_strings: bool,
+}
+
+/// A scratch table: where rows wait between being computed and being published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scratch {
+    /// Seen by one connection, gone with it.
+    Private,
+    /// Seen by every connection of the run, dropped at its end; a crash leaves it to the next run's sweep.
+    Shared,
+}
+
+/// The text side of an engine.
+pub trait Dialect: Send + Sync {
+    /// Name of the engine's folder under a set: `mysql`, `postgres`, `sqlite`.
+    fn name(&self) -> &'static str;
+
+    /// How to read this engine's SQL.
+    fn lex_rules(&self) -> LexRules;
+
+    /// Whether a script of DDL is undone as a whole when it fails.
+    fn transactional_ddl(&self) -> bool;
+
+    /// Whether a CTE outside also shadows a table inside a file that has a WITH of its own.
+    fn nested_with_sees_shadow(&self) -> bool;
+
+    /// A name as SQL spells it; any text without a NUL byte is a name.
+    fn quote(&self, ident: &str) -> String;
+
+    /// A text literal, safe for any value without a NUL byte.
+    fn literal(&self, text: &str) -> String;
+
+    /// A table's full name, which a CTE of the same plain name does not shadow.
+    fn qualify(&self, schema: &str, table: &str) -> String {
+        format!("{}.{}", self.quote(schema), self.quote(table))
+    }
+
+    /// Rows (name, type with collation, 1 if generated, 1 if it may be NULL) of a table's columns in
+    /// order; no row if there is no such table. `schema` `None`: found as an unqualified name would be.
+    fn columns_sql(&self, schema: Option<&str>, table: &str) -> String;
+
+    /// Rows (index, 1 if unique, 1 if partial, column) ordered by index and position.
+    fn indexes_sql(&self, schema: Option<&str>, table: &str) -> String;
+
+    /// One value: bytes that table and indexes take on disk.
+    fn bytes_sql(&self, schema: &str, table: &str) -> String;
+
+    /// One value: about how many rows a table has, from statistics, in no time; NULL if unknown.
+    fn estimated_rows_sql(&self, table: &str) -> String;
+
+    /// One value: how many tables the current database or schema has.
+    fn table_count_sql(&self) -> String;
+
+    /// Rows (name) of the tables whose names start with `prefix`.
+    fn tables_like_sql(&self, prefix: &str) -> String;
+
+    /// Whether a collation may soften comparison of this type.
+    fn is_text(&self, sql_type: &str) -> bool;
+
+    /// Whether the type holds whole numbers.
+    fn is_integer(&self, sql_type: &str) -> bool {
+        let lower = sql_type.to_ascii_lowercase();
+        ["int", "serial"].iter().any(|word| lower.contains(word))
+            && !lower.contains("interval")
+            && !lower.contains("point")
+    }
+
+    /// An expression equal for two values exactly when they are the same to the byte.
+    fn exact(&self, expression: &str, column: &Column) -> String;
+
+    /// NULL-safe equality.
+    fn same(&self, left: &str, right: &str) -> String;
+
+    /// The expression as a column of that type would store it, where the engine can say so in a SELECT.
+    fn cast(&self, expression: &str, column: &Column) -> String;
+
+    /// One value: the server's clock as seconds since 1970 (UTC).
+    fn clock_sql(&self) -> &'static str;
+
+    /// The moment at which a row is written, as a column of type timestamp takes it (UTC).
+    fn now(&self) -> &'static str;
+
+    /// What follows the closing bracket of CREATE TABLE for dashagg's own tables.
+    fn table_suffix(&self) -> &'static str {
+        ""
+    }
+
+    /// A scratch table's name as statements must spell it.
+    fn scratch_name(&self, schema: &str, name: &str, scratch: Scratch) -> String;
+
+    /// Makes a scratch table with these column definitions, and with a unique index if the engine had
+    /// better build that first.
+    fn create_scratch(
+        &self,
+        qualified: &str,
+        columns: &str,
+        unique: Option<&str>,
+        scratch: Scratch,
+    ) -> String;
+
+    /// Makes the unique index once the table is filled, if the engine had better build it last.
+    fn scratch_unique_index(&self, qualified: &str, name: &str, columns: &str) -> Option<String>;
+
+    /// Distinct values of expressions over a table. `indexed`: an index leads with the one expression,
+    /// so that reading every row can be avoided.
+    fn distinct_sql(&self, table: &str, expressions: &[String], indexed: bool) -> String {
+        let _ = indexed;
+        format!("SELECT DISTINCT {} FROM {table}", expressions.join(", "))
+    }
+
+    /// Drops a scratch table if it is there, without ending a transaction.
+    fn drop_scratch(&self, qualified: &str, scratch: Scratch) -> String;
+
+    /// Deletes from `target` (alias `t`) the rows that match a row of `delta` (alias `d`).
+    fn delete_matching(&self, target: &str, delta: &str, key: &[String], filter: &str) -> String;
+
+    /// Sets columns of `target` (alias `t`) from the matching row of `delta` (alias `d`).
+    fn update_matching(
+        &self,
+        target: &str,
+        delta: &str,
+        key: &[String],
+        assignments: &[(String, String)],
+        filter: &str,
+    ) -> String;
+
+    /// Builds an index on a live table without stopping its writers.
+    fn create_index_online(&self, name: &str, table: &str, columns: &[String]) -> String;
+
+    /// Removes an index of that name that an interrupted online build left behind unusable, if the engine
+    /// leaves such things.
+    fn drop_broken_index(&self, name: &str) -> Option<String> {
+        let _ = name;
+        None
+    }
+
+    /// Column list of `table` compared with a list of value tuples.
+    fn tuples_in(&self, columns: &[String], tuples: &[Vec<String>]) -> String {
+        let rows: Vec<String> = tuples.iter().map(|tuple| format!("({})", tuple.join(", "))).collect();
+        format!("({}) IN ({})", columns.join(", "), rows.join(", "))
+    }
+
+    /// Statement that gathers statistics on a freshly filled scratch table, where plans depend on it.
+    fn analyze(&self, qualified: &str) -> Option<String> {
+        let _ = qualified;
+        None
+    }
+
+    /// Statement that gathers statistics (and with them the size) of a table just filled for the first time.
+    fn analyze_first(&self, qualified: &str) -> Option<String> {
+        self.analyze(qualified)
+    }
+
+    /// Statements to open a transaction for the purpose, if the engine opens one at all.
+    fn begin_sql(&self, tx: &Tx) -> Option<String>;
+}
+
+/// Distinct values by jumping from each value to the next along an index, for engines whose DISTINCT reads
+/// the whole index. NULL, which no jump reaches, is looked up by itself.
+pub(crate) fn jump_distinct(table: &str, expression: &str) -> String {
+    format!(
+        "WITH RECURSIVE jump(v) AS (SELECT MIN({expression}) FROM {table} UNION ALL \
+         SELECT (SELECT MIN({expression}) FROM {table} WHERE {expression} > jump.v) FROM jump WHERE jump.v IS NOT NULL) \
+         SELECT v FROM jump WHERE v IS NOT NULL \
+         UNION ALL SELECT * FROM (SELECT {expression} FROM {table} WHERE {expression} IS NULL LIMIT 1) n"
+    )
+}
+
+/// `t.k = d.k AND …` over the key.
+pub(crate) fn on_key(dialect: &dyn Dialect, left: &str, right: &str, key: &[String]) -> String {
+    key.iter()
+        .map(|name| {
+            let name = dialect.quote(name);
+            format!("{left}.{name} = {right}.{name}")
+        })
+        .collect::<Vec<_>>()
+        .join(" AND ")
+}

@@ -1,0 +1,205 @@
+//! The seam to the databases: everything that differs between them is behind [`Engine`] (input and
+//! output) and [`Dialect`] (pure text). No other folder names a database or builds SQL by hand.
+//!
+//! All SQL travels as text through the simple (MySQL: text) protocol. Two reasons: behind a transaction
+//! pooler a prepared statement can be answered by another client's session, and MySQL refuses to
+//! prepare several of the statements that a refresh needs. The price is that values are written into
+//! the SQL as literals, which only [`Dialect::literal`] does.
+
+pub mod dialect;
+pub mod error;
+pub mod mysql;
+pub mod postgres;
+pub mod shape;
+pub mod sqlite;
+pub mod statements;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::AssertSqlSafe;
+
+pub use dialect::{Dialect, LexRules};
+pub use error::{DbError, ErrorClass};
+pub use shape::{Column, Index, Shape};
+
+/// One result row; every value as the text that the server sends, `None` for NULL.
+pub type Row = Vec<Option<String>>;
+
+/// What a transaction is for; each engine chooses isolation and locking to match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tx {
+    /// One read-only snapshot over many statements (`verify`, `status`).
+    Read,
+    /// Computing rows aside: reads the sources, writes only scratch tables, blocks nobody.
+    /// Carries a token from [`Engine::export_snapshot`] when it joins another connection's snapshot.
+    Stage(Option<String>),
+    /// A short write: ledger rows, claims, and the publish.
+    Write,
+}
+
+/// What we know of the server once connected.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Product and version as people say it: `MariaDB 10.11.6`.
+    pub product: String,
+    /// Database (SQLite: file) that we are connected to.
+    pub database: String,
+    /// Schema in which unqualified names are created; the database itself where there are no schemas.
+    pub schema: String,
+    /// Logical processors that parallel staging may count on, where the engine gains from it; 1 where not.
+    pub useful_jobs: usize,
+}
+
+/// Asks the server to stop what a connection is doing, from outside that connection.
+#[async_trait]
+pub trait Canceller: Send + Sync {
+    /// Best effort: an error means that the statement runs on until its own end.
+    async fn cancel(&self) -> Result<(), DbError>;
+}
+
+/// One connection to one database, its session normalised (UTC, strict mode, time-outs).
+///
+/// Locks and session settings belong to the connection, which is why this is never a pool.
+#[async_trait]
+pub trait Engine: Send {
+    /// The text side of this engine.
+    fn dialect(&self) -> &'static dyn Dialect;
+
+    /// Facts about the server, read once on connect.
+    fn server(&self) -> &Server;
+
+    /// Runs one statement and returns the number of rows that it matched or wrote.
+    async fn execute(&mut self, sql: &str) -> Result<u64, DbError>;
+
+    /// Runs one query and hands each row to `each` as it arrives, so memory does not grow with the result.
+    async fn for_each(&mut self, sql: &str, each: &mut (dyn FnMut(Row) + Send)) -> Result<(), DbError>;
+
+    /// Names of the columns that a query yields; the query must yield at least one row.
+    async fn column_names(&mut self, sql: &str) -> Result<Vec<String>, DbError>;
+
+    /// Opens a transaction fit for the purpose. May be a no-op where statements do better on their own.
+    async fn begin(&mut self, tx: Tx) -> Result<(), DbError>;
+
+    /// Makes the open transaction's work visible; no-op if none is open.
+    async fn commit(&mut self) -> Result<(), DbError>;
+
+    /// Gives up the open transaction's work; no-op if none is open.
+    async fn rollback(&mut self) -> Result<(), DbError>;
+
+    /// Inside [`Tx::Stage`]: a token with which other connections see the same committed state, or
+    /// `None` where the engine has no such thing.
+    async fn export_snapshot(&mut self) -> Result<Option<String>, DbError>;
+
+    /// Takes the named lock without waiting. `false`: somebody else holds it.
+    async fn try_lock(&mut self, name: &str) -> Result<bool, DbError>;
+
+    /// Gives the lock back; no-op if not held.
+    async fn unlock(&mut self) -> Result<(), DbError>;
+
+    /// Whether anybody holds the named lock; needs no more than SELECT and takes nothing.
+    async fn is_locked(&mut self, name: &str) -> Result<bool, DbError>;
+
+    /// Ends the server session that holds the named lock. Only for a holder whose process is known dead:
+    /// a killed client's statement can run on in the server and keep the lock.
+    async fn end_lock_holder(&mut self, name: &str) -> Result<(), DbError>;
+
+    /// Another connection with the same settings, or `None` where one connection is all that helps.
+    async fn another(&self) -> Result<Option<Box<dyn Engine>>, DbError>;
+
+    /// A handle that can stop this connection's running statement.
+    fn canceller(&self) -> Arc<dyn Canceller>;
+
+    /// What must be true of server and rights before a refresh, beyond being connected; the error says
+    /// in words what to change.
+    async fn preflight(&mut self) -> Result<(), DbError> {
+        Ok(())
+    }
+
+    /// Settings of the database that `create` makes once (SQLite: write-ahead log); says what it did.
+    async fn prepare_database(&mut self) -> Result<Option<String>, DbError> {
+        Ok(None)
+    }
+
+    /// All rows of one query. For results that are known to be small.
+    async fn query(&mut self, sql: &str) -> Result<Vec<Row>, DbError> {
+        let mut rows = Vec::new();
+        self.for_each(sql, &mut |row| rows.push(row)).await?;
+        Ok(rows)
+    }
+
+    /// First value of the first row, if there is one and it is not NULL.
+    async fn scalar(&mut self, sql: &str) -> Result<Option<String>, DbError> {
+        Ok(self.query(sql).await?.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
+    }
+}
+
+/// The single gate through which dynamic SQL reaches a driver. Callers pass text built by
+/// [`statements`], by a [`Dialect`], or read from the DBA's own files.
+pub(crate) fn audited(sql: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(sql.to_owned())
+}
+
+/// The part of running SQL that is the same for the three drivers: only their row types differ. Makes three
+/// functions in the engine's module, which its trait methods call.
+macro_rules! text_io {
+    ($database:ty, $connection:ty) => {
+        async fn execute_on(connection: &mut $connection, sql: &str) -> Result<u64, DbError> {
+            tracing::trace!(target: "dashagg::sql", "{sql}");
+            let mut affected = 0;
+            let mut stream =
+                sqlx::raw_sql($crate::engine::audited(sql)).fetch_many::<_, $database>(connection);
+            while let Some(step) = futures::TryStreamExt::try_next(&mut stream)
+                .await
+                .map_err(|error| translate(error, sql))?
+            {
+                if let sqlx::Either::Left(done) = step {
+                    affected += done.rows_affected();
+                }
+            }
+            Ok(affected)
+        }
+
+        async fn for_each_on(
+            connection: &mut $connection,
+            sql: &str,
+            each: &mut (dyn FnMut($crate::engine::Row) + Send),
+        ) -> Result<(), DbError> {
+            tracing::trace!(target: "dashagg::sql", "{sql}");
+            let mut stream =
+                sqlx::raw_sql($crate::engine::audited(sql)).fetch::<_, $database>(connection);
+            while let Some(row) = futures::TryStreamExt::try_next(&mut stream)
+                .await
+                .map_err(|error| translate(error, sql))?
+            {
+                let mut cells = Vec::with_capacity(sqlx::Row::len(&row));
+                for at in 0..sqlx::Row::len(&row) {
+                    cells.push(
+                        sqlx::Row::try_get_unchecked::<Option<String>, _>(&row, at)
+                            .map_err(|error| translate(error, sql))?,
+                    );
+                }
+                each(cells);
+            }
+            Ok(())
+        }
+
+        async fn column_names_on(
+            connection: &mut $connection,
+            sql: &str,
+        ) -> Result<Vec<String>, DbError> {
+            tracing::trace!(target: "dashagg::sql", "{sql}");
+            let rows = sqlx::raw_sql($crate::engine::audited(sql))
+                .fetch_all::<_, $database>(connection)
+                .await
+                .map_err(|error| translate(error, sql))?;
+            Ok(rows.first().map_or_else(Vec::new, |row| {
+                sqlx::Row::columns(row)
+                    .iter()
+                    .map(|column| sqlx::Column::name(column).to_owned())
+                    .collect()
+            }))
+        }
+    };
+}
+pub(crate) use text_io;

@@ -1,0 +1,555 @@
+//! MySQL and MariaDB.
+//!
+//! Everything runs under READ COMMITTED: under REPEATABLE READ an `INSERT … SELECT` takes shared
+//! next-key locks on the source and stops its writers
+//! (<https://dev.mysql.com/doc/refman/8.0/en/innodb-locks-set.html>), and it does not even read the
+//! transaction's snapshot. One statement sees one state, and each partition is computed, together with
+//! the source totals that it is checked against, by one statement.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
+use sqlx::{ConnectOptions, Connection, MySql};
+
+use super::dialect::{LexRules, Scratch, on_key};
+use super::{Canceller, Column, DbError, Dialect, Engine, ErrorClass, Row, Server, Tx, text_io};
+use crate::config::{DatabaseTarget, TlsMode};
+
+/// The text side, for MySQL.
+pub static MYSQL: MysqlDialect = MysqlDialect { mariadb: false };
+/// The text side, for MariaDB: the same language, but temporary tables may be read twice in one statement.
+pub static MARIADB: MysqlDialect = MysqlDialect { mariadb: true };
+
+/// SQL text of MySQL and MariaDB.
+pub struct MysqlDialect {
+    mariadb: bool,
+}
+
+impl Dialect for MysqlDialect {
+    fn name(&self) -> &'static str {
+        "mysql"
+    }
+
+    fn lex_rules(&self) -> LexRules {
+        LexRules {
+            backslash_escapes: true,
+            hash_comments: true,
+            dollar_quotes: false,
+            double_quoted_strings: true,
+        }
+    }
+
+    fn transactional_ddl(&self) -> bool {
+        false
+    }
+
+    fn nested_with_sees_shadow(&self) -> bool {
+        false
+    }
+
+    fn quote(&self, ident: &str) -> String {
+        format!("`{}`", ident.replace('`', "``"))
+    }
+
+    fn literal(&self, text: &str) -> String {
+        format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+    }
+
+    fn columns_sql(&self, schema: Option<&str>, table: &str) -> String {
+        format!(
+            "SELECT COLUMN_NAME, CONCAT(COLUMN_TYPE, \
+             IF(COLLATION_NAME IS NULL, '', CONCAT(' CHARACTER SET ', CHARACTER_SET_NAME, ' COLLATE ', COLLATION_NAME))), \
+             EXTRA LIKE '%GENERATED' OR EXTRA LIKE '%GENERATED ALWAYS%', IS_NULLABLE = 'YES' \
+             FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {} ORDER BY ORDINAL_POSITION",
+            self.schema_or_current(schema),
+            self.literal(table)
+        )
+    }
+
+    fn indexes_sql(&self, schema: Option<&str>, table: &str) -> String {
+        format!(
+            "SELECT INDEX_NAME, NON_UNIQUE = 0, SUB_PART IS NOT NULL, COLUMN_NAME \
+             FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {} \
+             ORDER BY INDEX_NAME, SEQ_IN_INDEX",
+            self.schema_or_current(schema),
+            self.literal(table)
+        )
+    }
+
+    fn bytes_sql(&self, schema: &str, table: &str) -> String {
+        format!(
+            "SELECT CAST(DATA_LENGTH + INDEX_LENGTH AS CHAR) FROM information_schema.TABLES \
+             WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {}",
+            self.literal(schema),
+            self.literal(table)
+        )
+    }
+
+    fn estimated_rows_sql(&self, table: &str) -> String {
+        format!(
+            "SELECT CAST(TABLE_ROWS AS CHAR) FROM information_schema.TABLES \
+             WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {}",
+            self.literal(table)
+        )
+    }
+
+    fn table_count_sql(&self) -> String {
+        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()".to_owned()
+    }
+
+    fn tables_like_sql(&self, prefix: &str) -> String {
+        format!(
+            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() \
+             AND LEFT(TABLE_NAME, {}) = {}",
+            prefix.len(),
+            self.literal(prefix)
+        )
+    }
+
+    fn is_text(&self, sql_type: &str) -> bool {
+        let lower = sql_type.to_ascii_lowercase();
+        ["char", "text", "enum", "set("].iter().any(|word| lower.contains(word))
+    }
+
+    fn exact(&self, expression: &str, column: &Column) -> String {
+        if column.text {
+            // The collation may call 'a' and 'A ' equal; bytes in one character set do not lie.
+            format!("CAST(CONVERT({expression} USING utf8mb4) AS BINARY)")
+        } else {
+            expression.to_owned()
+        }
+    }
+
+    fn same(&self, left: &str, right: &str) -> String {
+        format!("{left} <=> {right}")
+    }
+
+    fn cast(&self, expression: &str, column: &Column) -> String {
+        let lower = column.sql_type.to_ascii_lowercase();
+        // CAST knows fewer types than CREATE TABLE; text and floats compare as they are.
+        if lower.starts_with("decimal") {
+            let precise = lower.split(" unsigned").next().unwrap_or(&lower);
+            format!("CAST({expression} AS {precise})")
+        } else if lower == "date" {
+            format!("CAST({expression} AS DATE)")
+        } else if lower.starts_with("datetime") {
+            format!("CAST({expression} AS {lower})")
+        } else if lower.contains("int") && lower.contains("unsigned") {
+            format!("CAST({expression} AS UNSIGNED)")
+        } else if lower.contains("int") && !lower.contains("point") {
+            format!("CAST({expression} AS SIGNED)")
+        } else {
+            expression.to_owned()
+        }
+    }
+
+    fn clock_sql(&self) -> &'static str {
+        "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) AS CHAR)"
+    }
+
+    fn now(&self) -> &'static str {
+        "UTC_TIMESTAMP(6)"
+    }
+
+    fn table_suffix(&self) -> &'static str {
+        " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
+    }
+
+    fn scratch_name(&self, schema: &str, name: &str, _scratch: Scratch) -> String {
+        self.qualify(schema, name)
+    }
+
+    fn create_scratch(
+        &self,
+        qualified: &str,
+        columns: &str,
+        unique: Option<&str>,
+        scratch: Scratch,
+    ) -> String {
+        // MySQL cannot read a TEMPORARY table twice in one statement (error 1137), as a SELECT with two
+        // branches over a staged tier would.
+        let temporary = if scratch == Scratch::Private && self.mariadb { "TEMPORARY " } else { "" };
+        // ALTER on a temporary table copies it, so the index is there from the start.
+        let unique = unique.map(|list| format!(", UNIQUE KEY ({list})")).unwrap_or_default();
+        format!("CREATE {temporary}TABLE {qualified} ({columns}{unique}){}", self.table_suffix())
+    }
+
+    fn scratch_unique_index(&self, _qualified: &str, _name: &str, _columns: &str) -> Option<String> {
+        None
+    }
+
+    fn drop_scratch(&self, qualified: &str, scratch: Scratch) -> String {
+        let temporary = if scratch == Scratch::Private && self.mariadb { "TEMPORARY " } else { "" };
+        format!("DROP {temporary}TABLE IF EXISTS {qualified}")
+    }
+
+    fn delete_matching(&self, target: &str, delta: &str, key: &[String], filter: &str) -> String {
+        format!("DELETE t FROM {delta} d JOIN {target} t ON {} WHERE {filter}", on_key(self, "t", "d", key))
+    }
+
+    fn update_matching(
+        &self,
+        target: &str,
+        delta: &str,
+        key: &[String],
+        assignments: &[(String, String)],
+        filter: &str,
+    ) -> String {
+        let set: Vec<String> =
+            assignments.iter().map(|(column, value)| format!("t.{column} = {value}")).collect();
+        format!(
+            "UPDATE {target} t JOIN {delta} d ON {} SET {} WHERE {filter}",
+            on_key(self, "t", "d", key),
+            set.join(", ")
+        )
+    }
+
+    fn create_index_online(&self, name: &str, table: &str, columns: &[String]) -> String {
+        let columns: Vec<String> = columns.iter().map(|column| self.quote(column)).collect();
+        format!(
+            "ALTER TABLE {} ADD INDEX {} ({}), ALGORITHM=INPLACE, LOCK=NONE",
+            self.quote(table),
+            self.quote(name),
+            columns.join(", ")
+        )
+    }
+
+    fn analyze_first(&self, qualified: &str) -> Option<String> {
+        // The server does it by itself within seconds, but `status` wants the size now.
+        Some(format!("ANALYZE NO_WRITE_TO_BINLOG TABLE {qualified}"))
+    }
+
+    fn begin_sql(&self, tx: &Tx) -> Option<String> {
+        match tx {
+            Tx::Read => Some(
+                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
+                 START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+                    .to_owned(),
+            ),
+            // Statement by statement: no long transaction, bounded undo, small binlog events.
+            Tx::Stage(_) => None,
+            Tx::Write => Some("START TRANSACTION".to_owned()),
+        }
+    }
+}
+
+impl MysqlDialect {
+    fn schema_or_current(&self, schema: Option<&str>) -> String {
+        schema.map_or_else(|| "DATABASE()".to_owned(), |schema| self.literal(schema))
+    }
+}
+
+/// A connection to MySQL or MariaDB.
+pub struct Mysql {
+    connection: MySqlConnection,
+    options: MySqlConnectOptions,
+    target: DatabaseTarget,
+    server: Server,
+    dialect: &'static MysqlDialect,
+    id: u64,
+    lock: Option<String>,
+    in_transaction: bool,
+}
+
+fn classify(code: &str, message: &str) -> ErrorClass {
+    // sqlx gives the SQLSTATE as `code`; the number, which says more, is put in front by `translate`.
+    match code.split('/').next().unwrap_or("") {
+        "1213" | "1205" | "1020" | "1412" | "3572" | "1614" | "1927" | "1053" | "2006" | "2013" | "4031"
+        | "1158" | "1159" | "1160" | "1161" | "1040" => ErrorClass::Transient,
+        "1317" | "1969" | "3024" => ErrorClass::Interrupted,
+        "1062" | "1586" => ErrorClass::Duplicate,
+        "1146" | "1054" | "1049" | "1091" => ErrorClass::Missing,
+        "1044" | "1045" | "1142" | "1143" | "1227" | "1370" | "1698" => ErrorClass::Denied,
+        _ if code.ends_with("/40001") => ErrorClass::Transient,
+        _ if message.contains("server has gone away") => ErrorClass::Transient,
+        _ => ErrorClass::Other,
+    }
+}
+
+fn translate(error: sqlx::Error, sql: &str) -> DbError {
+    let _ = sql;
+    let number = match &error {
+        sqlx::Error::Database(inner) => inner
+            .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
+            .map(|inner| (inner.number(), inner.code().unwrap_or("").to_owned())),
+        _ => None,
+    };
+    let mut ours = DbError::from_driver(error, |_, message| {
+        let (number, state) = number.clone().unwrap_or_default();
+        classify(&format!("{number}/{state}"), message)
+    });
+    if let Some((number, _)) = number {
+        ours.code = number.to_string();
+    }
+    ours
+}
+
+impl Mysql {
+    /// Connects and normalises the session.
+    ///
+    /// # Errors
+    /// Server unreachable, login refused, or a server older than MySQL 8.0.22 or MariaDB 10.6.
+    pub async fn connect(target: &DatabaseTarget) -> Result<Self, DbError> {
+        let mut options = MySqlConnectOptions::from_str(target.url())
+            .map_err(|error| DbError::new(ErrorClass::Connect, error.to_string()))?
+            .disable_statement_logging()
+            .pipes_as_concat(false)
+            .no_engine_substitution(false);
+        if let Some(password) = &target.password {
+            options = options.password(password.expose());
+        }
+        options = options.ssl_mode(match target.tls {
+            TlsMode::Disable => MySqlSslMode::Disabled,
+            TlsMode::Prefer => MySqlSslMode::Preferred,
+            TlsMode::Require => MySqlSslMode::Required,
+            TlsMode::VerifyCa => MySqlSslMode::VerifyCa,
+            TlsMode::VerifyFull => MySqlSslMode::VerifyIdentity,
+        });
+        if let Some(ca) = &target.tls_ca {
+            options = options.ssl_ca(ca);
+        }
+        if let (Some(cert), Some(key)) = (&target.tls_cert, &target.tls_key) {
+            options = options.ssl_client_cert(cert).ssl_client_key(key);
+        }
+        Self::open(options, target.clone()).await
+    }
+
+    async fn open(options: MySqlConnectOptions, target: DatabaseTarget) -> Result<Self, DbError> {
+        let connecting =
+            tokio::time::timeout(target.connect_timeout, MySqlConnection::connect_with(&options));
+        let connection = match connecting.await {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => {
+                let mut error = translate(error, "");
+                if error.class != ErrorClass::Missing {
+                    error.class = ErrorClass::Connect;
+                }
+                return Err(error);
+            }
+            Err(_) => {
+                return Err(DbError::new(
+                    ErrorClass::Connect,
+                    format!("no answer within {} s", target.connect_timeout.as_secs()),
+                ));
+            }
+        };
+        let mut this = Self {
+            connection,
+            options,
+            server: Server {
+                product: String::new(),
+                database: String::new(),
+                schema: String::new(),
+                useful_jobs: 1,
+            },
+            dialect: &MYSQL,
+            id: 0,
+            lock: None,
+            in_transaction: false,
+            target,
+        };
+        this.normalise().await?;
+        Ok(this)
+    }
+
+    async fn normalise(&mut self) -> Result<(), DbError> {
+        let lock_seconds = self.target.lock_timeout.as_secs().max(1);
+        // Everything that changes what a SELECT means is set here and documented in sql/README.md:
+        // a division by zero is NULL, as in a plain client's SELECT, and out-of-range values are errors.
+        self.execute(&format!(
+            "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
+             time_zone = '+00:00', lock_wait_timeout = {lock_seconds}, \
+             innodb_lock_wait_timeout = {lock_seconds}"
+        ))
+        .await?;
+        self.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
+        let row = self
+            .query("SELECT VERSION(), DATABASE(), CAST(CONNECTION_ID() AS CHAR)")
+            .await?
+            .into_iter()
+            .next()
+            .unwrap_or_default();
+        let cell = |at: usize| row.get(at).cloned().flatten();
+        let version = cell(0).unwrap_or_default();
+        let mariadb = version.to_ascii_lowercase().contains("mariadb");
+        let number = version.trim_start_matches("5.5.5-").split('-').next().unwrap_or("").to_owned();
+        let parts: Vec<u32> = number.split('.').map(|part| part.parse().unwrap_or(0)).collect();
+        let (product, minimum, least) =
+            if mariadb { ("MariaDB", vec![10, 6, 0], "10.6") } else { ("MySQL", vec![8, 0, 22], "8.0.22") };
+        if parts < minimum {
+            return Err(DbError::new(
+                ErrorClass::Other,
+                format!("dashagg needs {product} {least} or newer; this is {version}"),
+            ));
+        }
+        let Some(database) = cell(1) else {
+            return Err(DbError::new(
+                ErrorClass::Missing,
+                "the URL names no database: write mysql://user@host/database",
+            ));
+        };
+        self.dialect = if mariadb { &MARIADB } else { &MYSQL };
+        self.id = cell(2).and_then(|id| id.parse().ok()).unwrap_or(0);
+        self.server = Server {
+            product: format!("{product} {number}"),
+            schema: database.clone(),
+            database,
+            useful_jobs: std::thread::available_parallelism().map_or(1, usize::from).min(8),
+        };
+        if !mariadb {
+            // MySQL 8 shows sizes that are up to a day old otherwise.
+            self.execute("SET SESSION information_schema_stats_expiry = 0").await?;
+        }
+        let statement_seconds = self.target.statement_timeout.as_secs_f64();
+        if statement_seconds > 0.0 {
+            let sql = if mariadb {
+                format!("SET SESSION max_statement_time = {statement_seconds}")
+            } else {
+                format!("SET SESSION max_execution_time = {}", (statement_seconds * 1000.0) as u64)
+            };
+            self.execute(&sql).await?;
+        }
+        Ok(())
+    }
+
+    /// The namespace of GET_LOCK is the whole server, so the database is part of the name.
+    fn lock_name(&self, name: &str) -> String {
+        let full = format!("dashagg:{}:{name}", self.server.database);
+        // MySQL allows 64 characters.
+        if full.chars().count() <= 64 {
+            full
+        } else {
+            format!("dashagg:{}", &crate::checksum::hex(&full)[..40])
+        }
+    }
+}
+
+text_io!(MySql, MySqlConnection);
+
+#[async_trait]
+impl Engine for Mysql {
+    async fn execute(&mut self, sql: &str) -> Result<u64, DbError> {
+        execute_on(&mut self.connection, sql).await
+    }
+
+    async fn for_each(&mut self, sql: &str, each: &mut (dyn FnMut(Row) + Send)) -> Result<(), DbError> {
+        for_each_on(&mut self.connection, sql, each).await
+    }
+
+    async fn column_names(&mut self, sql: &str) -> Result<Vec<String>, DbError> {
+        column_names_on(&mut self.connection, sql).await
+    }
+
+    fn dialect(&self) -> &'static dyn Dialect {
+        self.dialect
+    }
+
+    fn server(&self) -> &Server {
+        &self.server
+    }
+
+    async fn begin(&mut self, tx: Tx) -> Result<(), DbError> {
+        if let Some(sql) = self.dialect.begin_sql(&tx) {
+            self.execute(&sql).await?;
+            self.in_transaction = true;
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), DbError> {
+        if std::mem::take(&mut self.in_transaction) {
+            self.execute("COMMIT").await?;
+        }
+        Ok(())
+    }
+
+    async fn rollback(&mut self) -> Result<(), DbError> {
+        if std::mem::take(&mut self.in_transaction) {
+            self.execute("ROLLBACK").await?;
+        }
+        Ok(())
+    }
+
+    async fn export_snapshot(&mut self) -> Result<Option<String>, DbError> {
+        Ok(None)
+    }
+
+    async fn try_lock(&mut self, name: &str) -> Result<bool, DbError> {
+        let lock = self.lock_name(name);
+        let sql = format!("SELECT CAST(GET_LOCK({}, 0) AS CHAR)", self.dialect.literal(&lock));
+        // NULL is an error that comes without an error: never take it for a lock.
+        match self.scalar(&sql).await?.as_deref() {
+            Some("1") => {
+                self.lock = Some(lock);
+                Ok(true)
+            }
+            Some(_) => Ok(false),
+            None => Err(DbError::new(ErrorClass::Other, "GET_LOCK returned NULL")),
+        }
+    }
+
+    async fn unlock(&mut self) -> Result<(), DbError> {
+        if let Some(lock) = self.lock.take() {
+            let sql = format!("SELECT RELEASE_LOCK({})", self.dialect.literal(&lock));
+            self.query(&sql).await?;
+        }
+        Ok(())
+    }
+
+    async fn is_locked(&mut self, name: &str) -> Result<bool, DbError> {
+        let lock = self.dialect.literal(&self.lock_name(name));
+        Ok(self.scalar(&format!("SELECT CAST(IS_USED_LOCK({lock}) AS CHAR)")).await?.is_some())
+    }
+
+    async fn end_lock_holder(&mut self, name: &str) -> Result<(), DbError> {
+        let lock = self.dialect.literal(&self.lock_name(name));
+        if let Some(id) = self.scalar(&format!("SELECT CAST(IS_USED_LOCK({lock}) AS CHAR)")).await?
+            && id.parse::<u64>().is_ok()
+        {
+            self.execute(&format!("KILL {id}")).await?;
+        }
+        Ok(())
+    }
+
+    async fn another(&self) -> Result<Option<Box<dyn Engine>>, DbError> {
+        Ok(Some(Box::new(Self::open(self.options.clone(), self.target.clone()).await?)))
+    }
+
+    fn canceller(&self) -> Arc<dyn Canceller> {
+        Arc::new(KillQuery { options: self.options.clone(), id: self.id })
+    }
+
+    async fn preflight(&mut self) -> Result<(), DbError> {
+        let row = self.query("SELECT @@log_bin, @@binlog_format").await?.into_iter().next();
+        let cell = |at: usize| row.as_ref().and_then(|row| row.get(at).cloned().flatten());
+        if cell(0).as_deref() == Some("1") && cell(1).as_deref() == Some("STATEMENT") {
+            return Err(DbError::new(
+                ErrorClass::Other,
+                "the server logs statements (binlog_format = STATEMENT), which forbids READ COMMITTED \
+                 writes (error 1665): set binlog_format to ROW or MIXED",
+            ));
+        }
+        Ok(())
+    }
+}
+
+struct KillQuery {
+    options: MySqlConnectOptions,
+    id: u64,
+}
+
+#[async_trait]
+impl Canceller for KillQuery {
+    async fn cancel(&self) -> Result<(), DbError> {
+        let mut connection =
+            MySqlConnection::connect_with(&self.options).await.map_err(|error| translate(error, ""))?;
+        let sql = format!("KILL QUERY {}", self.id);
+        sqlx::raw_sql(super::audited(&sql))
+            .execute::<_, MySql>(&mut connection)
+            .await
+            .map_err(|error| translate(error, &sql))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,527 @@
+//! PostgreSQL 14 to 18, also behind a transaction pooler.
+//!
+//! A pooler may hand every transaction to another server session, so nothing here outlives a
+//! transaction: settings are `SET LOCAL`, locks are transaction-scoped (held by an idle guard
+//! transaction on a connection of its own), scratch tables are real tables or `ON COMMIT DROP`.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::{ConnectOptions, Connection, Postgres as Pg};
+
+use super::dialect::{LexRules, Scratch, jump_distinct, on_key};
+use super::{Canceller, Column, DbError, Dialect, Engine, ErrorClass, Row, Server, Tx, text_io};
+use crate::config::{DatabaseTarget, TlsMode};
+
+/// The text side.
+pub static POSTGRES: PostgresDialect = PostgresDialect;
+
+/// SQL text of PostgreSQL.
+pub struct PostgresDialect;
+
+impl Dialect for PostgresDialect {
+    fn name(&self) -> &'static str {
+        "postgres"
+    }
+
+    fn lex_rules(&self) -> LexRules {
+        LexRules {
+            backslash_escapes: false,
+            hash_comments: false,
+            dollar_quotes: true,
+            double_quoted_strings: false,
+        }
+    }
+
+    fn transactional_ddl(&self) -> bool {
+        true
+    }
+
+    fn nested_with_sees_shadow(&self) -> bool {
+        true
+    }
+
+    fn quote(&self, ident: &str) -> String {
+        format!("\"{}\"", ident.replace('"', "\"\""))
+    }
+
+    fn literal(&self, text: &str) -> String {
+        format!("'{}'", text.replace('\'', "''"))
+    }
+
+    fn columns_sql(&self, schema: Option<&str>, table: &str) -> String {
+        format!(
+            "SELECT a.attname, format_type(a.atttypid, a.atttypmod) || \
+             CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation \
+             THEN ' COLLATE ' || quote_ident(n.nspname) || '.' || quote_ident(c.collname) ELSE '' END, \
+             CASE WHEN a.attgenerated <> '' OR a.attidentity = 'a' THEN 1 ELSE 0 END, \
+             CASE WHEN a.attnotnull THEN 0 ELSE 1 END \
+             FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+             LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation \
+             LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace \
+             WHERE a.attrelid = {} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+            self.regclass(schema, table)
+        )
+    }
+
+    fn indexes_sql(&self, schema: Option<&str>, table: &str) -> String {
+        format!(
+            "SELECT ic.relname, CASE WHEN i.indisunique THEN 1 ELSE 0 END, \
+             CASE WHEN i.indpred IS NOT NULL OR NOT i.indisvalid THEN 1 ELSE 0 END, a.attname \
+             FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid \
+             CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, ord) \
+             LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0 \
+             WHERE i.indrelid = {} AND k.ord <= i.indnkeyatts ORDER BY ic.relname, k.ord",
+            self.regclass(schema, table)
+        )
+    }
+
+    fn bytes_sql(&self, schema: &str, table: &str) -> String {
+        format!("SELECT pg_total_relation_size({})", self.regclass(Some(schema), table))
+    }
+
+    fn estimated_rows_sql(&self, table: &str) -> String {
+        format!(
+            "SELECT CASE WHEN reltuples < 0 THEN NULL ELSE reltuples::bigint END FROM pg_catalog.pg_class \
+             WHERE oid = {}",
+            self.regclass(None, table)
+        )
+    }
+
+    fn table_count_sql(&self) -> String {
+        "SELECT COUNT(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+            .to_owned()
+    }
+
+    fn tables_like_sql(&self, prefix: &str) -> String {
+        format!(
+            "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = current_schema() AND c.relkind = 'r' AND left(c.relname, {}) = {}",
+            prefix.len(),
+            self.literal(prefix)
+        )
+    }
+
+    fn is_text(&self, sql_type: &str) -> bool {
+        let lower = sql_type.to_ascii_lowercase();
+        ["char", "text", "name"].iter().any(|word| lower.contains(word))
+    }
+
+    fn exact(&self, expression: &str, column: &Column) -> String {
+        if column.text {
+            // A non-deterministic collation may call different strings equal; "C" compares bytes.
+            format!("({expression})::text COLLATE \"C\"")
+        } else {
+            expression.to_owned()
+        }
+    }
+
+    fn same(&self, left: &str, right: &str) -> String {
+        format!("{left} IS NOT DISTINCT FROM {right}")
+    }
+
+    fn cast(&self, expression: &str, column: &Column) -> String {
+        let bare = column.sql_type.split(" COLLATE ").next().unwrap_or(&column.sql_type);
+        format!("CAST({expression} AS {bare})")
+    }
+
+    fn clock_sql(&self) -> &'static str {
+        "SELECT extract(epoch FROM clock_timestamp())"
+    }
+
+    fn now(&self) -> &'static str {
+        "CURRENT_TIMESTAMP"
+    }
+
+    fn scratch_name(&self, schema: &str, name: &str, scratch: Scratch) -> String {
+        match scratch {
+            Scratch::Private => self.qualify("pg_temp", name),
+            Scratch::Shared => self.qualify(schema, name),
+        }
+    }
+
+    fn create_scratch(
+        &self,
+        qualified: &str,
+        columns: &str,
+        _unique: Option<&str>,
+        scratch: Scratch,
+    ) -> String {
+        match scratch {
+            Scratch::Private => format!("CREATE TEMPORARY TABLE {qualified} ({columns}) ON COMMIT DROP"),
+            // Unlogged: a crash empties it, and a crash also ends the run that could have used it.
+            Scratch::Shared => format!("CREATE UNLOGGED TABLE {qualified} ({columns})"),
+        }
+    }
+
+    fn scratch_unique_index(&self, qualified: &str, name: &str, columns: &str) -> Option<String> {
+        Some(format!("CREATE UNIQUE INDEX {} ON {qualified} ({columns})", self.quote(name)))
+    }
+
+    fn distinct_sql(&self, table: &str, expressions: &[String], indexed: bool) -> String {
+        match expressions {
+            [expression] if indexed => jump_distinct(table, expression),
+            _ => format!("SELECT DISTINCT {} FROM {table}", expressions.join(", ")),
+        }
+    }
+
+    fn drop_scratch(&self, qualified: &str, _scratch: Scratch) -> String {
+        format!("DROP TABLE IF EXISTS {qualified}")
+    }
+
+    fn delete_matching(&self, target: &str, delta: &str, key: &[String], filter: &str) -> String {
+        format!("DELETE FROM {target} t USING {delta} d WHERE {} AND {filter}", on_key(self, "t", "d", key))
+    }
+
+    fn update_matching(
+        &self,
+        target: &str,
+        delta: &str,
+        key: &[String],
+        assignments: &[(String, String)],
+        filter: &str,
+    ) -> String {
+        let set: Vec<String> =
+            assignments.iter().map(|(column, value)| format!("{column} = {value}")).collect();
+        format!(
+            "UPDATE {target} t SET {} FROM {delta} d WHERE {} AND {filter}",
+            set.join(", "),
+            on_key(self, "t", "d", key)
+        )
+    }
+
+    fn create_index_online(&self, name: &str, table: &str, columns: &[String]) -> String {
+        let columns: Vec<String> = columns.iter().map(|column| self.quote(column)).collect();
+        format!(
+            "CREATE INDEX CONCURRENTLY {} ON {} ({})",
+            self.quote(name),
+            self.quote(table),
+            columns.join(", ")
+        )
+    }
+
+    fn drop_broken_index(&self, name: &str) -> Option<String> {
+        Some(format!("DROP INDEX CONCURRENTLY IF EXISTS {}", self.quote(name)))
+    }
+
+    fn analyze(&self, qualified: &str) -> Option<String> {
+        Some(format!("ANALYZE {qualified}"))
+    }
+
+    fn begin_sql(&self, tx: &Tx) -> Option<String> {
+        Some(match tx {
+            Tx::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY".to_owned(),
+            Tx::Stage(None) => "BEGIN ISOLATION LEVEL REPEATABLE READ".to_owned(),
+            Tx::Stage(Some(token)) => format!(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT {}",
+                self.literal(token)
+            ),
+            Tx::Write => "BEGIN ISOLATION LEVEL READ COMMITTED".to_owned(),
+        })
+    }
+}
+
+impl PostgresDialect {
+    fn regclass(&self, schema: Option<&str>, table: &str) -> String {
+        let name = match schema {
+            Some(schema) => self.qualify(schema, table),
+            None => self.quote(table),
+        };
+        format!("to_regclass({})", self.literal(&name))
+    }
+}
+
+/// A connection to PostgreSQL.
+pub struct Postgres {
+    connection: PgConnection,
+    options: PgConnectOptions,
+    target: DatabaseTarget,
+    server: Server,
+    pid: i64,
+    guard: Option<PgConnection>,
+    in_transaction: bool,
+}
+
+fn classify(code: &str, _message: &str) -> ErrorClass {
+    match code {
+        "40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "53300" => ErrorClass::Transient,
+        "57014" | "25P03" => ErrorClass::Interrupted,
+        "23505" => ErrorClass::Duplicate,
+        "42P01" | "42703" | "3D000" | "3F000" => ErrorClass::Missing,
+        "42501" => ErrorClass::Denied,
+        "28000" | "28P01" => ErrorClass::Connect,
+        _ if code.starts_with("08") => ErrorClass::Transient,
+        _ => ErrorClass::Other,
+    }
+}
+
+fn translate(error: sqlx::Error, sql: &str) -> DbError {
+    let _ = sql;
+    let detail = match &error {
+        sqlx::Error::Database(inner) => inner
+            .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+            .and_then(|inner| inner.detail().map(str::to_owned)),
+        _ => None,
+    };
+    let mut ours = DbError::from_driver(error, classify);
+    if let Some(detail) = detail {
+        ours.message = format!("{}: {detail}", ours.message);
+    }
+    ours
+}
+
+impl Postgres {
+    /// Connects.
+    ///
+    /// # Errors
+    /// Server unreachable, login refused, or a server older than PostgreSQL 14.
+    pub async fn connect(target: &DatabaseTarget) -> Result<Self, DbError> {
+        let mut options = PgConnectOptions::from_str(target.url())
+            .map_err(|error| DbError::new(ErrorClass::Connect, error.to_string()))?
+            .disable_statement_logging()
+            .statement_cache_capacity(0)
+            .application_name(&format!("dashagg {}", std::process::id()));
+        if let Some(password) = &target.password {
+            options = options.password(password.expose());
+        }
+        options = options.ssl_mode(match target.tls {
+            TlsMode::Disable => PgSslMode::Disable,
+            TlsMode::Prefer => PgSslMode::Prefer,
+            TlsMode::Require => PgSslMode::Require,
+            TlsMode::VerifyCa => PgSslMode::VerifyCa,
+            TlsMode::VerifyFull => PgSslMode::VerifyFull,
+        });
+        if let Some(ca) = &target.tls_ca {
+            options = options.ssl_root_cert(ca);
+        }
+        if let (Some(cert), Some(key)) = (&target.tls_cert, &target.tls_key) {
+            options = options.ssl_client_cert(cert).ssl_client_key(key);
+        }
+        Self::open(options, target.clone()).await
+    }
+
+    async fn dial(options: &PgConnectOptions, target: &DatabaseTarget) -> Result<PgConnection, DbError> {
+        let connecting = tokio::time::timeout(target.connect_timeout, PgConnection::connect_with(options));
+        match connecting.await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) => {
+                let mut error = translate(error, "");
+                if error.class != ErrorClass::Missing {
+                    error.class = ErrorClass::Connect;
+                }
+                Err(error)
+            }
+            Err(_) => Err(DbError::new(
+                ErrorClass::Connect,
+                format!("no answer within {} s", target.connect_timeout.as_secs()),
+            )),
+        }
+    }
+
+    async fn open(options: PgConnectOptions, target: DatabaseTarget) -> Result<Self, DbError> {
+        let connection = Self::dial(&options, &target).await?;
+        let mut this = Self {
+            connection,
+            options,
+            server: Server {
+                product: String::new(),
+                database: String::new(),
+                schema: String::new(),
+                useful_jobs: 1,
+            },
+            pid: 0,
+            guard: None,
+            in_transaction: false,
+            target,
+        };
+        let row = this
+            .query(
+                "SELECT current_setting('server_version_num')::int, current_setting('server_version'), \
+                 current_database()::text, current_schema()::text, pg_backend_pid()",
+            )
+            .await?
+            .into_iter()
+            .next()
+            .unwrap_or_default();
+        let cell = |at: usize| row.get(at).cloned().flatten();
+        let number: u32 = cell(0).and_then(|text| text.parse().ok()).unwrap_or(0);
+        let version = cell(1).unwrap_or_default();
+        if number < 140_000 {
+            return Err(DbError::new(
+                ErrorClass::Other,
+                format!("dashagg needs PostgreSQL 14 or newer; this is {version}"),
+            ));
+        }
+        let Some(schema) = cell(3) else {
+            return Err(DbError::new(
+                ErrorClass::Missing,
+                "no schema of the search_path exists: set the user's search_path",
+            ));
+        };
+        this.pid = cell(4).and_then(|text| text.parse().ok()).unwrap_or(0);
+        this.server = Server {
+            product: format!("PostgreSQL {}", version.split(' ').next().unwrap_or("")),
+            database: cell(2).unwrap_or_default(),
+            schema,
+            useful_jobs: std::thread::available_parallelism().map_or(1, usize::from).min(8),
+        };
+        Ok(this)
+    }
+
+    /// Advisory locks are numbers within the database; the schema keeps two installations apart.
+    fn lock_key(&self, name: &str) -> i64 {
+        crate::checksum::number(&format!("dashagg:{}:{name}", self.server.schema))
+    }
+
+    fn local_settings(&self) -> String {
+        format!(
+            "; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}; \
+             SET LOCAL client_connection_check_interval = 500; SET LOCAL timezone = 'UTC'; \
+             SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL client_min_messages = warning; \
+             SET LOCAL standard_conforming_strings = on",
+            self.target.lock_timeout.as_millis(),
+            self.target.statement_timeout.as_millis()
+        )
+    }
+}
+
+text_io!(Pg, PgConnection);
+
+#[async_trait]
+impl Engine for Postgres {
+    async fn execute(&mut self, sql: &str) -> Result<u64, DbError> {
+        execute_on(&mut self.connection, sql).await
+    }
+
+    async fn for_each(&mut self, sql: &str, each: &mut (dyn FnMut(Row) + Send)) -> Result<(), DbError> {
+        for_each_on(&mut self.connection, sql, each).await
+    }
+
+    async fn column_names(&mut self, sql: &str) -> Result<Vec<String>, DbError> {
+        column_names_on(&mut self.connection, sql).await
+    }
+
+    fn dialect(&self) -> &'static dyn Dialect {
+        &POSTGRES
+    }
+
+    fn server(&self) -> &Server {
+        &self.server
+    }
+
+    async fn begin(&mut self, tx: Tx) -> Result<(), DbError> {
+        if let Some(sql) = POSTGRES.begin_sql(&tx) {
+            // One message: settings cost no round trip of their own.
+            self.in_transaction = true;
+            let sql = format!("{sql}{}", self.local_settings());
+            self.execute(&sql).await?;
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), DbError> {
+        if std::mem::take(&mut self.in_transaction) {
+            self.execute("COMMIT").await?;
+        }
+        Ok(())
+    }
+
+    async fn rollback(&mut self) -> Result<(), DbError> {
+        if std::mem::take(&mut self.in_transaction) {
+            self.execute("ROLLBACK").await?;
+        }
+        Ok(())
+    }
+
+    async fn export_snapshot(&mut self) -> Result<Option<String>, DbError> {
+        self.scalar("SELECT pg_export_snapshot()").await
+    }
+
+    async fn try_lock(&mut self, name: &str) -> Result<bool, DbError> {
+        let key = self.lock_key(name);
+        let mut guard = Self::dial(&self.options, &self.target).await?;
+        // READ COMMITTED, so that the idle transaction holds no snapshot and vacuum goes on; a dead
+        // client is noticed by the socket's keep-alive, and its statement by the check interval.
+        let sql = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED{}; \
+             SET LOCAL statement_timeout = 0; \
+             SELECT CASE WHEN pg_try_advisory_xact_lock({key}) THEN '1' ELSE '0' END",
+            self.local_settings()
+        );
+        let rows = sqlx::raw_sql(super::audited(&sql))
+            .fetch_all::<_, Pg>(&mut guard)
+            .await
+            .map_err(|error| translate(error, &sql))?;
+        let got = rows
+            .last()
+            .and_then(|row| sqlx::Row::try_get_unchecked::<String, _>(row, 0).ok())
+            .is_some_and(|text| text == "1");
+        if got {
+            self.guard = Some(guard);
+        } else {
+            let _ = guard.close().await;
+        }
+        Ok(got)
+    }
+
+    async fn unlock(&mut self) -> Result<(), DbError> {
+        if let Some(mut guard) = self.guard.take() {
+            let _ = sqlx::raw_sql(super::audited("ROLLBACK")).execute::<_, Pg>(&mut guard).await;
+            let _ = guard.close().await;
+        }
+        Ok(())
+    }
+
+    async fn is_locked(&mut self, name: &str) -> Result<bool, DbError> {
+        Ok(self.scalar(&holder_sql(self.lock_key(name))).await?.is_some())
+    }
+
+    async fn end_lock_holder(&mut self, name: &str) -> Result<(), DbError> {
+        let sql =
+            format!("SELECT pg_terminate_backend(pid) FROM ({}) holder", holder_sql(self.lock_key(name)));
+        self.query(&sql).await?;
+        Ok(())
+    }
+
+    async fn another(&self) -> Result<Option<Box<dyn Engine>>, DbError> {
+        Ok(Some(Box::new(Self::open(self.options.clone(), self.target.clone()).await?)))
+    }
+
+    fn canceller(&self) -> Arc<dyn Canceller> {
+        Arc::new(CancelBackend { options: self.options.clone(), pid: self.pid })
+    }
+}
+
+/// An advisory lock's 64-bit key is shown in two halves.
+fn holder_sql(key: i64) -> String {
+    let bits = key as u64;
+    format!(
+        "SELECT pid FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
+         AND classid = {} AND objid = {} \
+         AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())",
+        bits >> 32,
+        bits & 0xffff_ffff
+    )
+}
+
+struct CancelBackend {
+    options: PgConnectOptions,
+    pid: i64,
+}
+
+#[async_trait]
+impl Canceller for CancelBackend {
+    async fn cancel(&self) -> Result<(), DbError> {
+        let mut connection =
+            PgConnection::connect_with(&self.options).await.map_err(|error| translate(error, ""))?;
+        let sql = format!("SELECT pg_cancel_backend({})", self.pid);
+        sqlx::raw_sql(super::audited(&sql))
+            .execute::<_, Pg>(&mut connection)
+            .await
+            .map_err(|error| translate(error, &sql))?;
+        Ok(())
+    }
+}

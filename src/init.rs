@@ -1,0 +1,42 @@
+//! `dashagg init`: the bundled sets and an example configuration, as files to edit.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::catalog::files;
+use crate::error::Failure;
+use crate::exit_code::ExitCode;
+
+const CONFIG: &str = include_str!("../config.example.toml");
+const CRONTAB: &str = include_str!("../crontab.example");
+
+/// Writes the files and returns their paths. Existing files are never overwritten.
+///
+/// # Errors
+/// A file that is already there (nothing is written then), or one that cannot be written.
+pub fn run(folder: &Path) -> Result<Vec<String>> {
+    let mut all: Vec<(String, String)> =
+        files::bundled_files().into_iter().map(|(path, text)| (format!("sql/{path}"), text)).collect();
+    all.push(("config.toml".to_owned(), CONFIG.to_owned()));
+    all.push(("crontab.example".to_owned(), CRONTAB.to_owned()));
+    if let Some((path, _)) = all.iter().find(|(path, _)| folder.join(path).exists()) {
+        return Err(Failure::new(
+            ExitCode::Failed,
+            format!("{} is already there; nothing was written", folder.join(path).display()),
+        )
+        .hint("choose an empty folder")
+        .into());
+    }
+    let mut written = Vec::new();
+    for (path, text) in all {
+        let full = folder.join(&path);
+        if let Some(parent) = full.parent() {
+            std::fs::create_dir_all(parent).with_context(|| format!("making folder {}", parent.display()))?;
+        }
+        std::fs::write(&full, text).with_context(|| format!("writing {}", full.display()))?;
+        written.push(path);
+    }
+    written.sort();
+    Ok(written)
+}

@@ -1,0 +1,374 @@
+//! dashagg's own state in the target database: which scripts were applied, what each summary holds, the
+//! runs, and the generation that fences one publish from another.
+//!
+//! Portable SQL, so that one definition serves every engine. Moments are RFC 3339 text in UTC, taken from
+//! the server's clock: readable by a DBA, sortable, and without a time-zone type that engines disagree on.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+
+use crate::engine::{Dialect, Engine, Tx};
+use crate::error::Failure;
+use crate::exit_code::ExitCode;
+
+/// Every table that dashagg makes for itself starts with this.
+pub const PREFIX: &str = "dashagg_";
+
+const TABLES: [(&str, &str); 4] = [
+    (
+        "dashagg_set",
+        "set_name VARCHAR(128) NOT NULL PRIMARY KEY, generation BIGINT NOT NULL, \
+         holder_host VARCHAR(255), holder_pid BIGINT, holder_since VARCHAR(32), origin VARCHAR(32)",
+    ),
+    (
+        "dashagg_script",
+        "set_name VARCHAR(128) NOT NULL, version BIGINT NOT NULL, file_name VARCHAR(255) NOT NULL, \
+         checksum VARCHAR(64) NOT NULL, state VARCHAR(16) NOT NULL, statements_done BIGINT NOT NULL, \
+         done_checksum VARCHAR(64) NOT NULL, applied_at VARCHAR(32) NOT NULL, applied_by VARCHAR(255) NOT NULL, \
+         seconds DOUBLE PRECISION NOT NULL, PRIMARY KEY (set_name, version)",
+    ),
+    (
+        "dashagg_summary",
+        "set_name VARCHAR(128) NOT NULL, summary VARCHAR(128) NOT NULL, table_name VARCHAR(255) NOT NULL, \
+         tier BIGINT NOT NULL, select_checksum VARCHAR(64) NOT NULL, row_count BIGINT, bytes BIGINT, \
+         published_at VARCHAR(32), run_id VARCHAR(64), mode VARCHAR(16), seconds DOUBLE PRECISION, \
+         inserted BIGINT, updated BIGINT, deleted BIGINT, PRIMARY KEY (set_name, summary)",
+    ),
+    (
+        "dashagg_run",
+        "run_id VARCHAR(64) NOT NULL PRIMARY KEY, set_name VARCHAR(128) NOT NULL, mode VARCHAR(16) NOT NULL, \
+         status VARCHAR(16) NOT NULL, started_at VARCHAR(32) NOT NULL, finished_at VARCHAR(32) NOT NULL, \
+         seconds DOUBLE PRECISION NOT NULL, partitions BIGINT NOT NULL, inserted BIGINT NOT NULL, \
+         updated BIGINT NOT NULL, deleted BIGINT NOT NULL, retries BIGINT NOT NULL, error VARCHAR(2000), \
+         host VARCHAR(255) NOT NULL, pid BIGINT NOT NULL",
+    ),
+];
+
+/// The DDL of the ledger.
+pub fn ddl(dialect: &dyn Dialect) -> Vec<String> {
+    let mut all: Vec<String> = TABLES
+        .iter()
+        .map(|(name, columns)| {
+            format!("CREATE TABLE IF NOT EXISTS {name} ({columns}){}", dialect.table_suffix())
+        })
+        .collect();
+    all.retain(|sql| !sql.is_empty());
+    all
+}
+
+/// Whether `create` has ever run in this database.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn exists(engine: &mut dyn Engine) -> Result<bool> {
+    let sql = engine.dialect().tables_like_sql("dashagg_set");
+    Ok(!engine.query(&sql).await?.is_empty())
+}
+
+/// The error for a ledger that is not there.
+pub fn missing(engine: &dyn Engine) -> Failure {
+    Failure::new(ExitCode::Failed, format!("dashagg has not been set up in {}", engine.server().database))
+        .hint("run `dashagg create` first")
+}
+
+/// The server's clock.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn clock(engine: &mut dyn Engine) -> Result<SystemTime> {
+    let text = engine.scalar(engine.dialect().clock_sql()).await?.unwrap_or_default();
+    let seconds: f64 = text.parse().with_context(|| format!("reading the server's clock: {text}"))?;
+    Ok(SystemTime::UNIX_EPOCH + Duration::from_secs_f64(seconds.max(0.0)))
+}
+
+/// A moment as the ledger stores it.
+pub fn stamp(moment: SystemTime) -> String {
+    humantime::format_rfc3339_millis(moment).to_string()
+}
+
+/// Seconds between a stored moment and now; `None` if there is no such moment.
+pub fn age(stamp: Option<&str>, now: SystemTime) -> Option<f64> {
+    let then = humantime::parse_rfc3339(stamp?).ok()?;
+    Some(now.duration_since(then).map_or(0.0, |age| age.as_secs_f64()))
+}
+
+/// Who holds a set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Host name of the client.
+    pub host: String,
+    /// Process on that host.
+    pub pid: u32,
+    /// Since when (RFC 3339).
+    pub since: String,
+}
+
+impl Holder {
+    /// This process.
+    pub fn me(since: String) -> Self {
+        Self { host: host(), pid: std::process::id(), since }
+    }
+
+    /// Whether the holder ran on this host and its process is gone.
+    pub fn is_dead(&self) -> bool {
+        self.host == host()
+            && std::path::Path::new("/proc/self").exists()
+            && !std::path::Path::new(&format!("/proc/{}", self.pid)).exists()
+    }
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "host {}, pid {}, since {}", self.host, self.pid, self.since)
+    }
+}
+
+/// This machine's name, for messages and the ledger.
+pub fn host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .or_else(|| std::env::var("HOSTNAME").ok())
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// Reads the recorded holder of a set.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn holder(engine: &mut dyn Engine, set: &str) -> Result<Option<Holder>> {
+    let sql = format!(
+        "SELECT holder_host, holder_pid, holder_since FROM dashagg_set WHERE set_name = {}",
+        engine.dialect().literal(set)
+    );
+    let row = engine.query(&sql).await?.into_iter().next().unwrap_or_default();
+    let mut cells = row.into_iter().map(Option::unwrap_or_default);
+    let (host, pid, since) = (
+        cells.next().unwrap_or_default(),
+        cells.next().unwrap_or_default(),
+        cells.next().unwrap_or_default(),
+    );
+    Ok(pid.parse().ok().map(|pid| Holder { host, pid, since }))
+}
+
+/// Records (or, with `None`, clears) the holder of a set. Manners only: the lock is the server's.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn set_holder(engine: &mut dyn Engine, set: &str, holder: Option<&Holder>) -> Result<()> {
+    let d = engine.dialect();
+    let values = match holder {
+        Some(holder) => format!(
+            "holder_host = {}, holder_pid = {}, holder_since = {}",
+            d.literal(&holder.host),
+            holder.pid,
+            d.literal(&holder.since)
+        ),
+        None => "holder_host = NULL, holder_pid = NULL, holder_since = NULL".to_owned(),
+    };
+    let sql = format!("UPDATE dashagg_set SET {values} WHERE set_name = {}", d.literal(set));
+    in_write(engine, &[sql]).await
+}
+
+/// What the ledger knows of one summary.
+#[derive(Debug, Clone, Default)]
+pub struct SummaryState {
+    /// Name in the manifest.
+    pub summary: String,
+    /// Checksum of the SELECT that its rows were computed by.
+    pub select_checksum: String,
+    /// Rows as of the last publish.
+    pub rows: Option<u64>,
+    /// Bytes on disk as of the last publish that changed it.
+    pub bytes: Option<u64>,
+    /// Last publish (RFC 3339).
+    pub published_at: Option<String>,
+    /// The run that published last.
+    pub run_id: Option<String>,
+    /// `complete` or `incremental`.
+    pub mode: Option<String>,
+    /// Duration of that run, seconds.
+    pub seconds: Option<f64>,
+    /// Rows inserted by that run.
+    pub inserted: Option<u64>,
+    /// Rows updated by that run.
+    pub updated: Option<u64>,
+    /// Rows deleted by that run.
+    pub deleted: Option<u64>,
+}
+
+/// What the ledger knows of one set.
+#[derive(Debug, Clone, Default)]
+pub struct SetState {
+    /// The fence: grows by one with every publish.
+    pub generation: i64,
+    /// Its summaries, in no order.
+    pub summaries: Vec<SummaryState>,
+    /// Status and end of the latest run, and its error.
+    pub last_run: Option<RunState>,
+}
+
+/// The latest run of a set.
+#[derive(Debug, Clone, Default)]
+pub struct RunState {
+    /// Identifies the run.
+    pub run_id: String,
+    /// `ok`, `noop`, `failed`, `interrupted`.
+    pub status: String,
+    /// `complete`, `incremental`, `none`.
+    pub mode: String,
+    /// Its end (RFC 3339).
+    pub finished_at: String,
+    /// Duration, seconds.
+    pub seconds: f64,
+    /// What went wrong.
+    pub error: Option<String>,
+}
+
+impl SetState {
+    /// The state of one summary.
+    pub fn summary(&self, name: &str) -> Option<&SummaryState> {
+        self.summaries.iter().find(|state| state.summary == name)
+    }
+
+    /// Reads the state; `None` if `create` has not registered the set.
+    ///
+    /// # Errors
+    /// Whatever the server says.
+    pub async fn read(engine: &mut dyn Engine, set: &str) -> Result<Option<Self>> {
+        let name = engine.dialect().literal(set);
+        let Some(generation) =
+            engine.scalar(&format!("SELECT generation FROM dashagg_set WHERE set_name = {name}")).await?
+        else {
+            return Ok(None);
+        };
+        let rows = engine
+            .query(&format!(
+                "SELECT summary, select_checksum, row_count, bytes, published_at, run_id, mode, seconds, \
+                 inserted, updated, deleted FROM dashagg_summary WHERE set_name = {name}"
+            ))
+            .await?;
+        let summaries = rows
+            .into_iter()
+            .map(|row| {
+                let mut cells = row.into_iter();
+                let mut next = || cells.next().flatten();
+                SummaryState {
+                    summary: next().unwrap_or_default(),
+                    select_checksum: next().unwrap_or_default(),
+                    rows: next().and_then(|text| text.parse().ok()),
+                    bytes: next().and_then(|text| text.parse().ok()),
+                    published_at: next(),
+                    run_id: next(),
+                    mode: next(),
+                    seconds: next().and_then(|text| text.parse().ok()),
+                    inserted: next().and_then(|text| text.parse().ok()),
+                    updated: next().and_then(|text| text.parse().ok()),
+                    deleted: next().and_then(|text| text.parse().ok()),
+                }
+            })
+            .collect();
+        let last_run = engine
+            .query(&format!(
+                "SELECT run_id, status, mode, finished_at, seconds, error FROM dashagg_run \
+                 WHERE set_name = {name} ORDER BY finished_at DESC, run_id DESC LIMIT 1"
+            ))
+            .await?
+            .into_iter()
+            .next()
+            .map(|row| {
+                let mut cells = row.into_iter();
+                let mut next = || cells.next().flatten();
+                RunState {
+                    run_id: next().unwrap_or_default(),
+                    status: next().unwrap_or_default(),
+                    mode: next().unwrap_or_default(),
+                    finished_at: next().unwrap_or_default(),
+                    seconds: next().and_then(|text| text.parse().ok()).unwrap_or(0.0),
+                    error: next(),
+                }
+            });
+        Ok(Some(Self { generation: generation.parse().unwrap_or(0), summaries, last_run }))
+    }
+}
+
+/// One run, as it is recorded at its end.
+#[derive(Debug, Clone)]
+pub struct RunRecord {
+    /// Identifies the run: moment, process, attempt-free.
+    pub run_id: String,
+    /// The set.
+    pub set: String,
+    /// `complete`, `incremental` or `none`.
+    pub mode: &'static str,
+    /// `ok`, `noop`, `failed` or `interrupted`.
+    pub status: &'static str,
+    /// Server's clock at its start.
+    pub started: SystemTime,
+    /// Seconds it took.
+    pub seconds: f64,
+    /// Partitions recomputed.
+    pub partitions: u64,
+    /// Rows inserted, updated and deleted over all summaries.
+    pub counts: [u64; 3],
+    /// Transient errors survived.
+    pub retries: u32,
+    /// What went wrong, without secrets.
+    pub error: Option<String>,
+}
+
+impl RunRecord {
+    /// The INSERT that records the run.
+    pub fn insert(&self, d: &dyn Dialect) -> String {
+        let finished = self.started + Duration::from_secs_f64(self.seconds.max(0.0));
+        let error = self.error.as_ref().map_or("NULL".to_owned(), |text| {
+            // The column holds 2,000 characters.
+            d.literal(&text.replace('\0', "").chars().take(1_900).collect::<String>())
+        });
+        format!(
+            "INSERT INTO dashagg_run (run_id, set_name, mode, status, started_at, finished_at, seconds, partitions, \
+             inserted, updated, deleted, retries, error, host, pid) VALUES \
+             ({}, {}, '{}', '{}', '{}', '{}', {:.3}, {}, {}, {}, {}, {}, {error}, {}, {})",
+            d.literal(&self.run_id),
+            d.literal(&self.set),
+            self.mode,
+            self.status,
+            stamp(self.started),
+            stamp(finished),
+            self.seconds,
+            self.partitions,
+            self.counts[0],
+            self.counts[1],
+            self.counts[2],
+            self.retries,
+            d.literal(&host()),
+            std::process::id(),
+        )
+    }
+}
+
+/// The fence: true for exactly one of the runs that read `generation`.
+pub fn fence(d: &dyn Dialect, set: &str, generation: i64) -> String {
+    format!(
+        "UPDATE dashagg_set SET generation = generation + 1 WHERE set_name = {} AND generation = {generation}",
+        d.literal(set)
+    )
+}
+
+/// Runs statements in one write transaction.
+///
+/// # Errors
+/// Whatever the server says; nothing is kept then.
+pub async fn in_write(engine: &mut dyn Engine, statements: &[String]) -> Result<()> {
+    engine.begin(Tx::Write).await?;
+    for sql in statements {
+        if let Err(error) = engine.execute(sql).await {
+            let _ = engine.rollback().await;
+            return Err(error.into());
+        }
+    }
+    engine.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,219 @@
+//! dashagg keeps summary tables beside raw tables: always right, and cheap to keep right.
+//!
+//! ```text
+//! cli → config ─┐
+//!     catalog ──┼→ plan (pure) → create · refresh · verify · status → report → exit code
+//!     ledger ───┘                     │                       └ progress (stderr)
+//!                                     └ engine (the only place where a database is known)
+//! ```
+
+#[cfg(not(unix))]
+compile_error!("dashagg handles signals and file locks the Unix way");
+
+pub mod catalog;
+pub mod checksum;
+pub mod cli;
+pub mod config;
+pub mod create;
+pub mod demo;
+pub mod engine;
+pub mod error;
+pub mod exit_code;
+pub mod init;
+pub mod interrupt;
+pub mod ledger;
+pub mod plan;
+pub mod progress;
+pub mod refresh;
+pub mod report;
+pub mod session;
+pub mod status;
+pub mod verify;
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+
+use catalog::Catalog;
+use cli::{Cli, Command, GlobalArgs, RefreshArgs};
+use config::{Config, Inputs};
+use engine::Engine;
+use error::Failure;
+use exit_code::ExitCode;
+use interrupt::Interrupt;
+use progress::Progress;
+use report::Report;
+use session::{Context, Driver};
+
+/// The one place that chooses between databases.
+///
+/// # Errors
+/// A scheme that is none of the three (exit code 2).
+pub fn driver(scheme: &str) -> Result<Driver, Failure> {
+    use engine::{mysql, postgres, sqlite};
+    macro_rules! driver {
+        ($dialect:expr, $engine:ty) => {
+            Driver {
+                dialect: &$dialect,
+                connect: |target| {
+                    Box::pin(async move {
+                        let engine = <$engine>::connect(target).await?;
+                        Ok(Box::new(engine) as Box<dyn Engine>)
+                    })
+                },
+            }
+        };
+    }
+    match scheme {
+        "mysql" => Ok(driver!(mysql::MYSQL, mysql::Mysql)),
+        "postgres" => Ok(driver!(postgres::POSTGRES, postgres::Postgres)),
+        "sqlite" => Ok(driver!(sqlite::SQLITE, sqlite::Sqlite)),
+        other => Err(Failure::usage(format!("no engine for {other}://"))),
+    }
+}
+
+/// Runs one command line to its exit code. Errors are printed here, once, on stderr.
+pub async fn run(cli: Cli) -> ExitCode {
+    let json = cli.global.json;
+    match dispatch(cli).await {
+        Ok(code) => code,
+        Err(error) => {
+            // A closed pipe (`dashagg status | head`) is the reader's choice.
+            if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+                return ExitCode::Ok;
+            }
+            let (code, message, hint) = Failure::of(&error);
+            let _ = report::write_error(json, code, &message, hint.as_deref(), &mut io::stderr());
+            code
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<ExitCode> {
+    let global = cli.global;
+    let out = &mut io::stdout().lock();
+    if let Command::Init(args) = &cli.command {
+        let written = init::run(&args.dir)?;
+        if !global.quiet {
+            for path in written {
+                writeln!(out, "{}", args.dir.join(path).display())?;
+            }
+        }
+        return Ok(ExitCode::Ok);
+    }
+    let own_file = match &cli.command {
+        Command::Demo(args) => Some(config::sqlite_url(&args.file)),
+        _ => None,
+    };
+    let (context, catalog) = set_up(&global, own_file)?;
+    match cli.command {
+        Command::Create(args) => {
+            let report = create::run(&context, &catalog, &args).await?;
+            if !global.quiet || args.dry_run {
+                report.print(global.json, args.dry_run, out)?;
+            }
+            Ok(ExitCode::Ok)
+        }
+        Command::Refresh(args) if args.dry_run => dry_run(&context, &catalog, &args, out).await,
+        Command::Refresh(args) => {
+            let request = refresh::Request::new(&context, &catalog, &args)?;
+            let (report, code) = refresh::run(&context, &request).await?;
+            if !global.quiet || code != ExitCode::Ok {
+                show(&report, &global, out)?;
+            }
+            Ok(code)
+        }
+        Command::Status(args) => {
+            let (report, code) = status::run(&context, &catalog, &args).await?;
+            if !global.quiet || code != ExitCode::Ok {
+                show(&report, &global, out)?;
+            }
+            Ok(code)
+        }
+        Command::Verify(args) => {
+            let (report, code) = verify::run(&context, &catalog, &args).await?;
+            if !global.quiet || code != ExitCode::Ok {
+                show(&report, &global, out)?;
+            }
+            Ok(code)
+        }
+        Command::Demo(args) => demo::run(context, &args, &global, out).await,
+        Command::Init(_) => Ok(ExitCode::Ok),
+    }
+}
+
+/// Configuration, log, signals and sets: what every verb starts from.
+fn set_up(global: &GlobalArgs, own_file: Option<String>) -> Result<(Context, Catalog)> {
+    let (mut config, warnings) = Config::load(&Inputs {
+        config: global.config.clone(),
+        database_url: global.database_url.clone().or_else(|| own_file.clone()),
+        sql_dir: global.sql_dir.clone(),
+        env: &config::process_env,
+    })?;
+    // `demo` makes its own file, and only that one.
+    config.database.create_if_missing = own_file.is_some() && global.database_url.is_none();
+    start_log(&config, global);
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let driver = driver(&config.database.scheme)?;
+    let catalog = Catalog::load(config.sql_dir.as_deref(), driver.dialect)?;
+    let context = Context {
+        config,
+        driver,
+        interrupt: Interrupt::listen()?,
+        progress: Progress::new(global.quiet, global.json),
+    };
+    Ok((context, catalog))
+}
+
+fn start_log(config: &Config, global: &GlobalArgs) {
+    let filter = match (global.quiet, global.verbose) {
+        (true, _) => "warn".to_owned(),
+        // The driver repeats the server's notices, which are about our scratch tables.
+        (_, 0) => format!("{},sqlx=error", config.log),
+        (_, 1) => "dashagg=debug".to_owned(),
+        _ => "dashagg=trace".to_owned(),
+    };
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_target(false)
+        .with_ansi(io::IsTerminal::is_terminal(&io::stderr()) && report::colour_allowed())
+        .try_init();
+}
+
+fn show(report: &dyn Report, global: &GlobalArgs, out: &mut dyn Write) -> io::Result<()> {
+    report::render(report, global.json, report::colour_on_stdout(), out)
+}
+
+async fn dry_run(
+    context: &Context,
+    catalog: &Catalog,
+    args: &RefreshArgs,
+    out: &mut dyn Write,
+) -> Result<ExitCode> {
+    let request = refresh::Request::new(context, catalog, args)?;
+    for selected in &request.selected {
+        let plan = refresh::dry_run(context, &request, selected.set).await?;
+        writeln!(
+            out,
+            "{}: {} refresh of {}: {}",
+            selected.set.name,
+            plan.mode.as_str(),
+            report::words::count(plan.partitions as u64, "partition"),
+            plan.reason
+        )?;
+        for wave in &plan.waves {
+            let names: Vec<&str> =
+                wave.members.iter().map(|index| selected.set.summaries[*index].name.as_str()).collect();
+            writeln!(
+                out,
+                "  {} in {}",
+                names.join(" → "),
+                report::words::count(wave.chunks.len() as u64, "step")
+            )?;
+        }
+    }
+    Ok(ExitCode::Ok)
+}

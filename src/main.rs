@@ -1,0 +1,16 @@
+//! The program: parse, run, exit code.
+
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    // Test builds only: FAILPOINTS="name=sleep(1000)".
+    let _failpoints = fail::FailScenario::setup();
+    let cli = dashagg::cli::Cli::parse();
+    match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime.block_on(dashagg::run(cli)).into(),
+        Err(error) => {
+            eprintln!("error: starting the runtime: {error}");
+            dashagg::exit_code::ExitCode::Failed.into()
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The one transaction that makes staged rows the truth: fence, apply each tier's delta, write the
+//! ledger, commit. Readers go from old to new at the commit, whatever their snapshot.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, anyhow};
+
+use super::stage::Work;
+use crate::engine::statements::OP;
+use crate::engine::{DbError, Engine, ErrorClass, Tx};
+use crate::ledger::{self, RunRecord, SetState};
+
+/// Rows that a delta inserts, updates and deletes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows to insert.
+    pub inserted: u64,
+    /// Rows to update.
+    pub updated: u64,
+    /// Rows to delete.
+    pub deleted: u64,
+}
+
+impl Counts {
+    /// Whether anything differs.
+    pub fn any(self) -> bool {
+        self.inserted + self.updated + self.deleted > 0
+    }
+
+    fn of(self, mark: char) -> u64 {
+        match mark {
+            'I' => self.inserted,
+            'U' => self.updated,
+            _ => self.deleted,
+        }
+    }
+}
+
+/// Counts the delta of one summary.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn count_delta(engine: &mut dyn Engine, work: &Work<'_>, index: usize) -> Result<Counts> {
+    let op = work.dialect.quote(OP);
+    let sql = format!("SELECT {op}, COUNT(*) FROM {} GROUP BY {op}", work.delta(index));
+    let mut by_mark: BTreeMap<String, u64> = BTreeMap::new();
+    for row in engine.query(&sql).await? {
+        let mut cells = row.into_iter().map(Option::unwrap_or_default);
+        let mark = cells.next().unwrap_or_default();
+        let count = cells.next().and_then(|text| text.parse().ok()).unwrap_or(0);
+        by_mark.insert(mark, count);
+    }
+    let get = |mark: &str| by_mark.get(mark).copied().unwrap_or(0);
+    Ok(Counts { inserted: get("I"), updated: get("U"), deleted: get("D") })
+}
+
+/// What goes into the ledger for one summary.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Index into the set's summaries.
+    pub index: usize,
+    /// Its delta.
+    pub counts: Counts,
+    /// Rows after the publish.
+    pub rows: u64,
+    /// Seconds the run took so far.
+    pub seconds: f64,
+}
+
+/// Publishes. `state` is what was read when the run began: its generation is the fence.
+///
+/// # Errors
+/// A transient error when another run published in between, or when rows changed under the delta; the
+/// caller starts again from the beginning. Anything else: nothing was published.
+pub async fn publish(
+    engine: &mut dyn Engine,
+    work: &Work<'_>,
+    state: &SetState,
+    outcomes: &[Outcome],
+    record: &RunRecord,
+) -> Result<()> {
+    engine.begin(Tx::Write).await?;
+    match inside(engine, work, state, outcomes, record).await {
+        Ok(()) => {
+            fail::fail_point!("publishing");
+            engine.commit().await?;
+            Ok(())
+        }
+        Err(error) => {
+            // The first error is the one that matters; a failed roll-back ends with the connection.
+            let _ = engine.rollback().await;
+            Err(error)
+        }
+    }
+}
+
+async fn inside(
+    engine: &mut dyn Engine,
+    work: &Work<'_>,
+    state: &SetState,
+    outcomes: &[Outcome],
+    record: &RunRecord,
+) -> Result<()> {
+    let d = work.dialect;
+    let fenced = engine.execute(&ledger::fence(d, &work.set.name, state.generation)).await?;
+    if fenced == 0 {
+        return Err(again("another run published in between"));
+    }
+    for outcome in outcomes {
+        let item = &work.prepared[outcome.index];
+        let shapes = item.shapes(d);
+        if outcome.counts.any() {
+            for (sql, marks) in shapes.apply(&work.delta(outcome.index), item.replace) {
+                let expected: u64 = marks.iter().map(|mark| outcome.counts.of(*mark)).sum();
+                if expected == 0 {
+                    continue;
+                }
+                let written = match engine.execute(&sql).await {
+                    // Someone wrote the summary by hand since it was compared.
+                    Err(error) if error.class == ErrorClass::Duplicate => {
+                        return Err(again(&format!("{}: {error}", item.summary.table)));
+                    }
+                    other => other?,
+                };
+                if written != expected {
+                    return Err(again(&format!(
+                        "{} was changed by another program while it was being refreshed",
+                        item.summary.table
+                    )));
+                }
+                fail::fail_point!("applying");
+            }
+        }
+        for sql in ledger_rows(work, outcome, record) {
+            engine.execute(&sql).await?;
+        }
+    }
+    engine.execute(&record.insert(d)).await?;
+    Ok(())
+}
+
+fn again(message: &str) -> anyhow::Error {
+    DbError::new(ErrorClass::Transient, message).into()
+}
+
+fn ledger_rows(work: &Work<'_>, outcome: &Outcome, record: &RunRecord) -> [String; 2] {
+    let d = work.dialect;
+    let summary = work.prepared[outcome.index].summary;
+    let at = ledger::stamp(record.started + std::time::Duration::from_secs_f64(record.seconds));
+    let (set, name) = (d.literal(&work.set.name), d.literal(&summary.name));
+    [
+        // The bytes on disk outlive this row; keep what was measured last.
+        format!(
+            "UPDATE dashagg_summary SET table_name = {}, tier = {}, select_checksum = '{}', row_count = {}, \
+             published_at = '{at}', run_id = {}, mode = '{}', seconds = {:.3}, inserted = {}, updated = {}, deleted = {} \
+             WHERE set_name = {set} AND summary = {name}",
+            d.literal(&summary.table),
+            summary.tier,
+            summary.checksum,
+            outcome.rows,
+            d.literal(&record.run_id),
+            record.mode,
+            outcome.seconds,
+            outcome.counts.inserted,
+            outcome.counts.updated,
+            outcome.counts.deleted,
+        ),
+        format!(
+            "INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, \
+             published_at, run_id, mode, seconds, inserted, updated, deleted) \
+             SELECT {set}, {name}, {}, {}, '{}', {}, '{at}', {}, '{}', {:.3}, {}, {}, {} FROM dashagg_set s \
+             WHERE s.set_name = {set} AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = {set} AND x.summary = {name})",
+            d.literal(&summary.table),
+            summary.tier,
+            summary.checksum,
+            outcome.rows,
+            d.literal(&record.run_id),
+            record.mode,
+            outcome.seconds,
+            outcome.counts.inserted,
+            outcome.counts.updated,
+            outcome.counts.deleted,
+        ),
+    ]
+}
+
+/// Whether a run whose COMMIT went unanswered was published after all.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn was_published(engine: &mut dyn Engine, run_id: &str) -> Result<bool> {
+    let sql = format!(
+        "SELECT COUNT(*) FROM dashagg_run WHERE run_id = {} AND status = 'ok'",
+        engine.dialect().literal(run_id)
+    );
+    let count = engine.scalar(&sql).await?.ok_or_else(|| anyhow!("COUNT returned nothing"))?;
+    Ok(count != "0")
+}

@@ -1,0 +1,366 @@
+//! Computing fresh rows aside: chunk by chunk, tier after tier, on one or several connections.
+//!
+//! A chunk's rows live in a private stage just long enough to be checked, to feed the tiers above, and to
+//! be compared with the published rows; only what differs is kept, in a delta that the publish applies.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use anyhow::Result;
+
+use super::check::{self, Findings};
+use super::inspect::{Prepared, partition_expression};
+use crate::catalog::{Against, Set};
+use crate::engine::dialect::Scratch;
+use crate::engine::statements::{KIND, OP, Shadow, Slice, SourceTotals};
+use crate::engine::{Dialect, Engine, ErrorClass, Tx};
+use crate::error::Failure;
+use crate::exit_code::ExitCode;
+use crate::plan::{Plan, Tuple, Wave};
+use crate::session::Context;
+
+/// The work that every connection of a run shares.
+pub struct Work<'a> {
+    /// The set.
+    pub set: &'a Set,
+    /// Its summaries, as inspected.
+    pub prepared: &'a [Prepared<'a>],
+    /// Distinguishes this run's scratch tables from any other's.
+    pub token: &'a str,
+    /// Schema of scratch tables.
+    pub schema: String,
+    /// The engine's text.
+    pub dialect: &'static dyn Dialect,
+    /// Summaries whose table has no row yet, so that there is nothing to compare with.
+    pub empty: Vec<bool>,
+    /// Lower tiers' rows that live in deltas of earlier waves.
+    pub settled: Vec<bool>,
+    /// What the checks found so far.
+    pub findings: Mutex<Findings>,
+}
+
+impl Work<'_> {
+    /// The delta of a summary, as statements spell it.
+    pub fn delta(&self, index: usize) -> String {
+        self.dialect.scratch_name(&self.schema, &self.delta_name(index), Scratch::Shared)
+    }
+
+    /// The delta's plain name.
+    pub fn delta_name(&self, index: usize) -> String {
+        format!("dashagg_delta_{}_{index}", self.token)
+    }
+
+    fn stage_name(&self, worker: usize, index: usize) -> String {
+        format!("dashagg_stage_{}_{worker}_{index}", self.token)
+    }
+
+    fn stage(&self, worker: usize, index: usize) -> String {
+        self.dialect.scratch_name(&self.schema, &self.stage_name(worker, index), Scratch::Private)
+    }
+
+    /// The slice of a summary that a chunk stands for.
+    pub fn slice(&self, index: usize, columns: &[String], chunk: Option<&[Tuple]>) -> Slice {
+        match chunk {
+            None => Slice::All,
+            Some(rows) => Slice::Tuples {
+                columns: columns
+                    .iter()
+                    .filter_map(|name| self.prepared[index].column(name).cloned())
+                    .collect(),
+                rows: rows.to_vec(),
+            },
+        }
+    }
+
+    /// What a summary's table will hold for a slice once the deltas of earlier waves are published.
+    fn settled_body(&self, index: usize, slice: &Slice) -> String {
+        let d = self.dialect;
+        let item = &self.prepared[index];
+        let shapes = item.shapes(d);
+        let delta = self.delta(index);
+        let names: Vec<String> =
+            item.columns.iter().map(|column| format!("d.{}", d.quote(&column.name))).collect();
+        let on = crate::engine::dialect::on_key(d, "d", "t", &item.summary.key);
+        format!(
+            "{} AND NOT EXISTS (SELECT 1 FROM {delta} d WHERE {on}) \
+             UNION ALL SELECT {} FROM {delta} d WHERE d.{} <> 'D' AND {}",
+            shapes.published(slice, ""),
+            names.join(", "),
+            d.quote(OP),
+            slice.over(d, "d"),
+        )
+    }
+
+    /// CTEs under which a SELECT that reads other summaries sees their fresh rows.
+    fn shadows(&self, worker: usize, index: usize, wave: &Wave, chunk: Option<&[Tuple]>) -> Vec<Shadow> {
+        self.prepared[index]
+            .summary
+            .reads_summaries
+            .iter()
+            .map(|lower| Shadow {
+                table: self.prepared[*lower].summary.table.clone(),
+                body: self.fresh_body(worker, *lower, wave, chunk),
+            })
+            .collect()
+    }
+
+    fn fresh_body(&self, worker: usize, lower: usize, wave: &Wave, chunk: Option<&[Tuple]>) -> String {
+        let d = self.dialect;
+        if wave.members.contains(&lower) {
+            let names: Vec<String> =
+                self.prepared[lower].columns.iter().map(|column| d.quote(&column.name)).collect();
+            format!(
+                "SELECT {} FROM {} WHERE {} = 0",
+                names.join(", "),
+                self.stage(worker, lower),
+                d.quote(KIND)
+            )
+        } else {
+            self.settled_body(lower, &self.slice(lower, &wave.columns, chunk))
+        }
+    }
+
+    /// What the conserved sums of a summary are compared with, where it can be read in the same statement.
+    fn totals(&self, index: usize, wave: &Wave, chunk: Option<&[Tuple]>) -> Option<TotalsText> {
+        let summary = self.prepared[index].summary;
+        let columns: Vec<String> = conserved(summary);
+        match summary.against {
+            Against::Source(source) => {
+                let source = &self.set.sources[source];
+                Some(TotalsText {
+                    table: self.dialect.quote(&source.table),
+                    partition: summary
+                        .partition
+                        .iter()
+                        .map(|name| {
+                            partition_expression(self.dialect, source, name).map(|e| (name.clone(), e))
+                        })
+                        .collect::<Option<_>>()?,
+                    totals: source
+                        .totals
+                        .iter()
+                        .filter(|(name, _)| columns.contains(name))
+                        .cloned()
+                        .collect(),
+                })
+            }
+            // In the same wave the lower tier's sums are already known per partition.
+            Against::Summary(lower) if !wave.members.contains(&lower) => {
+                let body = self.settled_body(lower, &self.slice(lower, &wave.columns, chunk));
+                let condition = self.prepared[lower]
+                    .summary
+                    .conserve
+                    .first()
+                    .and_then(|entry| entry.condition.clone())
+                    .unwrap_or_else(|| "1 = 1".to_owned());
+                let quoted = |name: &String| (name.clone(), self.dialect.quote(name));
+                Some(TotalsText {
+                    table: format!("(SELECT * FROM ({body}) a WHERE {condition}) b"),
+                    partition: summary.partition.iter().map(quoted).collect(),
+                    totals: columns
+                        .iter()
+                        .map(|name| (name.clone(), format!("SUM({})", self.dialect.quote(name))))
+                        .collect(),
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+struct TotalsText {
+    table: String,
+    partition: Vec<(String, String)>,
+    totals: Vec<(String, String)>,
+}
+
+/// Every column that a summary conserves, each once.
+pub fn conserved(summary: &crate::catalog::Summary) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in summary.conserve.iter().flat_map(|entry| &entry.columns) {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+/// Stages every wave of the plan. The lead connection works too; `jobs` − 1 more are opened where the
+/// engine gains from them.
+///
+/// # Errors
+/// The first failure of any connection; the deltas are then worthless.
+pub async fn stage(
+    context: &Context,
+    lead: &mut dyn Engine,
+    helpers: &mut [Box<dyn Engine>],
+    work: &mut Work<'_>,
+    plan: &Plan,
+) -> Result<()> {
+    for (at, wave) in plan.waves.iter().enumerate() {
+        run_wave(context, lead, helpers, work, wave).await?;
+        for index in &wave.members {
+            work.settled[*index] = true;
+        }
+        if at + 1 < plan.waves.len() {
+            index_deltas(lead, work, wave).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A later wave looks rows up by key in these deltas.
+async fn index_deltas(lead: &mut dyn Engine, work: &Work<'_>, wave: &Wave) -> Result<()> {
+    for index in &wave.members {
+        let keys: Vec<String> =
+            work.prepared[*index].summary.key.iter().map(|name| work.dialect.quote(name)).collect();
+        let name = format!("{}_key", work.delta_name(*index));
+        let delta = work.delta(*index);
+        if let Some(sql) = work.dialect.scratch_unique_index(&delta, &name, &keys.join(", ")) {
+            lead.execute(&sql).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn run_wave(
+    context: &Context,
+    lead: &mut dyn Engine,
+    helpers: &mut [Box<dyn Engine>],
+    work: &Work<'_>,
+    wave: &Wave,
+) -> Result<()> {
+    let queue: Mutex<VecDeque<Option<Vec<Tuple>>>> = Mutex::new(wave.chunks.iter().cloned().collect());
+    // Every connection computes from the lead's snapshot where the engine can share one, so that the
+    // partitions of a complete refresh all show the same moment.
+    lead.begin(Tx::Stage(None)).await?;
+    let token = if helpers.is_empty() { None } else { lead.export_snapshot().await? };
+    let mut jobs = Vec::new();
+    let shared = &queue;
+    for (at, helper) in helpers.iter_mut().enumerate() {
+        let token = token.clone();
+        jobs.push(async move {
+            helper.begin(Tx::Stage(token)).await?;
+            worker(context, helper.as_mut(), work, wave, at + 1, shared).await?;
+            helper.commit().await?;
+            anyhow::Ok(())
+        });
+    }
+    let leading = async {
+        worker(context, lead, work, wave, 0, shared).await?;
+        anyhow::Ok(())
+    };
+    // The lead's transaction stays open until all are done: a snapshot lives as long as its exporter.
+    let (led, helped) = futures::join!(leading, futures::future::join_all(jobs));
+    led?;
+    for result in helped {
+        result?;
+    }
+    lead.commit().await?;
+    Ok(())
+}
+
+async fn worker(
+    context: &Context,
+    engine: &mut dyn Engine,
+    work: &Work<'_>,
+    wave: &Wave,
+    worker: usize,
+    queue: &Mutex<VecDeque<Option<Vec<Tuple>>>>,
+) -> Result<()> {
+    loop {
+        context.interrupt.check()?;
+        let next = queue.lock().ok().and_then(|mut queue| queue.pop_front());
+        let Some(chunk) = next else { return Ok(()) };
+        fail::fail_point!("staging");
+        if let Err(error) = stage_chunk(engine, work, wave, worker, chunk.as_deref()).await {
+            // The others need not finish what cannot be published.
+            if let Ok(mut queue) = queue.lock() {
+                queue.clear();
+            }
+            return Err(error);
+        }
+        context.progress.step(1);
+    }
+}
+
+async fn stage_chunk(
+    engine: &mut dyn Engine,
+    work: &Work<'_>,
+    wave: &Wave,
+    worker: usize,
+    chunk: Option<&[Tuple]>,
+) -> Result<()> {
+    let d = work.dialect;
+    for index in &wave.members {
+        let item = &work.prepared[*index];
+        let shapes = item.shapes(d);
+        let slice = work.slice(*index, &wave.columns, chunk);
+        let stage = work.stage(worker, *index);
+        let unique = shapes.stage_index_columns();
+
+        engine.execute(&d.drop_scratch(&stage, Scratch::Private)).await?;
+        engine
+            .execute(&d.create_scratch(
+                &stage,
+                &shapes.scratch_columns(KIND),
+                Some(&unique),
+                Scratch::Private,
+            ))
+            .await?;
+        let shadows = work.shadows(worker, *index, wave, chunk);
+        let totals = work.totals(*index, wave, chunk);
+        let borrowed = totals.as_ref().map(|totals| SourceTotals {
+            table: totals.table.clone(),
+            partition: totals.partition.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect(),
+            totals: totals.totals.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect(),
+        });
+        let fill = shapes.fill_stage(&stage, &slice, &shadows, borrowed.as_ref());
+        engine.execute(&fill).await.map_err(|error| in_words(error, item))?;
+        let name = format!("{}_key", work.stage_name(worker, *index));
+        if let Some(sql) = d.scratch_unique_index(&stage, &name, &unique) {
+            engine.execute(&sql).await.map_err(|error| in_words(error, item))?;
+        }
+        if let Some(sql) = d.analyze(&stage) {
+            engine.execute(&sql).await?;
+        }
+        check::profile(engine, work, *index, wave, &stage, &slice).await?;
+        check::manifest_checks(engine, work, *index, |lower| work.fresh_body(worker, lower, wave, chunk))
+            .await?;
+
+        let delta = work.delta(*index);
+        if work.empty[*index] {
+            engine.execute(&shapes.diff_all_new(&stage, &delta)).await?;
+        } else {
+            engine.execute(&shapes.diff_new(&stage, &delta)).await?;
+            engine.execute(&shapes.diff_gone(&stage, &delta, &slice)).await?;
+        }
+    }
+    for index in &wave.members {
+        engine.execute(&d.drop_scratch(&work.stage(worker, *index), Scratch::Private)).await?;
+    }
+    Ok(())
+}
+
+/// A failed computation, said in terms of the DBA's file.
+fn in_words(error: crate::engine::DbError, item: &Prepared<'_>) -> anyhow::Error {
+    match error.class {
+        ErrorClass::Duplicate => Failure::new(
+            ExitCode::Failed,
+            format!(
+                "{}: yields more than one row for the same key ({}): {error}",
+                item.summary.select_file,
+                item.summary.key.join(", ")
+            ),
+        )
+        .hint(
+            "make the GROUP BY match the key, or look for a join that multiplies rows; nothing was published",
+        )
+        .into(),
+        ErrorClass::Other | ErrorClass::Missing | ErrorClass::Denied => {
+            Failure::new(ExitCode::Failed, format!("{}: {error}", item.summary.select_file)).into()
+        }
+        // Kept as it is, so that the caller can see whether to try again.
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,121 @@
+//! One run's way to the database: connect with advice in the error, hold a set's lock politely.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use futures::future::BoxFuture;
+
+use crate::config::{Config, DatabaseTarget};
+use crate::engine::{DbError, Dialect, Engine, ErrorClass};
+use crate::error::Failure;
+use crate::exit_code::ExitCode;
+use crate::interrupt::Interrupt;
+use crate::ledger::{self, Holder};
+use crate::progress::Progress;
+
+/// How long a holder whose process is known dead may take to vanish from the server.
+const GHOST_PATIENCE: Duration = Duration::from_secs(15);
+
+/// What the one match on the engine kind yields.
+#[derive(Clone, Copy)]
+pub struct Driver {
+    /// The engine's text.
+    pub dialect: &'static dyn Dialect,
+    /// Opens a connection.
+    pub connect: for<'a> fn(&'a DatabaseTarget) -> BoxFuture<'a, Result<Box<dyn Engine>, DbError>>,
+}
+
+/// Everything that the verbs share.
+pub struct Context {
+    /// Configuration.
+    pub config: Config,
+    /// The chosen engine.
+    pub driver: Driver,
+    /// Signals.
+    pub interrupt: Interrupt,
+    /// Progress on the terminal or in the log.
+    pub progress: Progress,
+}
+
+impl Context {
+    /// Connects.
+    ///
+    /// # Errors
+    /// Exit code 1, with the address and what to check; never the password.
+    pub async fn connect(&self) -> Result<Box<dyn Engine>> {
+        let target = &self.config.database;
+        let engine = (self.driver.connect)(target).await.map_err(|error| {
+            let failure =
+                Failure::new(ExitCode::Failed, format!("cannot connect to {}: {error}", target.display()));
+            match error.class {
+                ErrorClass::Missing => {
+                    failure.hint("create the database first, or correct its name in the URL")
+                }
+                _ if target.sqlite_path().is_some() => failure
+                    .hint("check that the file exists and may be read and written; `dashagg demo` makes one"),
+                _ => failure
+                    .hint("check host, port, user and password (DASHAGG_PASSWORD, password_file), and TLS"),
+            }
+        })?;
+        self.interrupt.watch(engine.as_ref());
+        Ok(engine)
+    }
+}
+
+/// Takes the lock of a set, waiting at most `wait`, and records who holds it.
+///
+/// Returns whether the lock is really held, which is always, except in a test that forces it open.
+///
+/// # Errors
+/// Exit code 11 naming the holder.
+pub async fn lock(context: &Context, engine: &mut dyn Engine, set: &str, wait: Duration) -> Result<bool> {
+    fail::fail_point!("no-lock", |_| Ok(false));
+    let start = Instant::now();
+    let mut told = false;
+    let mut ghost_ended = false;
+    loop {
+        context.interrupt.check()?;
+        if engine.try_lock(set).await? {
+            let since = ledger::stamp(ledger::clock(engine).await?);
+            ledger::set_holder(engine, set, Some(&Holder::me(since))).await?;
+            return Ok(true);
+        }
+        let holder = ledger::holder(engine, set).await?;
+        let ghost = holder.as_ref().is_some_and(Holder::is_dead);
+        if ghost && !ghost_ended {
+            // A killed client's statement runs on in the server and keeps the lock: nothing can publish
+            // it any more, so end it rather than make the DBA wait.
+            tracing::warn!("set {set}: the last run was killed; ending what it left in the server");
+            engine.end_lock_holder(set).await?;
+            ghost_ended = true;
+        }
+        let patience = if ghost { wait.max(GHOST_PATIENCE) } else { wait };
+        // The winner of a race records itself a moment after it took the lock.
+        let patience = if holder.is_none() { patience.max(Duration::from_millis(500)) } else { patience };
+        if start.elapsed() >= patience {
+            let who = holder.map_or("another run".to_owned(), |holder| holder.to_string());
+            return Err(Failure::new(ExitCode::Locked, format!("set {set} is held by {who}"))
+                .hint("wait for it with --wait 60s")
+                .into());
+        }
+        if !told && !ghost {
+            let who = holder.map_or("another run".to_owned(), |holder| holder.to_string());
+            tracing::info!(
+                "set {set} is held by {who}; waiting up to {}",
+                humantime::format_duration(patience)
+            );
+            told = true;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Gives the lock back. Errors are only logged: the lock ends with the connection anyway.
+pub async fn unlock(engine: &mut dyn Engine, set: &str) {
+    if let Err(error) = ledger::set_holder(engine, set, None).await {
+        tracing::debug!("clearing the holder of {set}: {error}");
+    }
+    if let Err(error) = engine.unlock().await {
+        tracing::debug!("unlocking {set}: {error}");
+    }
+}

@@ -1,0 +1,366 @@
+//! `dashagg verify`: every tier recomputed from raw rows and laid beside the published ones, in one
+//! read-only snapshot. Needs only SELECT; its memory does not grow with the data.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use anyhow::Result;
+
+use crate::catalog::{Against, Catalog, Selected, Set};
+use crate::checksum;
+use crate::cli::VerifyArgs;
+use crate::engine::statements::{Shadow, Slice};
+use crate::engine::{Engine, Row, Tx};
+use crate::exit_code::ExitCode;
+use crate::plan::{Ask, Chosen, Tuple};
+use crate::refresh::check::{plain_number, spell};
+use crate::refresh::inspect::{self, Prepared, partition_expression};
+use crate::report::{Difference, Imbalance, Key, Sample, SummaryVerify, Verdict, VerifyReport};
+use crate::session::Context;
+
+/// Rows that are shown in full; all are counted.
+const SHOWN: usize = 10;
+
+/// Compares the selected summaries.
+///
+/// # Errors
+/// Only what keeps it from comparing; differences are the report, with exit code 4.
+pub async fn run(
+    context: &Context,
+    catalog: &Catalog,
+    args: &VerifyArgs,
+) -> Result<(VerifyReport, ExitCode)> {
+    let selected = catalog.select(&args.select)?;
+    let mut report = VerifyReport {
+        status: Verdict::Ok,
+        conservation: Vec::new(),
+        totals_checked: 0,
+        summaries: Vec::new(),
+    };
+    let mut engine = context.connect().await?;
+    for selected in &selected {
+        let result = verify_set(context, engine.as_mut(), selected, args, &mut report).await;
+        if let Err(interrupted) = context.interrupt.check() {
+            context.interrupt.acknowledge();
+            return Err(interrupted.into());
+        }
+        result?;
+    }
+    let equal = report.conservation.is_empty() && report.summaries.iter().all(SummaryVerify::is_equal);
+    if equal {
+        return Ok((report, ExitCode::Ok));
+    }
+    report.status = Verdict::Differs;
+    Ok((report, ExitCode::Differs))
+}
+
+async fn verify_set(
+    context: &Context,
+    engine: &mut dyn Engine,
+    selected: &Selected<'_>,
+    args: &VerifyArgs,
+    report: &mut VerifyReport,
+) -> Result<()> {
+    let set = selected.set;
+    let prepared = inspect::inspect(engine, set).await?;
+    engine.begin(Tx::Read).await?;
+    let known = inspect::known_partitions(engine, set, &prepared).await?;
+    let ask = if args.partition.is_empty() { Ask::Full } else { Ask::Partitions(args.partition.clone()) };
+    let mut chosen = Chosen::new(&set.name, &ask, &known)?;
+    if let Some(count) = args.sample {
+        let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+        chosen.sample(count as usize, |tuple| checksum::number(&format!("{seed} {tuple:?}")).unsigned_abs());
+    }
+    let steps: usize = if args.totals {
+        0
+    } else {
+        prepared.iter().map(|p| chosen.chunks(&p.summary.partition).len()).sum()
+    };
+    context.progress.start(&format!("verifying {}", set.name), steps as u64);
+    for (index, item) in prepared.iter().enumerate() {
+        if !selected.includes(index) {
+            continue;
+        }
+        let chunks = chosen.chunks(&item.summary.partition);
+        for chunk in &chunks {
+            let slice = slice(item, chunk.as_deref());
+            conservation(engine, set, &prepared, index, &slice, report).await?;
+        }
+        if args.totals {
+            continue;
+        }
+        let mut rows = Comparison::new(item);
+        let mut partitions = 0;
+        for chunk in &chunks {
+            context.interrupt.check()?;
+            partitions += chunk.as_ref().map_or(1, Vec::len) as u64;
+            let slice = slice(item, chunk.as_deref());
+            let shadows = raw_shadows(engine, &prepared, index, chunk.as_deref());
+            let sql = item.shapes(engine.dialect()).disagreements(&slice, &shadows);
+            engine.for_each(&sql, &mut |row| rows.take(row)).await?;
+            rows.close();
+            context.progress.step(1);
+        }
+        report.summaries.push(SummaryVerify {
+            name: format!("{}.{}", set.name, item.summary.name),
+            table: item.summary.table.clone(),
+            partitions_checked: partitions,
+            pending: 0,
+            missing: rows.missing,
+            extra: rows.extra,
+            different: rows.different,
+            samples: rows.samples,
+        });
+    }
+    engine.commit().await?;
+    context.progress.finish(&format!("verified {}", set.name));
+    Ok(())
+}
+
+fn slice(item: &Prepared<'_>, chunk: Option<&[Tuple]>) -> Slice {
+    match chunk {
+        None => Slice::All,
+        Some(rows) => Slice::Tuples {
+            columns: item.summary.partition.iter().filter_map(|name| item.column(name).cloned()).collect(),
+            rows: rows.to_vec(),
+        },
+    }
+}
+
+/// CTEs by which a SELECT that reads other summaries sees them recomputed from raw instead: every tier
+/// below, lowest first, as its table would store it, restricted where it has the partition columns.
+fn raw_shadows(
+    engine: &dyn Engine,
+    prepared: &[Prepared<'_>],
+    index: usize,
+    chunk: Option<&[Tuple]>,
+) -> Vec<Shadow> {
+    let d = engine.dialect();
+    let mut needed = vec![false; prepared.len()];
+    let mut stack = prepared[index].summary.reads_summaries.clone();
+    while let Some(lower) = stack.pop() {
+        if !std::mem::replace(&mut needed[lower], true) {
+            stack.extend(&prepared[lower].summary.reads_summaries);
+        }
+    }
+    let partition = &prepared[index].summary.partition;
+    let mut shadows = Vec::new();
+    for (lower, item) in prepared.iter().enumerate().filter(|(lower, _)| needed[*lower]) {
+        let _ = lower;
+        let columns: Option<Vec<_>> = partition.iter().map(|name| item.column(name).cloned()).collect();
+        let slice = match (columns, chunk) {
+            (Some(columns), Some(rows)) if !columns.is_empty() => {
+                Slice::Tuples { columns, rows: rows.to_vec() }
+            }
+            _ => Slice::All,
+        };
+        let cells: Vec<String> = item
+            .columns
+            .iter()
+            .map(|column| {
+                let name = d.quote(&column.name);
+                format!("{} AS {name}", d.cast(&format!("q.{name}"), column))
+            })
+            .collect();
+        shadows.push(Shadow {
+            table: item.summary.table.clone(),
+            body: format!(
+                "SELECT {} FROM (\n{}\n) q WHERE {}",
+                cells.join(", "),
+                item.summary.select,
+                slice.over(d, "q")
+            ),
+        });
+    }
+    shadows
+}
+
+/// Sums per partition, from whatever table.
+type Sums = BTreeMap<Tuple, Vec<Option<String>>>;
+
+async fn sums(engine: &mut dyn Engine, sql: &str, parts: usize) -> Result<Sums> {
+    Ok(engine
+        .query(sql)
+        .await?
+        .into_iter()
+        .map(|mut row| {
+            let values = row.split_off(parts);
+            (row, values)
+        })
+        .collect())
+}
+
+/// Compares the conserved sums of the published rows with the source's totals, or the tier below.
+async fn conservation(
+    engine: &mut dyn Engine,
+    set: &Set,
+    prepared: &[Prepared<'_>],
+    index: usize,
+    slice: &Slice,
+    report: &mut VerifyReport,
+) -> Result<()> {
+    let item = &prepared[index];
+    let summary = item.summary;
+    if summary.conserve.is_empty() || summary.against == Against::Nothing {
+        return Ok(());
+    }
+    let d = engine.dialect();
+    let parts: Vec<String> = summary.partition.iter().map(|name| d.quote(name)).collect();
+    let group = |parts: &[String]| {
+        if parts.is_empty() { String::new() } else { format!(" GROUP BY {}", parts.join(", ")) }
+    };
+    for entry in &summary.conserve {
+        let list = |table: &str, condition: Option<&str>, where_slice: &str| {
+            let mut cells = parts.clone();
+            cells.extend(entry.columns.iter().map(|name| format!("SUM({})", d.quote(name))));
+            let condition = condition.map(|c| format!(" AND ({c})")).unwrap_or_default();
+            format!(
+                "SELECT {} FROM {table} t WHERE {where_slice}{condition}{}",
+                cells.join(", "),
+                group(&parts)
+            )
+        };
+        let own = list(&item.target, entry.condition.as_deref(), &slice.over(d, "t"));
+        let actual = sums(engine, &own, parts.len()).await?;
+        let expected = match summary.against {
+            Against::Summary(lower) => {
+                let lower = &prepared[lower];
+                let condition = lower.summary.conserve.first().and_then(|entry| entry.condition.as_deref());
+                let sql = list(&lower.target, condition, &slice.over(d, "t"));
+                sums(engine, &sql, parts.len()).await?
+            }
+            Against::Source(source) => {
+                let source = &set.sources[source];
+                let expressions: Option<Vec<String>> =
+                    summary.partition.iter().map(|name| partition_expression(d, source, name)).collect();
+                let Some(expressions) = expressions else { continue };
+                let mut cells = expressions.clone();
+                for name in &entry.columns {
+                    let total = source.totals.iter().find(|(column, _)| column == name);
+                    cells.push(total.map_or("NULL".to_owned(), |(_, aggregate)| aggregate.clone()));
+                }
+                let spelled =
+                    |name: &str| partition_expression(d, source, name).unwrap_or_else(|| d.quote(name));
+                let sql = format!(
+                    "SELECT {} FROM {} WHERE {}{}",
+                    cells.join(", "),
+                    d.quote(&source.table),
+                    slice.condition(d, &spelled),
+                    group(&expressions)
+                );
+                sums(engine, &sql, parts.len()).await?
+            }
+            Against::Nothing => continue,
+        };
+        let mut all: Vec<&Tuple> = actual.keys().chain(expected.keys()).collect();
+        all.sort();
+        all.dedup();
+        for partition in all {
+            for (at, column) in entry.columns.iter().enumerate() {
+                let cell = |sums: &Sums| sums.get(partition).and_then(|row| row.get(at).cloned().flatten());
+                let (have, want) = (cell(&actual), cell(&expected));
+                report.totals_checked += 1;
+                if plain_number(have.as_deref()) != plain_number(want.as_deref()) {
+                    report.conservation.push(Imbalance {
+                        summary: format!("{}.{}", set.name, summary.name),
+                        partition: spell(&summary.partition, partition),
+                        column: column.clone(),
+                        expected: want,
+                        actual: have,
+                    });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Collects the rows of [`crate::engine::statements::Shapes::disagreements`], which come ordered by key.
+struct Comparison {
+    names: Vec<String>,
+    key: Vec<usize>,
+    open: Option<(Vec<Option<String>>, Vec<(Row, i64)>)>,
+    missing: u64,
+    extra: u64,
+    different: u64,
+    shown: usize,
+    samples: Vec<Sample>,
+}
+
+impl Comparison {
+    fn new(item: &Prepared<'_>) -> Self {
+        let names: Vec<String> = item
+            .columns
+            .iter()
+            .filter(|column| !item.summary.ignore.iter().any(|name| name.eq_ignore_ascii_case(&column.name)))
+            .map(|column| column.name.clone())
+            .collect();
+        let key = item
+            .summary
+            .key
+            .iter()
+            .filter_map(|name| names.iter().position(|other| other.eq_ignore_ascii_case(name)))
+            .collect();
+        Self { names, key, open: None, missing: 0, extra: 0, different: 0, shown: 0, samples: Vec::new() }
+    }
+
+    fn take(&mut self, mut row: Row) {
+        let side: i64 = row.pop().flatten().and_then(|n| n.parse().ok()).unwrap_or(0);
+        let key: Vec<Option<String>> = self.key.iter().map(|at| row[*at].clone()).collect();
+        if self.open.as_ref().is_none_or(|(open, _)| *open != key) {
+            self.close();
+            self.open = Some((key, Vec::new()));
+        }
+        if let Some((_, rows)) = &mut self.open {
+            rows.push((row, side));
+        }
+    }
+
+    /// Judges the rows of one key.
+    fn close(&mut self) {
+        let Some((key, rows)) = self.open.take() else { return };
+        let expected: Vec<&(Row, i64)> = rows.iter().filter(|(_, side)| *side > 0).collect();
+        let actual: Vec<&(Row, i64)> = rows.iter().filter(|(_, side)| *side < 0).collect();
+        let show = self.shown < SHOWN;
+        let named = Key(self.key.iter().map(|at| self.names[*at].clone()).zip(key).collect());
+        let mut whole = |kind: Difference| {
+            if show {
+                self.samples.push(Sample {
+                    kind,
+                    key: named.clone(),
+                    column: None,
+                    expected: None,
+                    actual: None,
+                });
+            }
+        };
+        match (expected.first(), actual.first()) {
+            (Some((want, _)), Some((have, _))) => {
+                self.different += 1;
+                if show {
+                    for (at, name) in self.names.iter().enumerate() {
+                        if want[at] != have[at] {
+                            self.samples.push(Sample {
+                                kind: Difference::Different,
+                                key: named.clone(),
+                                column: Some(name.clone()),
+                                expected: want[at].clone(),
+                                actual: have[at].clone(),
+                            });
+                        }
+                    }
+                }
+            }
+            (Some((_, side)), None) => {
+                whole(Difference::Missing);
+                self.missing += side.unsigned_abs();
+            }
+            (None, Some((_, side))) => {
+                whole(Difference::Extra);
+                self.extra += side.unsigned_abs();
+            }
+            (None, None) => {}
+        }
+        self.shown += 1;
+    }
+}
