@@ -1,0 +1,167 @@
+//! A walk over `sql/`: every set is complete for every engine, and what was released stays as it was.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use dashagg::catalog::Catalog;
+use dashagg::checksum;
+use dashagg::engine::Dialect;
+use dashagg::engine::mysql::MYSQL;
+use dashagg::engine::postgres::POSTGRES;
+use dashagg::engine::sqlite::SQLITE;
+
+const DIALECTS: [&dyn Dialect; 3] = [&MYSQL, &POSTGRES, &SQLITE];
+
+/// Scripts that were released. Databases out there have applied them, so they are never edited: add a line for each
+/// new script, and never change one.
+const RELEASED: [(&str, &str); 3] = [
+    (
+        "financials/mysql/0001_summary_tables.sql",
+        "526d2dcb03ac268a2da1f66a5120db58302f77667830755bd358cde84c9b81e8",
+    ),
+    (
+        "financials/postgres/0001_summary_tables.sql",
+        "af37520d61483e0c8b4812690ede44a0aa49cb931fa53fbd0608c1044d1dad12",
+    ),
+    (
+        "financials/sqlite/0001_summary_tables.sql",
+        "0bf9f50145185d32b2a33cf5f5ff3d2383b659254e7925acfa2b2e5a99fe2e71",
+    ),
+];
+
+fn sql() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("sql")
+}
+
+/// Names of the entries of a folder, in order.
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap_or_else(|e| panic!("{}: {e}", folder.display()))
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn sets() -> Vec<String> {
+    let sets: Vec<String> = names(&sql()).into_iter().filter(|name| sql().join(name).is_dir()).collect();
+    assert!(sets.contains(&"financials".to_owned()), "{sets:?}");
+    sets
+}
+
+#[test]
+fn every_set_has_scripts_for_every_engine_without_gaps() {
+    for set in sets() {
+        let mut numbers = BTreeSet::new();
+        for dialect in DIALECTS {
+            let folder = sql().join(&set).join(dialect.name());
+            let versions: Vec<u32> = names(&folder)
+                .iter()
+                .map(|file| {
+                    let (number, rest) = file.split_once('_').unwrap_or_else(|| panic!("{set}: {file}"));
+                    assert!(number.len() == 4 && rest.ends_with(".sql"), "{set}/{}: {file}", dialect.name());
+                    number.parse().unwrap()
+                })
+                .collect();
+            let expected: Vec<u32> = (1..=versions.len() as u32).collect();
+            assert_eq!(versions, expected, "{set}/{}: numbered from 0001 without gaps", dialect.name());
+            assert!(!versions.is_empty(), "{set}/{}: no script", dialect.name());
+            numbers.insert(versions);
+        }
+        assert_eq!(numbers.len(), 1, "{set}: the engines have different script numbers");
+    }
+}
+
+#[test]
+fn every_manifest_loads_for_every_engine_and_uses_every_select_file() {
+    let mut used: BTreeSet<String> = BTreeSet::new();
+    for dialect in DIALECTS {
+        let catalog = Catalog::load(None, dialect).unwrap_or_else(|e| panic!("{}: {e:#}", dialect.name()));
+        let loaded: Vec<String> = catalog.sets.iter().map(|set| set.name.clone()).collect();
+        assert_eq!(loaded, sets(), "{}: a folder without summaries.toml?", dialect.name());
+        for set in &catalog.sets {
+            assert!(!set.description.is_empty(), "{}: describe the set in one line", set.name);
+            for summary in &set.summaries {
+                used.insert(summary.select_file.trim_start_matches("bundled/").to_owned());
+                assert!(!summary.select.trim().is_empty(), "{}", summary.select_file);
+            }
+        }
+    }
+    for set in sets() {
+        for name in names(&sql().join(&set)).into_iter().filter(|name| name.ends_with(".sql")) {
+            let file = format!("{set}/{name}");
+            let replaced = used.contains(&file)
+                || DIALECTS
+                    .iter()
+                    .all(|d| used.contains(&file.replace(".sql", &format!(".{}.sql", d.name()))));
+            assert!(replaced, "{file}: no summary uses it");
+        }
+    }
+}
+
+/// The same tiers everywhere: a set must not depend on the engine.
+#[test]
+fn engines_agree_on_keys_tiers_and_checks() {
+    let describe = |dialect: &dyn Dialect| {
+        let catalog = Catalog::load(None, dialect).unwrap();
+        let mut lines = Vec::new();
+        for set in &catalog.sets {
+            for s in &set.summaries {
+                lines.push(format!("{} {} {} {:?} {:?}", set.name, s.name, s.tier, s.key, s.against));
+            }
+        }
+        lines
+    };
+    assert_eq!(describe(&MYSQL), describe(&POSTGRES));
+    assert_eq!(describe(&POSTGRES), describe(&SQLITE));
+}
+
+#[test]
+fn released_scripts_are_never_edited() {
+    let mut found = Vec::new();
+    for set in sets() {
+        for dialect in DIALECTS {
+            for file in names(&sql().join(&set).join(dialect.name())) {
+                let path = format!("{set}/{}/{file}", dialect.name());
+                let text = std::fs::read_to_string(sql().join(&path)).unwrap();
+                found.push((path, checksum::of_file(&text)));
+            }
+        }
+    }
+    let lines: Vec<String> =
+        found.iter().map(|(path, sum)| format!("    (\"{path}\", \"{sum}\"),")).collect();
+    for (path, sum) in &found {
+        match RELEASED.iter().find(|(known, _)| known == path) {
+            None => panic!("{path} is new: add it to RELEASED. All lines as of now:\n{}", lines.join("\n")),
+            Some((_, pinned)) => {
+                assert!(
+                    pinned == sum,
+                    "{path} was edited after its release: put the change into a new script. It has {sum} now"
+                )
+            }
+        }
+    }
+    for (path, _) in RELEASED {
+        assert!(found.iter().any(|(have, _)| have == path), "{path} was released and is gone");
+    }
+}
+
+/// A checkout with CRLF line ends would still work, but pinned files should not depend on it.
+#[test]
+fn files_are_plain_utf8_with_unix_line_ends() {
+    fn walk(folder: &Path) {
+        for name in names(folder) {
+            let path = folder.join(&name);
+            if path.is_dir() {
+                walk(&path);
+            } else {
+                let text =
+                    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+                assert!(!text.contains('\r') && !text.starts_with('\u{feff}'), "{}", path.display());
+                assert!(text.ends_with('\n'), "{}: no newline at the end", path.display());
+            }
+        }
+    }
+    walk(&sql());
+}
