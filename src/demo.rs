@@ -39,6 +39,23 @@ pub async fn run(
     global: &GlobalArgs,
     out: &mut dyn Write,
 ) -> Result<ExitCode> {
+    if !global.quiet {
+        return show(context, args, global, out).await;
+    }
+    let mut kept = Vec::new();
+    let result = show(context, args, global, &mut kept).await;
+    if !matches!(result, Ok(ExitCode::Ok)) {
+        out.write_all(&kept)?;
+    }
+    result
+}
+
+async fn show(
+    context: Context,
+    args: &DemoArgs,
+    global: &GlobalArgs,
+    out: &mut dyn Write,
+) -> Result<ExitCode> {
     // Always the bundled set: the sample's tables are made for it.
     let catalog = Catalog::load(None, context.driver.dialect)?;
     let mut engine = context.connect().await?;
@@ -47,19 +64,22 @@ pub async fn run(
             context.progress.suspend(|| eprintln!("{line}"));
         }
     };
+    let ready = is_ready(&context, engine.as_mut(), args).await?;
     say(format!(
         "sample of {} rows in {} ({})",
         words::thousands(args.rows),
         context.config.database.display(),
         engine.server().product
     ));
-    let start = Instant::now();
-    sample(&context, engine.as_mut(), args).await?;
-    say(format!("sample made in {}", words::duration_in_words(start.elapsed().as_secs_f64())));
+    if !ready {
+        let start = Instant::now();
+        sample(&context, engine.as_mut(), args).await?;
+        say(format!("sample made in {}", words::duration_in_words(start.elapsed().as_secs_f64())));
+    }
 
     let create_args =
         CreateArgs { select: vec![SET.to_owned()], dry_run: false, skip_source_indexes: false, wait: None };
-    let created = create::run(&context, &catalog, &create_args).await?;
+    let (created, _) = create::run(&context, &catalog, &create_args).await?;
     // The demo is one report on stdout; with --json only the parts that have a contract are printed.
     if !global.json {
         created.print(false, false, out)?;
@@ -89,18 +109,22 @@ pub async fn run(
     Ok(code)
 }
 
-/// Makes the sample, unless the database already holds this very one.
-async fn sample(context: &Context, engine: &mut dyn Engine, args: &DemoArgs) -> Result<()> {
+/// What `dashagg_set.origin` says when the sample is complete.
+fn mark(args: &DemoArgs) -> String {
+    format!("{ORIGIN} {} {}", args.rows, args.seed)
+}
+
+/// Whether the database already holds this very sample. Another sample is cleared away; anything else is refused.
+async fn is_ready(context: &Context, engine: &mut dyn Engine, args: &DemoArgs) -> Result<bool> {
     let tables: u64 = engine
         .scalar(engine.dialect().table_count_sql().as_str())
         .await?
         .and_then(|count| count.parse().ok())
         .unwrap_or(0);
-    let wanted = format!("{ORIGIN} {} {}", args.rows, args.seed);
     if tables > 0 {
         let origin = origin(engine).await?;
-        if origin.as_deref() == Some(wanted.as_str()) {
-            return Ok(());
+        if origin.as_deref() == Some(mark(args).as_str()) {
+            return Ok(true);
         }
         if !origin.is_some_and(|origin| origin.starts_with(ORIGIN)) {
             return Err(Failure::usage(format!(
@@ -112,6 +136,11 @@ async fn sample(context: &Context, engine: &mut dyn Engine, args: &DemoArgs) -> 
         }
         clear(engine).await?;
     }
+    Ok(false)
+}
+
+/// Makes the sample in a database that is empty.
+async fn sample(context: &Context, engine: &mut dyn Engine, args: &DemoArgs) -> Result<()> {
     if let Some(note) = engine.prepare_database().await? {
         tracing::debug!("{note}");
     }
@@ -129,7 +158,7 @@ async fn sample(context: &Context, engine: &mut dyn Engine, args: &DemoArgs) -> 
     engine
         .execute(&format!(
             "UPDATE dashagg_set SET origin = {} WHERE set_name = {set}",
-            engine.dialect().literal(&wanted)
+            engine.dialect().literal(&mark(args))
         ))
         .await?;
     Ok(())

@@ -108,11 +108,11 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
     let (context, catalog) = set_up(&global, own_file)?;
     match cli.command {
         Command::Create(args) => {
-            let report = create::run(&context, &catalog, &args).await?;
-            if !global.quiet || args.dry_run {
+            let (report, code) = create::run(&context, &catalog, &args).await?;
+            if !global.quiet || args.dry_run || code != ExitCode::Ok {
                 report.print(global.json, args.dry_run, out)?;
             }
-            Ok(ExitCode::Ok)
+            Ok(code)
         }
         Command::Refresh(args) if args.dry_run => dry_run(&context, &catalog, &args, out).await,
         Command::Refresh(args) => {

@@ -16,13 +16,16 @@ use crate::progress::Progress;
 /// How long a holder whose process is known dead may take to vanish from the server.
 const GHOST_PATIENCE: Duration = Duration::from_secs(15);
 
+/// Opens a connection.
+pub type Connect = for<'a> fn(&'a DatabaseTarget) -> BoxFuture<'a, Result<Box<dyn Engine>, DbError>>;
+
 /// What the one match on the engine kind yields.
 #[derive(Clone, Copy)]
 pub struct Driver {
     /// The engine's text.
     pub dialect: &'static dyn Dialect,
     /// Opens a connection.
-    pub connect: for<'a> fn(&'a DatabaseTarget) -> BoxFuture<'a, Result<Box<dyn Engine>, DbError>>,
+    pub connect: Connect,
 }
 
 /// Everything that the verbs share.
