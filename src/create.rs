@@ -13,11 +13,12 @@ use serde::Serialize;
 pub use self::scripts::{applied_scripts, refuse_drift};
 use crate::catalog::{Catalog, Set, lexer};
 use crate::cli::CreateArgs;
-use crate::engine::{Engine, ErrorClass};
+use crate::engine::{Engine, ErrorClass, Shape};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
 use crate::session::{self, Context};
+use crate::tracking;
 
 /// What `create` did.
 #[derive(Debug, Serialize)]
@@ -178,6 +179,15 @@ async fn apply_all(
             created.indexes.push(missing.name);
         }
     }
+    // Before the first build reads its snapshot, so that no change falls between the two.
+    let mut types = Vec::new();
+    for summary in &set.summaries {
+        let schema = engine.server().schema.clone();
+        if let Some(shape) = Shape::read(engine, Some(&schema), &summary.table).await? {
+            types.extend(shape.columns);
+        }
+    }
+    tracking::ensure(engine, set, &types).await?;
     Ok(created)
 }
 

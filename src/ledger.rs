@@ -15,11 +15,21 @@ use crate::exit_code::ExitCode;
 /// Every table that dashagg makes for itself starts with this.
 pub const PREFIX: &str = "dashagg_";
 
-const TABLES: [(&str, &str); 4] = [
+const TABLES: [(&str, &str); 6] = [
+    (
+        "dashagg_source",
+        "set_name VARCHAR(128) NOT NULL, source VARCHAR(128) NOT NULL, track_id VARCHAR(64) NOT NULL, \
+         witness VARCHAR(64), watermark VARCHAR(255), PRIMARY KEY (set_name, source)",
+    ),
+    (
+        "dashagg_print",
+        "set_name VARCHAR(128) NOT NULL, source VARCHAR(128) NOT NULL, part VARCHAR(255) NOT NULL, \
+         print VARCHAR(255) NOT NULL, PRIMARY KEY (set_name, source, part)",
+    ),
     (
         "dashagg_set",
         "set_name VARCHAR(128) NOT NULL PRIMARY KEY, generation BIGINT NOT NULL, \
-         holder_host VARCHAR(255), holder_pid BIGINT, holder_since VARCHAR(32), origin VARCHAR(32)",
+         checked_at VARCHAR(32), holder_host VARCHAR(255), holder_pid BIGINT, holder_since VARCHAR(32), origin VARCHAR(32)",
     ),
     (
         "dashagg_script",
@@ -204,6 +214,8 @@ pub struct SummaryState {
 pub struct SetState {
     /// The fence: grows by one with every publish.
     pub generation: i64,
+    /// When a run last found nothing to do (RFC 3339).
+    pub checked_at: Option<String>,
     /// Its summaries, in no order.
     pub summaries: Vec<SummaryState>,
     /// Status and end of the latest run, and its error.
@@ -239,11 +251,12 @@ impl SetState {
     /// Whatever the server says.
     pub async fn read(engine: &mut dyn Engine, set: &str) -> Result<Option<Self>> {
         let name = engine.dialect().literal(set);
-        let Some(generation) =
-            engine.scalar(&format!("SELECT generation FROM dashagg_set WHERE set_name = {name}")).await?
-        else {
+        let sql = format!("SELECT generation, checked_at FROM dashagg_set WHERE set_name = {name}");
+        let Some(row) = engine.query(&sql).await?.into_iter().next() else {
             return Ok(None);
         };
+        let generation = row.first().cloned().flatten().unwrap_or_default();
+        let checked_at = row.get(1).cloned().flatten();
         let rows = engine
             .query(&format!(
                 "SELECT summary, select_checksum, row_count, bytes, published_at, run_id, mode, seconds, \
@@ -290,7 +303,7 @@ impl SetState {
                     error: next(),
                 }
             });
-        Ok(Some(Self { generation: generation.parse().unwrap_or(0), summaries, last_run }))
+        Ok(Some(Self { generation: generation.parse().unwrap_or(0), checked_at, summaries, last_run }))
     }
 }
 
@@ -355,6 +368,16 @@ pub fn fence(d: &dyn Dialect, set: &str, generation: i64) -> String {
         "UPDATE dashagg_set SET generation = generation + 1 WHERE set_name = {} AND generation = {generation}",
         d.literal(set)
     )
+}
+
+/// The note that a run found nothing to do, which is news for `status`: the summaries are current as of now.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn heartbeat(engine: &mut dyn Engine, set: &str) -> Result<()> {
+    let now = stamp(clock(engine).await?);
+    let set = engine.dialect().literal(set);
+    in_write(engine, &[format!("UPDATE dashagg_set SET checked_at = '{now}' WHERE set_name = {set}")]).await
 }
 
 /// Runs statements in one write transaction.

@@ -28,6 +28,7 @@ pub mod refresh;
 pub mod report;
 pub mod session;
 pub mod status;
+pub mod tracking;
 pub mod verify;
 
 use std::io::{self, Write};
@@ -200,7 +201,7 @@ async fn dry_run(
             out,
             "{}: {} refresh of {}: {}",
             selected.set.name,
-            plan.mode.as_str(),
+            plan.mode.map_or("no", plan::Mode::as_str),
             report::words::count(plan.partitions as u64, "partition"),
             plan.reason
         )?;

@@ -1,5 +1,7 @@
 //! What a refresh will do, decided without touching a database: catalog × ledger × request → [`Plan`].
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::catalog::Set;
 use crate::engine::statements::Value;
 use crate::error::Failure;
@@ -62,32 +64,133 @@ pub struct Wave {
     pub columns: Vec<String>,
     /// Tuples of each chunk; `None`: the whole summary.
     pub chunks: Vec<Option<Vec<Tuple>>>,
+    /// The tuples are single rows' keys (under the summary's grain), not partitions.
+    pub by_key: bool,
+}
+
+/// What has to be recomputed of one summary.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Everything.
+    pub all: bool,
+    /// These partitions, under the summary's partition columns.
+    pub partitions: BTreeSet<Tuple>,
+    /// These rows, under the summary's grain.
+    pub keys: BTreeSet<Tuple>,
+}
+
+impl Scope {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        !self.all && self.partitions.is_empty() && self.keys.is_empty()
+    }
+}
+
+/// What changed, as the plan sees it: per summary, what its own sources and dimensions ask of it.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// Everything may have changed, and why.
+    pub all: Option<String>,
+    /// Per summary.
+    pub scopes: Vec<Scope>,
 }
 
 /// The work of one set.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// How much.
-    pub mode: Mode,
+    /// How much; `None`: nothing to do.
+    pub mode: Option<Mode>,
     /// Why, in words.
     pub reason: String,
-    /// In order; a wave starts when the one before it is done.
+    /// What the sources ask of each summary; tiers above follow from it while it runs.
+    pub scopes: Vec<Scope>,
+    /// Computed chunk by chunk through all tiers at once: possible when no single rows are recomputed.
     pub waves: Vec<Wave>,
     /// Partitions recomputed, counted on the finest partition columns.
     pub partitions: usize,
+    /// Partitions that `--partition` or `--since` chose: the notes of others are kept.
+    pub only: Option<(Vec<String>, Vec<Tuple>)>,
 }
+
+/// A key costs as much as this many rows of its partition: looking rows up one by one is slower than reading
+/// them in order.
+const KEY_COST: u64 = 8;
 
 impl Plan {
     /// Decides.
     ///
     /// # Errors
     /// A `--partition` or `--since` value that cannot be one (exit code 2).
-    pub fn make(set: &Set, state: &SetState, ask: &Ask, known: &[Known]) -> Result<Self, Failure> {
-        let (mode, reason) = mode(set, state, ask);
-        let chosen = match mode {
-            Mode::Complete => Chosen::everything(known),
-            Mode::Incremental => Chosen::new(&set.name, ask, known)?,
+    pub fn make(
+        set: &Set,
+        state: &SetState,
+        ask: &Ask,
+        known: &[Known],
+        asked: &Asked,
+    ) -> Result<Self, Failure> {
+        if let Some(reason) = complete_because(set, state, ask, asked) {
+            return Ok(Self::pipelined(set, Mode::Complete, reason, &Chosen::everything(known)));
+        }
+        if matches!(ask, Ask::Partitions(_) | Ask::Since(_)) {
+            let chosen = Chosen::new(&set.name, ask, known)?;
+            let reason = "partitions were named".to_owned();
+            return Ok(Self::pipelined(set, Mode::Incremental, reason, &chosen));
+        }
+        if asked.scopes.iter().all(Scope::is_empty) {
+            return Ok(Self {
+                mode: None,
+                reason: "nothing changed".to_owned(),
+                scopes: asked.scopes.clone(),
+                waves: Vec::new(),
+                partitions: 0,
+                only: None,
+            });
+        }
+        let scopes: Vec<Scope> = set
+            .summaries
+            .iter()
+            .zip(&asked.scopes)
+            .map(|(summary, scope)| {
+                let rows = state.summary(&summary.name).and_then(|known| known.rows).unwrap_or(0);
+                cheaper(summary, scope, rows, known)
+            })
+            .collect();
+        let keys: usize = scopes.iter().map(|scope| scope.keys.len()).sum();
+        let mut touched: BTreeSet<Tuple> = BTreeSet::new();
+        for (summary, scope) in set.summaries.iter().zip(&scopes) {
+            touched.extend(scope.partitions.iter().cloned());
+            touched
+                .extend(scope.keys.iter().filter_map(|key| project(key, &summary.grain, &summary.partition)));
+        }
+        let whole: usize = scopes.iter().map(|scope| scope.partitions.len()).sum();
+        let reason = match (keys, whole) {
+            (0, _) => "partitions changed; recomputing them whole is cheaper than row by row".to_owned(),
+            (_, 0) => format!("{keys} keys changed; recomputing those is cheaper than their partitions"),
+            _ => format!("{keys} keys and {whole} whole partitions changed"),
         };
+        let aligned = set.summaries.iter().zip(&scopes).all(|(summary, scope)| {
+            scope.is_empty() || finest(known).is_some_and(|f| f.columns == summary.partition)
+        });
+        if keys == 0 && aligned && scopes.iter().all(|scope| !scope.all) {
+            // Every tier follows the same partitions, so they can go through all tiers in one pass.
+            let tuples: Vec<Tuple> = touched.into_iter().collect();
+            let chosen = Chosen { known, finest: finest(known), tuples: Some(tuples) };
+            let mut plan = Self::pipelined(set, Mode::Incremental, reason, &chosen);
+            plan.only = None;
+            return Ok(plan);
+        }
+        Ok(Self {
+            mode: Some(Mode::Incremental),
+            reason,
+            partitions: touched.len().max(1),
+            scopes,
+            waves: Vec::new(),
+            only: None,
+        })
+    }
+
+    /// Whole partitions, chunk by chunk through all tiers.
+    fn pipelined(set: &Set, mode: Mode, reason: String, chosen: &Chosen<'_>) -> Self {
         let mut waves: Vec<Wave> = Vec::new();
         for (index, summary) in set.summaries.iter().enumerate() {
             match waves.last_mut().filter(|wave| wave.columns == summary.partition) {
@@ -96,16 +199,115 @@ impl Plan {
                     members: vec![index],
                     columns: summary.partition.clone(),
                     chunks: chosen.chunks(&summary.partition),
+                    by_key: false,
                 }),
             }
         }
-        Ok(Self { mode, reason, waves, partitions: chosen.count() })
+        let only =
+            chosen.tuples.clone().zip(chosen.finest).map(|(tuples, finest)| (finest.columns.clone(), tuples));
+        Self {
+            mode: Some(mode),
+            reason,
+            scopes: vec![Scope::default(); set.summaries.len()],
+            waves,
+            partitions: chosen.count(),
+            only,
+        }
     }
 
-    /// Number of chunk steps over all waves.
+    /// Number of chunk steps that are known beforehand.
     pub fn steps(&self) -> usize {
         self.waves.iter().map(|wave| wave.chunks.len()).sum()
     }
+}
+
+fn finest(known: &[Known]) -> Option<&Known> {
+    known.iter().max_by_key(|known| known.columns.len())
+}
+
+fn complete_because(set: &Set, state: &SetState, ask: &Ask, asked: &Asked) -> Option<String> {
+    for summary in &set.summaries {
+        match state.summary(&summary.name) {
+            Some(known) if known.published_at.is_some() => {
+                if known.select_checksum != summary.checksum {
+                    return Some(format!("the SELECT of {} changed", summary.name));
+                }
+            }
+            _ => return Some(format!("{} has never been built", summary.name)),
+        }
+    }
+    match ask {
+        Ask::Full => Some("asked for".to_owned()),
+        Ask::Current => asked.all.clone(),
+        Ask::Partitions(_) | Ask::Since(_) => None,
+    }
+}
+
+/// The values of some columns out of a tuple of others; `None` if a column is not among them.
+pub fn project(tuple: &Tuple, from: &[String], to: &[String]) -> Option<Tuple> {
+    to.iter()
+        .map(|name| from.iter().position(|other| other == name).and_then(|at| tuple.get(at).cloned()))
+        .collect()
+}
+
+/// Keys that one statement recomputes.
+const KEYS_A_CHUNK: usize = 250;
+
+/// The waves that recompute one summary's scope: whole partitions first, then single rows.
+pub fn scope_waves(
+    index: usize,
+    summary: &crate::catalog::Summary,
+    scope: &Scope,
+    known: &[Known],
+) -> Vec<Wave> {
+    let wave = |columns: &[String], chunks: Vec<Option<Vec<Tuple>>>, by_key: bool| Wave {
+        members: vec![index],
+        columns: columns.to_vec(),
+        chunks,
+        by_key,
+    };
+    if scope.all {
+        let chosen = Chosen::everything(known);
+        return vec![wave(&summary.partition, chosen.chunks(&summary.partition), false)];
+    }
+    let mut waves = Vec::new();
+    if !scope.partitions.is_empty() {
+        let tuples: Vec<Tuple> = scope.partitions.iter().cloned().collect();
+        waves.push(wave(&summary.partition, chunks(Some(tuples)), false));
+    }
+    if !scope.keys.is_empty() {
+        let keys: Vec<Tuple> = scope.keys.iter().cloned().collect();
+        let parts = keys.chunks(KEYS_A_CHUNK).map(|chunk| Some(chunk.to_vec())).collect();
+        waves.push(wave(&summary.grain, parts, true));
+    }
+    waves
+}
+
+/// Replaces keys by their partition where a partition has so many that reading it whole is cheaper.
+pub fn cheaper(summary: &crate::catalog::Summary, scope: &Scope, rows: u64, known: &[Known]) -> Scope {
+    let partitions = known
+        .iter()
+        .find(|known| known.columns == summary.partition)
+        .map_or(1, |known| known.tuples.len().max(1)) as u64;
+    let per_partition = rows / partitions;
+    let mut by_partition: BTreeMap<Tuple, Vec<Tuple>> = BTreeMap::new();
+    for key in &scope.keys {
+        if let Some(partition) = project(key, &summary.grain, &summary.partition) {
+            by_partition.entry(partition).or_default().push(key.clone());
+        }
+    }
+    let mut out = Scope { all: scope.all, partitions: scope.partitions.clone(), keys: BTreeSet::new() };
+    for (partition, keys) in by_partition {
+        if out.partitions.contains(&partition) {
+            continue;
+        }
+        if !summary.partition.is_empty() && keys.len() as u64 * KEY_COST > per_partition {
+            out.partitions.insert(partition);
+        } else {
+            out.keys.extend(keys);
+        }
+    }
+    out
 }
 
 /// Partitions picked out of the known ones, under the finest list of partition columns.
@@ -119,8 +321,7 @@ pub struct Chosen<'a> {
 impl<'a> Chosen<'a> {
     /// All of them.
     pub fn everything(known: &'a [Known]) -> Self {
-        let finest = known.iter().max_by_key(|known| known.columns.len());
-        Self { known, finest, tuples: None }
+        Self { known, finest: finest(known), tuples: None }
     }
 
     /// What the command line names.
@@ -185,24 +386,6 @@ impl<'a> Chosen<'a> {
     /// The partitions of a summary with these partition columns, in chunks.
     pub fn chunks(&self, columns: &[String]) -> Vec<Option<Vec<Tuple>>> {
         chunks(scope(columns, self.known, self.finest, self.tuples.as_deref()))
-    }
-}
-
-fn mode(set: &Set, state: &SetState, ask: &Ask) -> (Mode, String) {
-    for summary in &set.summaries {
-        match state.summary(&summary.name) {
-            Some(known) if known.published_at.is_some() => {
-                if known.select_checksum != summary.checksum {
-                    return (Mode::Complete, format!("the SELECT of {} changed", summary.name));
-                }
-            }
-            _ => return (Mode::Complete, format!("{} has never been built", summary.name)),
-        }
-    }
-    match ask {
-        Ask::Full => (Mode::Complete, "asked for".to_owned()),
-        Ask::Current => (Mode::Complete, "changes are not tracked".to_owned()),
-        Ask::Partitions(_) | Ask::Since(_) => (Mode::Incremental, "partitions were named".to_owned()),
     }
 }
 

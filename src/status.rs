@@ -2,14 +2,15 @@
 
 use anyhow::Result;
 
-use crate::catalog::{Catalog, Selected, Summary};
+use crate::catalog::{Catalog, Method, Selected, Set, Summary};
 use crate::cli::StatusArgs;
 use crate::create;
-use crate::engine::{Engine, Tx};
+use crate::engine::{Dialect, Engine, Tx};
 use crate::exit_code::ExitCode;
 use crate::ledger::{self, SetState, SummaryState};
 use crate::report::{LastRun, Mode, RunStatus, State, StatusReport, SummaryStatus};
 use crate::session::Context;
+use crate::tracking;
 
 /// Reads the state of the selected summaries.
 ///
@@ -46,6 +47,8 @@ async fn of_set(
     let mut state = None;
     let mut drifted = false;
     let mut running = false;
+    let mut waiting = None;
+    let tracking = describe(engine.dialect(), set);
     let mut now = std::time::SystemTime::now();
     if set_up {
         engine.begin(Tx::Read).await?;
@@ -55,6 +58,7 @@ async fn of_set(
         drifted = create::refuse_drift(set, &applied).is_err();
         running = engine.is_locked(&set.name).await?;
         engine.commit().await?;
+        waiting = tracking::waiting(engine, set).await.ok();
     }
     let mut out = Vec::new();
     for (index, summary) in set.summaries.iter().enumerate() {
@@ -62,7 +66,11 @@ async fn of_set(
             continue;
         }
         let known = state.as_ref().and_then(|state| state.summary(&summary.name));
-        let age = ledger::age(known.and_then(|known| known.published_at.as_deref()), now);
+        let published = known.and_then(|known| known.published_at.as_deref());
+        // A run that found nothing to do proves the content current, without publishing anything.
+        let checked =
+            state.as_ref().and_then(|state| state.checked_at.as_deref()).filter(|_| published.is_some());
+        let age = ledger::age(published.max(checked), now);
         let mut rows = known.and_then(|known| known.rows);
         if exact && known.is_some() {
             let d = engine.dialect();
@@ -80,13 +88,38 @@ async fn of_set(
             bytes: known.and_then(|known| known.bytes),
             refreshed_at: known.and_then(|known| known.published_at.clone()),
             age_seconds: age.map(|age| age as u64),
-            pending_partitions: None,
+            pending_partitions: match &waiting {
+                Some(Some(partitions)) => Some(partitions.len() as u64),
+                _ => None,
+            },
             state: judge(summary, state.as_ref(), known, age, running, drifted),
-            tracking: Some("none: every refresh recomputes what it is asked for".to_owned()),
+            tracking: Some(tracking.clone()),
             last_run: known.and_then(|known| last_run(state.as_ref(), known)),
         });
     }
     Ok(out)
+}
+
+/// How each source is tracked, and what that cannot see.
+fn describe(dialect: &dyn Dialect, set: &Set) -> String {
+    set.sources
+        .iter()
+        .map(|source| {
+            let (how, blind) = match &source.track {
+                Method::Triggers => ("triggers".to_owned(), dialect.blind_spots()),
+                Method::Watermark { column, .. } => {
+                    (format!("watermark {column}"), "deletes, and rows whose old partition was another")
+                }
+                Method::Window(count) => {
+                    (format!("window of {count} partitions"), "changes of older partitions")
+                }
+                Method::Fingerprint => ("fingerprint".to_owned(), "nothing"),
+                Method::Untracked => ("none, always complete".to_owned(), "nothing"),
+            };
+            format!("{}: {how} (does not see: {blind})", source.name)
+        })
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn judge(

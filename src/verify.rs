@@ -1,7 +1,7 @@
 //! `dashagg verify`: every tier recomputed from raw rows and laid beside the published ones, in one
 //! read-only snapshot. Needs only SELECT; its memory does not grow with the data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use anyhow::Result;
@@ -17,6 +17,7 @@ use crate::refresh::check::{plain_number, spell};
 use crate::refresh::inspect::{self, Prepared, partition_expression};
 use crate::report::{Difference, Imbalance, Key, Sample, SummaryVerify, Verdict, VerifyReport};
 use crate::session::Context;
+use crate::{ledger, tracking};
 
 /// Rows that are shown in full; all are counted.
 const SHOWN: usize = 10;
@@ -71,6 +72,12 @@ async fn verify_set(
         let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
         chosen.sample(count as usize, |tuple| checksum::number(&format!("{seed} {tuple:?}")).unsigned_abs());
     }
+    // What waits for the next refresh may differ without being wrong. A ledger that is not there has nothing
+    // waiting.
+    let waiting = match ledger::exists(engine).await? {
+        true => tracking::waiting(engine, set).await?,
+        false => Some(BTreeSet::new()),
+    };
     let steps: usize = if args.totals {
         0
     } else {
@@ -81,7 +88,7 @@ async fn verify_set(
         if !selected.includes(index) {
             continue;
         }
-        let chunks = chosen.chunks(&item.summary.partition);
+        let (chunks, pending) = settled(chosen.chunks(&item.summary.partition), waiting.as_ref());
         for chunk in &chunks {
             let slice = slice(item, chunk.as_deref());
             conservation(engine, set, &prepared, index, &slice, report).await?;
@@ -105,7 +112,7 @@ async fn verify_set(
             name: format!("{}.{}", set.name, item.summary.name),
             table: item.summary.table.clone(),
             partitions_checked: partitions,
-            pending: 0,
+            pending,
             missing: rows.missing,
             extra: rows.extra,
             different: rows.different,
@@ -115,6 +122,34 @@ async fn verify_set(
     engine.commit().await?;
     context.progress.finish(&format!("verified {}", set.name));
     Ok(())
+}
+
+/// The chunks without the partitions that wait for a refresh, and how many those are.
+fn settled(
+    chunks: Vec<Option<Vec<Tuple>>>,
+    waiting: Option<&BTreeSet<Tuple>>,
+) -> (Vec<Option<Vec<Tuple>>>, u64) {
+    let count = |chunk: &Option<Vec<Tuple>>| chunk.as_ref().map_or(1, Vec::len) as u64;
+    let Some(waiting) = waiting else {
+        return (Vec::new(), chunks.iter().map(count).sum());
+    };
+    let mut pending = 0;
+    let mut kept = Vec::new();
+    for chunk in chunks {
+        match chunk {
+            Some(tuples) => {
+                let before = tuples.len();
+                let rest: Vec<Tuple> = tuples.into_iter().filter(|tuple| !waiting.contains(tuple)).collect();
+                pending += (before - rest.len()) as u64;
+                if !rest.is_empty() {
+                    kept.push(Some(rest));
+                }
+            }
+            None if waiting.is_empty() => kept.push(None),
+            None => pending += 1,
+        }
+    }
+    (kept, pending)
 }
 
 fn slice(item: &Prepared<'_>, chunk: Option<&[Tuple]>) -> Slice {

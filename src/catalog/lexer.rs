@@ -217,15 +217,7 @@ pub fn statements(sql: &str, rules: LexRules) -> Vec<String> {
 /// the SELECT itself defines by WITH, subqueries and function calls are left out.
 pub fn tables_read(sql: &str, rules: LexRules) -> Vec<(Option<String>, String)> {
     let tokens = tokens(sql, rules);
-    let mut defined: Vec<String> = Vec::new();
-    for window in tokens.windows(3) {
-        if let Token::Name { text, .. } = &window[0].token
-            && window[1].is_word("as")
-            && window[2].is_symbol('(')
-        {
-            defined.push(text.to_ascii_lowercase());
-        }
-    }
+    let defined = defined_by_with(&tokens);
     let mut found = Vec::new();
     // One entry an open bracket: whether we are inside a FROM list there.
     let mut in_from = vec![false];
@@ -247,7 +239,9 @@ pub fn tables_read(sql: &str, rules: LexRules) -> Vec<(Option<String>, String)> 
             Token::Symbol(',') => expect = in_from.last().copied().unwrap_or(false),
             Token::Name { .. } if spanned.is_word("from") || spanned.is_word("join") => {
                 // EXTRACT(year FROM x) and SUBSTRING(x FROM 1) have no SELECT in their bracket.
-                let is_clause = !spanned.is_word("from") || opened_by_select(&tokens[..at]);
+                let compares =
+                    at > 1 && tokens[at - 1].is_word("distinct") && !tokens[at - 2].is_word("select");
+                let is_clause = !spanned.is_word("from") || (opened_by_select(&tokens[..at]) && !compares);
                 if is_clause {
                     if let Some(top) = in_from.last_mut() {
                         *top = true;
@@ -290,6 +284,29 @@ pub fn tables_read(sql: &str, rules: LexRules) -> Vec<(Option<String>, String)> 
         at += 1;
     }
     found
+}
+
+/// The names that WITH defines, in lower case: `name AS (`, `name (a, b) AS (`, `name AS MATERIALIZED (`.
+fn defined_by_with(tokens: &[Spanned]) -> Vec<String> {
+    let is = |at: usize, word: &str| tokens.get(at).is_some_and(|t| t.is_word(word));
+    let mut defined = Vec::new();
+    for (at, spanned) in tokens.iter().enumerate() {
+        let Token::Name { text, .. } = &spanned.token else { continue };
+        let mut next = at + 1;
+        if tokens.get(next).is_some_and(|t| t.is_symbol('(')) {
+            // No bracket stands inside a list of columns.
+            next += tokens[next..].iter().position(|t| t.is_symbol(')')).unwrap_or(0) + 1;
+        }
+        if !is(next, "as") {
+            continue;
+        }
+        next += 1 + usize::from(is(next + 1, "not"));
+        next += usize::from(is(next, "materialized"));
+        if tokens.get(next).is_some_and(|t| t.is_symbol('(')) {
+            defined.push(text.to_ascii_lowercase());
+        }
+    }
+    defined
 }
 
 /// Whether the innermost open bracket (or the whole text) before this point began with SELECT.
@@ -360,6 +377,22 @@ mod tests {
         assert_eq!(names, ["raw1", "weird \"name", "other", "raw2"]);
         assert_eq!(tables_read("SELECT 1 FROM a.b", PLAIN), vec![(Some("a".into()), "b".into())]);
         assert_eq!(tables_read("SELECT * FROM generate_series(1, 2) g", PLAIN), vec![]);
+    }
+
+    #[test]
+    fn every_form_of_with_defines_a_name() {
+        let sql = "WITH RECURSIVE a(i, j) AS (SELECT 1, 2 UNION ALL SELECT i + 1, j FROM a), \
+                   b AS MATERIALIZED (SELECT * FROM raw1), c AS NOT MATERIALIZED (SELECT * FROM b) \
+                   SELECT COUNT(x) AS n FROM a JOIN b ON a.i = b.i, c, raw2";
+        let names: Vec<String> = tables_read(sql, PLAIN).into_iter().map(|(_, name)| name).collect();
+        assert_eq!(names, ["raw1", "raw2"]);
+    }
+
+    #[test]
+    fn is_distinct_from_names_no_table() {
+        let sql = "SELECT DISTINCT a FROM raw1 WHERE a IS DISTINCT FROM b AND c IS NOT DISTINCT FROM d";
+        let names: Vec<String> = tables_read(sql, PLAIN).into_iter().map(|(_, name)| name).collect();
+        assert_eq!(names, ["raw1"]);
     }
 
     #[test]

@@ -30,9 +30,47 @@ pub struct SourceEntry {
     /// Aggregates over the source by the name of the summary column that must add up to them.
     #[serde(default)]
     pub totals: BTreeMap<String, String>,
+    /// How changes are noticed: "triggers" (default), "fingerprint", "none", { watermark = "updated_at",
+    /// overlap = "1h" } or { window = 3 }.
+    pub track: Option<TrackEntry>,
+    /// Columns that a note of a change holds; default: the partition columns. With the columns of a summary's
+    /// `grain` among them, few changes cost few recomputed rows.
+    pub log: Option<Vec<String>>,
+    /// For a dimension: in which rows of which summary its key occurs.
+    pub invalidates: Option<InvalidatesEntry>,
     /// Indexes that refresh needs; added by `create` only where no equivalent exists.
     #[serde(default)]
     pub indexes: Vec<IndexEntry>,
+}
+
+/// `track`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum TrackEntry {
+    /// `"triggers"`, `"fingerprint"` or `"none"`.
+    Word(String),
+    /// `{ watermark = "updated_at", overlap = "1h" }`
+    Watermark {
+        /// A column that grows with every insert and update.
+        watermark: String,
+        /// How long a transaction may stay open after it set the column; default one hour.
+        overlap: Option<String>,
+    },
+    /// `{ window = 3 }`: always the last three partitions.
+    Window {
+        /// Number of partitions.
+        window: usize,
+    },
+}
+
+/// `invalidates = { summary = "asin", on = ["asin"] }`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InvalidatesEntry {
+    /// Short name of the summary.
+    pub summary: String,
+    /// Columns of the dimension that the summary has too.
+    pub on: Vec<String>,
 }
 
 /// A list of columns, or a table of column = expression.
@@ -74,6 +112,10 @@ pub struct SummaryEntry {
     /// Columns by which content is recomputed; none: always whole.
     #[serde(default)]
     pub partition: Vec<String>,
+    /// Columns of the key such that every row depends only on input rows with the same values in them: rows can
+    /// then be recomputed one by one. None: only whole partitions.
+    #[serde(default)]
+    pub grain: Vec<String>,
     /// Sums that must agree with the source, or with the tier below.
     #[serde(default)]
     pub conserve: Vec<ConserveEntry>,

@@ -6,6 +6,7 @@ pub mod lexer;
 pub mod manifest;
 pub mod script;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,7 +16,9 @@ use crate::checksum;
 use crate::engine::Dialect;
 use crate::error::Failure;
 use files::{Files, MANIFEST, Tree};
-use manifest::{CheckEntry, ConserveEntry, IndexEntry, ManifestFile, Partition, SummaryEntry};
+use manifest::{
+    CheckEntry, ConserveEntry, IndexEntry, ManifestFile, Partition, SourceEntry, SummaryEntry, TrackEntry,
+};
 use script::Script;
 
 /// Columns that dashagg sets on its own when the table has them, whether or not the manifest says so.
@@ -54,10 +57,36 @@ pub struct Source {
     pub table: String,
     /// Partition columns: name, and an expression where it is not a plain column.
     pub partition: Vec<(String, Option<String>)>,
+    /// How changes are noticed.
+    pub track: Method,
+    /// Columns that a note of a change holds: the partition columns first.
+    pub log: Vec<String>,
+    /// For a dimension: name of a summary and the columns that both have.
+    pub invalidates: Option<(String, Vec<String>)>,
     /// Conserved column → aggregate over this source.
     pub totals: Vec<(String, String)>,
     /// Indexes that refresh needs.
     pub indexes: Vec<IndexEntry>,
+}
+
+/// How changes of a source are noticed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Method {
+    /// Triggers write notes in the writer's own transaction.
+    Triggers,
+    /// Rows whose column is not older than the last value seen, less an overlap.
+    Watermark {
+        /// The column.
+        column: String,
+        /// Overlap.
+        overlap: Duration,
+    },
+    /// Always the last partitions.
+    Window(usize),
+    /// Count and row hashes of every partition.
+    Fingerprint,
+    /// Not at all: each refresh is complete.
+    Untracked,
 }
 
 /// What a summary's conserved sums are measured against.
@@ -90,6 +119,8 @@ pub struct Summary {
     pub key: Vec<String>,
     /// Partition columns, all of them part of the key.
     pub partition: Vec<String>,
+    /// Columns by which single rows can be recomputed; empty: none.
+    pub grain: Vec<String>,
     /// Sums that must agree.
     pub conserve: Vec<ConserveEntry>,
     /// With what.
@@ -140,9 +171,13 @@ impl Catalog {
         for argument in arguments {
             let (set_name, summary) = match self.sets.iter().find(|set| set.name == *argument) {
                 Some(_) => (argument.as_str(), None),
+                // Either name may have dots of its own.
                 None => argument
-                    .split_once('.')
-                    .map_or((argument.as_str(), None), |(set, summary)| (set, Some(summary))),
+                    .match_indices('.')
+                    .map(|(at, _)| (&argument[..at], Some(&argument[at + 1..])))
+                    .find(|(name, _)| self.sets.iter().any(|set| set.name == *name))
+                    .or_else(|| argument.split_once('.').map(|(set, summary)| (set, Some(summary))))
+                    .unwrap_or((argument.as_str(), None)),
             };
             let Some(set) = self.sets.iter().find(|set| set.name == set_name) else {
                 let known: Vec<&str> = self.sets.iter().map(|set| set.name.as_str()).collect();
@@ -204,22 +239,10 @@ impl Set {
         })?;
         let bad = |message: String| Failure::usage(format!("{manifest_path}: {message}"));
 
-        let sources: Vec<Source> = manifest
-            .sources
-            .into_iter()
-            .map(|(name, entry)| Source {
-                table: entry.table.unwrap_or_else(|| name.clone()),
-                partition: match entry.partition {
-                    Partition::Columns(columns) => columns.into_iter().map(|column| (column, None)).collect(),
-                    Partition::Expressions(map) => {
-                        map.into_iter().map(|(column, e)| (column, Some(e))).collect()
-                    }
-                },
-                totals: entry.totals.into_iter().collect(),
-                indexes: entry.indexes,
-                name,
-            })
-            .collect();
+        let mut sources = Vec::new();
+        for (name, entry) in manifest.sources {
+            sources.push(Source::load(name, entry, &manifest.summaries).map_err(&bad)?);
+        }
         if manifest.summaries.is_empty() {
             return Err(bad("no [summaries.…] section: there is nothing to keep".into()).into());
         }
@@ -256,6 +279,76 @@ impl Set {
             summaries,
             scripts,
             location: location.to_owned(),
+        })
+    }
+}
+
+impl Source {
+    fn load(
+        name: String,
+        entry: SourceEntry,
+        summaries: &BTreeMap<String, SummaryEntry>,
+    ) -> Result<Self, String> {
+        let partition: Vec<(String, Option<String>)> = match entry.partition {
+            Partition::Columns(columns) => columns.into_iter().map(|column| (column, None)).collect(),
+            Partition::Expressions(map) => map.into_iter().map(|(column, e)| (column, Some(e))).collect(),
+        };
+        let at = format!("sources.{name}");
+        let track = match entry.track {
+            None => Method::Triggers,
+            Some(TrackEntry::Word(word)) => match word.as_str() {
+                "triggers" => Method::Triggers,
+                "fingerprint" => Method::Fingerprint,
+                "none" => Method::Untracked,
+                other => {
+                    return Err(format!(
+                        "{at}.track = \"{other}\": expected \"triggers\", \"fingerprint\", \"none\", \
+                         {{ watermark = \"column\", overlap = \"1h\" }} or {{ window = 3 }}"
+                    ));
+                }
+            },
+            Some(TrackEntry::Window { window: 0 }) => {
+                return Err(format!("{at}.track: window = 0 would never refresh anything"));
+            }
+            Some(TrackEntry::Window { window }) => Method::Window(window),
+            Some(TrackEntry::Watermark { watermark, overlap }) => {
+                let overlap = overlap.unwrap_or_else(|| "1h".to_owned());
+                let overlap = humantime::parse_duration(&overlap).map_err(|_| {
+                    format!("{at}.track: overlap = \"{overlap}\": write a duration such as \"1h\"")
+                })?;
+                Method::Watermark { column: watermark, overlap }
+            }
+        };
+        if partition.is_empty() && !matches!(track, Method::Triggers | Method::Untracked) {
+            return Err(format!("{at}.track: only triggers can watch a source without partition columns"));
+        }
+        let invalidates = entry.invalidates.map(|entry| (entry.summary, entry.on));
+        if let Some((summary, on)) = &invalidates {
+            if !summaries.contains_key(summary) {
+                return Err(format!("{at}.invalidates names summary '{summary}', which does not exist"));
+            }
+            if on.is_empty() {
+                return Err(format!("{at}.invalidates.on is empty: name the columns that both have"));
+            }
+        }
+        let mut log: Vec<String> = match &invalidates {
+            Some((_, on)) if partition.is_empty() => on.clone(),
+            _ => partition.iter().map(|(column, _)| column.clone()).collect(),
+        };
+        for column in entry.log.unwrap_or_default() {
+            if !log.contains(&column) {
+                log.push(column);
+            }
+        }
+        Ok(Self {
+            table: entry.table.unwrap_or_else(|| name.clone()),
+            partition,
+            track,
+            log,
+            invalidates,
+            totals: entry.totals.into_iter().collect(),
+            indexes: entry.indexes,
+            name,
         })
     }
 }
@@ -306,6 +399,14 @@ impl Draft {
                 "partition column '{column}' is not part of the key: a row must not move between partitions"
             ))
             .into());
+        }
+        if let Some(column) = entry.grain.iter().find(|column| !entry.key.contains(column)) {
+            return Err(bad(format!("grain column '{column}' is not part of the key")).into());
+        }
+        if let Some(column) =
+            entry.partition.iter().find(|column| !entry.grain.is_empty() && !entry.grain.contains(column))
+        {
+            return Err(bad(format!("grain lacks the partition column '{column}'")).into());
         }
         if let Some(share) = entry.max_shrink
             && !(0.0..=1.0).contains(&share)
@@ -409,6 +510,7 @@ fn in_tier_order(mut pending: Vec<Draft>, sources: &[Source]) -> Result<Vec<Summ
                 select_file: draft.select_file,
                 key: draft.entry.key,
                 partition: draft.entry.partition,
+                grain: draft.entry.grain,
                 conserve: draft.entry.conserve,
                 against,
                 checks: draft.entry.checks,

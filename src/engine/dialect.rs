@@ -26,7 +26,7 @@ pub enum Scratch {
 }
 
 /// The text side of an engine.
-pub trait Dialect: Send + Sync {
+pub trait Dialect: super::track::Tracking + Send + Sync {
     /// Name of the engine's folder under a set: `mysql`, `postgres`, `sqlite`.
     fn name(&self) -> &'static str;
 
@@ -149,10 +149,9 @@ pub trait Dialect: Send + Sync {
         None
     }
 
-    /// Column list of `table` compared with a list of value tuples.
-    fn tuples_in(&self, columns: &[String], tuples: &[Vec<String>]) -> String {
-        let rows: Vec<String> = tuples.iter().map(|tuple| format!("({})", tuple.join(", "))).collect();
-        format!("({}) IN ({})", columns.join(", "), rows.join(", "))
+    /// A column or expression compared with one value.
+    fn is_value(&self, name: &str, value: &str) -> String {
+        format!("{name} = {value}")
     }
 
     /// Statement that gathers statistics on a freshly filled scratch table, where plans depend on it.
@@ -165,6 +164,14 @@ pub trait Dialect: Send + Sync {
     fn analyze_first(&self, qualified: &str) -> Option<String> {
         self.analyze(qualified)
     }
+
+    /// A moment (as an expression) some seconds earlier, to compare a column with.
+    fn seconds_before(&self, moment: &str, seconds: f64) -> String;
+
+    /// Rows (partition values, then anything that changes when a row of the partition does), over the whole
+    /// source. Order of rows must not matter; a change of any column must. `None`: the engine has no hash
+    /// function, so the client has to hash the rows.
+    fn fingerprint_sql(&self, table: &str, partition: &[String], columns: &[Column]) -> Option<String>;
 
     /// Statements to open a transaction for the purpose, if the engine opens one at all.
     fn begin_sql(&self, tx: &Tx) -> Option<String>;

@@ -9,10 +9,14 @@
 pub mod dialect;
 pub mod error;
 pub mod mysql;
+mod mysql_track;
 pub mod postgres;
+mod postgres_track;
 pub mod shape;
 pub mod sqlite;
+mod sqlite_track;
 pub mod statements;
+pub mod track;
 
 use std::sync::Arc;
 

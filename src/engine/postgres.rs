@@ -211,6 +211,20 @@ impl Dialect for PostgresDialect {
         Some(format!("ANALYZE {qualified}"))
     }
 
+    fn seconds_before(&self, moment: &str, seconds: f64) -> String {
+        format!("CAST({moment} AS timestamptz) - interval '{seconds} seconds'")
+    }
+
+    fn fingerprint_sql(&self, table: &str, partition: &[String], _columns: &[Column]) -> Option<String> {
+        let list = if partition.is_empty() { String::new() } else { format!("{}, ", partition.join(", ")) };
+        let group =
+            if partition.is_empty() { String::new() } else { format!(" GROUP BY {}", partition.join(", ")) };
+        Some(format!(
+            "SELECT {list}COUNT(*), SUM(hashtextextended(r::text, 0)::numeric), \
+             SUM(hashtextextended(r::text, 1)::numeric) FROM {table} r{group}"
+        ))
+    }
+
     fn begin_sql(&self, tx: &Tx) -> Option<String> {
         Some(match tx {
             Tx::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY".to_owned(),

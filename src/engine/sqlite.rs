@@ -60,10 +60,13 @@ impl Dialect for SqliteDialect {
     }
 
     fn columns_sql(&self, _schema: Option<&str>, table: &str) -> String {
+        // A scratch table must compare keys as the table's own unique index does; only indexes show collations.
         format!(
-            "SELECT name, CASE WHEN type = '' THEN 'ANY' ELSE type END, hidden IN (2, 3), \
+            "SELECT name, CASE WHEN type = '' THEN 'ANY' ELSE type END || COALESCE((SELECT ' COLLATE ' || i.coll \
+             FROM pragma_index_list({0}, 'main') l JOIN pragma_index_xinfo(l.name, 'main') i \
+             WHERE l.\"unique\" AND i.key AND i.name = c.name AND i.coll <> 'BINARY' LIMIT 1), ''), hidden IN (2, 3), \
              \"notnull\" = 0 AND (pk = 0 OR (SELECT wr = 0 AND strict = 0 FROM pragma_table_list({0}) WHERE schema = 'main')) \
-             FROM pragma_table_xinfo({0}, 'main') WHERE hidden <> 1 ORDER BY cid",
+             FROM pragma_table_xinfo({0}, 'main') c WHERE hidden <> 1 ORDER BY cid",
             self.literal(table)
         )
     }
@@ -193,9 +196,12 @@ impl Dialect for SqliteDialect {
         format!("CREATE INDEX {} ON {} ({})", self.quote(name), self.quote(table), columns.join(", "))
     }
 
-    fn tuples_in(&self, columns: &[String], tuples: &[Vec<String>]) -> String {
-        let rows: Vec<String> = tuples.iter().map(|tuple| format!("({})", tuple.join(", "))).collect();
-        format!("({}) IN (VALUES {})", columns.join(", "), rows.join(", "))
+    fn seconds_before(&self, moment: &str, seconds: f64) -> String {
+        format!("strftime('%Y-%m-%d %H:%M:%f', {moment}, '-{seconds} seconds')")
+    }
+
+    fn fingerprint_sql(&self, _table: &str, _partition: &[String], _columns: &[Column]) -> Option<String> {
+        None
     }
 
     fn begin_sql(&self, tx: &Tx) -> Option<String> {

@@ -48,7 +48,7 @@ impl Slice {
             rows.iter().partition(|row| row.iter().any(Option::is_none));
         let mut parts = Vec::new();
         if !plain.is_empty() {
-            let tuples: Vec<Vec<String>> = plain
+            let mut tuples: Vec<Vec<String>> = plain
                 .iter()
                 .map(|row| {
                     row.iter()
@@ -57,12 +57,8 @@ impl Slice {
                         .collect()
                 })
                 .collect();
-            if names.len() == 1 {
-                let flat: Vec<String> = tuples.concat();
-                parts.push(format!("{} IN ({})", names[0], flat.join(", ")));
-            } else {
-                parts.push(dialect.tuples_in(&names, &tuples));
-            }
+            tuples.sort();
+            parts.extend(factored(dialect, &names, &tuples));
         }
         for row in with_null {
             let each: Vec<String> = row
@@ -83,6 +79,31 @@ impl Slice {
     pub fn over(&self, dialect: &dyn Dialect, alias: &str) -> String {
         self.condition(dialect, &|name| format!("{alias}.{}", dialect.quote(name)))
     }
+}
+
+/// Sorted tuples as `a = 1 AND b IN (2, 3)`, one a run of equal heads: every engine turns that into index
+/// ranges, which not every one does with a list of row values.
+fn factored(dialect: &dyn Dialect, names: &[String], tuples: &[Vec<String>]) -> Vec<String> {
+    let (last, heads) = match names.split_last() {
+        Some(split) => split,
+        None => return vec!["1 = 1".to_owned()],
+    };
+    tuples
+        .chunk_by(|a, b| a[..heads.len()] == b[..heads.len()])
+        .map(|run| {
+            let values: Vec<&str> = run.iter().map(|tuple| tuple[heads.len()].as_str()).collect();
+            let tail = match values.as_slice() {
+                [only] => dialect.is_value(last, only),
+                _ => format!("{last} IN ({})", values.join(", ")),
+            };
+            if heads.is_empty() {
+                return tail;
+            }
+            let head: Vec<String> =
+                heads.iter().zip(&run[0]).map(|(name, value)| format!("{name} = {value}")).collect();
+            format!("({} AND {tail})", head.join(" AND "))
+        })
+        .collect()
 }
 
 /// A CTE that takes the place of a summary's table while a SELECT is evaluated.
@@ -119,7 +140,9 @@ pub struct Shapes<'a> {
 pub struct SourceTotals<'a> {
     /// The source table, quoted.
     pub table: String,
-    /// For each partition column: its name and the expression over the source.
+    /// For each column of the slice: its name and the expression over the source.
+    pub spelled: Vec<(&'a str, &'a str)>,
+    /// The columns of these that totals are grouped by.
     pub partition: Vec<(&'a str, &'a str)>,
     /// For each conserved column: its name and the aggregate over the source.
     pub totals: Vec<(&'a str, &'a str)>,

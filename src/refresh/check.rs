@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::stage::{Work, conserved};
 use crate::catalog::Against;
 use crate::engine::Engine;
-use crate::engine::statements::{Shadow, Slice};
+use crate::engine::statements::{Shadow, Shapes, Slice};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::plan::{Tuple, Wave};
@@ -35,10 +35,10 @@ pub async fn profile(
     wave: &Wave,
     stage: &str,
     slice: &Slice,
+    shapes: &Shapes<'_>,
 ) -> Result<()> {
     let item = &work.prepared[index];
     let summary = item.summary;
-    let shapes = item.shapes(work.dialect);
     let sums: Vec<(String, Option<String>)> = summary
         .conserve
         .iter()
@@ -58,7 +58,7 @@ pub async fn profile(
 
     let mut findings = work.findings.lock().map_err(|_| anyhow::anyhow!("another connection failed"))?;
     *findings.published.entry(index).or_default() += published;
-    let parts = summary.partition.len();
+    let parts = shapes.partition.len();
     for row in rows {
         let partition: Tuple = row[..parts].to_vec();
         let number =
@@ -149,7 +149,11 @@ fn not_conserved(
             "{}.{}: {}: sum of {column}{condition} is {}, but {other} has {}",
             work.set.name,
             summary.name,
-            spell(&summary.partition, partition),
+            if partition.is_empty() {
+                "changed rows".to_owned()
+            } else {
+                spell(&summary.partition, partition)
+            },
             plain_number(have.as_deref()),
             plain_number(want.as_deref()),
         ),

@@ -46,6 +46,11 @@ impl Prepared<'_> {
         }
     }
 
+    /// The statements for recomputing single rows: nothing is grouped by partition.
+    pub fn shapes_by_key<'s>(&'s self, dialect: &'s dyn Dialect) -> Shapes<'s> {
+        Shapes { partition: &[], ..self.shapes(dialect) }
+    }
+
     /// The column of that name, which `inspect` has made sure of.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))

@@ -3,6 +3,7 @@
 //! Each set is on its own: one that fails leaves the others alone. A transient error (deadlock, lost
 //! connection, another run's publish) starts the set again from the beginning, on a new connection.
 
+pub mod affected;
 pub mod check;
 pub mod inspect;
 pub mod publish;
@@ -18,13 +19,14 @@ use crate::checksum;
 use crate::cli::RefreshArgs;
 use crate::engine::dialect::Scratch;
 use crate::engine::statements::OP;
-use crate::engine::{DbError, Engine};
+use crate::engine::{Column, DbError, Engine};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger::{self, RunRecord, SetState};
 use crate::plan::{Ask, Mode, Plan};
 use crate::report::{Mode as ReportMode, RefreshReport, RunStatus, SetRefresh, SummaryRefresh};
 use crate::session::{self, Context};
+use crate::tracking;
 use publish::{Counts, Outcome};
 use stage::Work;
 
@@ -177,6 +179,10 @@ async fn attempt(
 ) -> Result<SetRefresh> {
     let mut engine = context.connect().await?;
     let engine = engine.as_mut();
+    if retries == 0 && request.ask == Ask::Current && is_current(engine, set).await {
+        ledger::heartbeat(engine, &set.name).await?;
+        return Ok(noop(set, start, "nothing changed"));
+    }
     if !ledger::exists(engine).await? {
         return Err(ledger::missing(engine).into());
     }
@@ -191,6 +197,32 @@ async fn attempt(
     drop_scratch(engine, set, &token).await;
     session::unlock(engine, &set.name).await;
     result
+}
+
+/// Whether a few cheap look-ups prove that there is nothing to do. Any doubt, or error, is a "no": the whole
+/// way then finds out, or says what is wrong.
+async fn is_current(engine: &mut dyn Engine, set: &Set) -> bool {
+    let Ok(Some(state)) = SetState::read(engine, &set.name).await else { return false };
+    let built = set.summaries.iter().all(|summary| {
+        state
+            .summary(&summary.name)
+            .is_some_and(|known| known.published_at.is_some() && known.select_checksum == summary.checksum)
+    });
+    built && tracking::is_quiet(engine, set).await
+}
+
+fn noop(set: &Set, start: Instant, reason: &str) -> SetRefresh {
+    SetRefresh {
+        set: set.name.clone(),
+        mode: ReportMode::None,
+        status: RunStatus::Noop,
+        seconds: start.elapsed().as_secs_f64(),
+        partitions: 0,
+        summaries: Vec::new(),
+        error: None,
+        reason: Some(reason.to_owned()),
+        retries: 0,
+    }
 }
 
 /// Drops the scratch tables that a killed run left behind: whoever holds the lock is the only run.
@@ -234,7 +266,8 @@ pub async fn dry_run(context: &Context, request: &Request<'_>, set: &Set) -> Res
     let state = SetState::read(engine, &set.name).await?.ok_or_else(|| ledger::missing(engine))?;
     let prepared = inspect::inspect(engine, set).await?;
     let known = inspect::known_partitions(engine, set, &prepared).await?;
-    Ok(Plan::make(set, &state, &request.ask, &known)?)
+    let asked = tracking::foresee(engine, set, &prepared).await?;
+    Ok(Plan::make(set, &state, &request.ask, &known, &asked)?)
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -254,9 +287,26 @@ async fn locked(
     let started = ledger::clock(engine).await? - start.elapsed();
     let state = SetState::read(engine, &set.name).await?.ok_or_else(|| ledger::missing(engine))?;
     let prepared = inspect::inspect(engine, set).await?;
+    let types: Vec<Column> = prepared.iter().flat_map(|item| item.columns.clone()).collect();
+    let tracked = tracking::ensure(engine, set, &types).await?;
+    tracking::claim(engine, set, token).await?;
+    fail::fail_point!("claimed");
+    let mut changes = Vec::new();
+    for (source, tracked) in set.sources.iter().zip(&tracked) {
+        changes.push(tracking::changes(engine, set, source, tracked, false).await?);
+    }
     let known = inspect::known_partitions(engine, set, &prepared).await?;
-    let plan = Plan::make(set, &state, &request.ask, &known)?;
-    tracing::debug!("set {}: {} ({})", set.name, plan.mode.as_str(), plan.reason);
+    let asked = affected::affected(engine, set, &prepared, &changes).await?;
+    let plan = Plan::make(set, &state, &request.ask, &known, &asked)?;
+    tracing::debug!("set {}: {:?} ({})", set.name, plan.mode, plan.reason);
+    let Some(mode) = plan.mode else {
+        // Notes without effect (a product that sold nothing) are done with all the same.
+        let mut statements = vec![ledger::fence(engine.dialect(), &set.name, state.generation)];
+        statements.extend(tracking::consume_sql(engine, set, &changes, None));
+        ledger::in_write(engine, &statements).await?;
+        ledger::heartbeat(engine, &set.name).await?;
+        return Ok(noop(set, start, &plan.reason));
+    };
 
     let dialect = engine.dialect();
     let schema = engine.server().schema.clone();
@@ -276,23 +326,30 @@ async fn locked(
     };
     for (index, item) in prepared.iter().enumerate() {
         let columns = item.shapes(dialect).scratch_columns(OP);
-        let sql = dialect.create_scratch(&work.delta(index), &columns, None, Scratch::Shared);
+        let looked_up = plan.waves.len() != 1 && work.read_above(index);
+        let unique = looked_up.then(|| work.key_list(index));
+        let sql = dialect.create_scratch(&work.delta(index), &columns, unique.as_deref(), Scratch::Shared);
         engine.execute(&sql).await?;
     }
+    let rows: Vec<u64> = set
+        .summaries
+        .iter()
+        .map(|summary| state.summary(&summary.name).and_then(|known| known.rows).unwrap_or(0))
+        .collect();
     let mut helpers = helpers(context, request, engine, &plan).await?;
     context.progress.start(&format!("refreshing {}", set.name), plan.steps() as u64);
-    let staged = stage::stage(context, engine, &mut helpers, &mut work, &plan).await;
+    let staged = stage::stage(context, engine, &mut helpers, &mut work, &plan, &rows, &known).await;
     context.progress.finish(&format!("staged {}", set.name));
     drop(helpers);
     staged?;
     context.interrupt.check()?;
 
-    let outcomes = outcomes(context, request, engine, &work, &plan, &state, start).await?;
+    let outcomes = outcomes(context, request, engine, &work, mode, &state, start).await?;
     let total = |part: fn(&Counts) -> u64| outcomes.iter().map(|o| part(&o.counts)).sum::<u64>();
     let record = RunRecord {
         run_id: run_id.to_owned(),
         set: set.name.clone(),
-        mode: plan.mode.as_str(),
+        mode: mode.as_str(),
         status: "ok",
         started,
         seconds: start.elapsed().as_secs_f64(),
@@ -302,12 +359,15 @@ async fn locked(
         error: None,
     };
     fail::fail_point!("publish");
-    publish::publish(engine, &work, &state, &outcomes, &record).await?;
+    let only = plan.only.as_ref().filter(|_| mode == Mode::Incremental && named(&request.ask));
+    let only = only.map(|(columns, tuples)| (columns.as_slice(), tuples.as_slice()));
+    let consume = tracking::consume_sql(engine, set, &changes, only);
+    publish::publish(engine, &work, &state, &outcomes, &record, &consume).await?;
     measure(engine, &work, &state, &outcomes).await;
 
     Ok(SetRefresh {
         set: set.name.clone(),
-        mode: match plan.mode {
+        mode: match mode {
             Mode::Complete => ReportMode::Complete,
             Mode::Incremental => ReportMode::Incremental,
         },
@@ -334,13 +394,19 @@ async fn locked(
     })
 }
 
+/// Whether the caller named partitions, so that notes of others must stay.
+fn named(ask: &Ask) -> bool {
+    matches!(ask, Ask::Partitions(_) | Ask::Since(_))
+}
+
 async fn helpers(
     context: &Context,
     request: &Request<'_>,
     engine: &dyn Engine,
     plan: &Plan,
 ) -> Result<Vec<Box<dyn Engine>>> {
-    let widest = plan.waves.iter().map(|wave| wave.chunks.len()).max().unwrap_or(1);
+    let keys: usize = plan.scopes.iter().map(|scope| scope.keys.len() / 250 + scope.partitions.len()).sum();
+    let widest = plan.waves.iter().map(|wave| wave.chunks.len()).max().unwrap_or(keys);
     let wanted = request.jobs.map_or(engine.server().useful_jobs, usize::from).clamp(1, widest.max(1));
     let mut helpers = Vec::new();
     while helpers.len() + 1 < wanted {
@@ -361,7 +427,7 @@ async fn outcomes(
     request: &Request<'_>,
     engine: &mut dyn Engine,
     work: &Work<'_>,
-    plan: &Plan,
+    mode: Mode,
     state: &SetState,
     start: Instant,
 ) -> Result<Vec<Outcome>> {
@@ -376,7 +442,7 @@ async fn outcomes(
             .get(&index)
             .copied()
             .unwrap_or(0);
-        let before = match plan.mode {
+        let before = match mode {
             Mode::Complete => in_scope,
             Mode::Incremental => match state.summary(&item.summary.name).and_then(|known| known.rows) {
                 Some(rows) => rows,

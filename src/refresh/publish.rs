@@ -67,7 +67,8 @@ pub struct Outcome {
     pub seconds: f64,
 }
 
-/// Publishes. `state` is what was read when the run began: its generation is the fence.
+/// Publishes. `state` is what was read when the run began: its generation is the fence. `consume`: statements
+/// that forget the notes which this publish covers.
 ///
 /// # Errors
 /// A transient error when another run published in between, or when rows changed under the delta; the
@@ -78,9 +79,10 @@ pub async fn publish(
     state: &SetState,
     outcomes: &[Outcome],
     record: &RunRecord,
+    consume: &[String],
 ) -> Result<()> {
     engine.begin(Tx::Write).await?;
-    match inside(engine, work, state, outcomes, record).await {
+    match inside(engine, work, state, outcomes, record, consume).await {
         Ok(()) => {
             fail::fail_point!("publishing");
             engine.commit().await?;
@@ -100,6 +102,7 @@ async fn inside(
     state: &SetState,
     outcomes: &[Outcome],
     record: &RunRecord,
+    consume: &[String],
 ) -> Result<()> {
     let d = work.dialect;
     let fenced = engine.execute(&ledger::fence(d, &work.set.name, state.generation)).await?;
@@ -134,6 +137,9 @@ async fn inside(
         for sql in ledger_rows(work, outcome, record) {
             engine.execute(&sql).await?;
         }
+    }
+    for sql in consume {
+        engine.execute(sql).await?;
     }
     engine.execute(&record.insert(d)).await?;
     Ok(())

@@ -16,8 +16,9 @@ use crate::engine::statements::{KIND, OP, Shadow, Slice, SourceTotals};
 use crate::engine::{Dialect, Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
-use crate::plan::{Plan, Tuple, Wave};
+use crate::plan::{self, Known, Plan, Scope, Tuple, Wave};
 use crate::session::Context;
+use crate::tracking;
 
 /// The work that every connection of a run shares.
 pub struct Work<'a> {
@@ -116,7 +117,16 @@ impl Work<'_> {
                 d.quote(KIND)
             )
         } else {
-            self.settled_body(lower, &self.slice(lower, &wave.columns, chunk))
+            self.settled_body(lower, &self.lower_slice(lower, wave, chunk))
+        }
+    }
+
+    /// A chunk's slice of a lower tier; all of it where that has not the chunk's columns.
+    fn lower_slice(&self, lower: usize, wave: &Wave, chunk: Option<&[Tuple]>) -> Slice {
+        if wave.columns.iter().all(|name| self.prepared[lower].column(name).is_some()) {
+            self.slice(lower, &wave.columns, chunk)
+        } else {
+            Slice::All
         }
     }
 
@@ -127,15 +137,21 @@ impl Work<'_> {
         match summary.against {
             Against::Source(source) => {
                 let source = &self.set.sources[source];
+                let spelled: Vec<(String, String)> = wave
+                    .columns
+                    .iter()
+                    .map(|name| {
+                        let expression = partition_expression(self.dialect, source, name);
+                        let plain = wave.by_key && source.log.contains(name);
+                        expression
+                            .or_else(|| plain.then(|| self.dialect.quote(name)))
+                            .map(|expression| (name.clone(), expression))
+                    })
+                    .collect::<Option<_>>()?;
                 Some(TotalsText {
                     table: self.dialect.quote(&source.table),
-                    partition: summary
-                        .partition
-                        .iter()
-                        .map(|name| {
-                            partition_expression(self.dialect, source, name).map(|e| (name.clone(), e))
-                        })
-                        .collect::<Option<_>>()?,
+                    partition: if wave.by_key { Vec::new() } else { spelled.clone() },
+                    spelled,
                     totals: source
                         .totals
                         .iter()
@@ -146,7 +162,7 @@ impl Work<'_> {
             }
             // In the same wave the lower tier's sums are already known per partition.
             Against::Summary(lower) if !wave.members.contains(&lower) => {
-                let body = self.settled_body(lower, &self.slice(lower, &wave.columns, chunk));
+                let body = self.settled_body(lower, &self.lower_slice(lower, wave, chunk));
                 let condition = self.prepared[lower]
                     .summary
                     .conserve
@@ -156,7 +172,12 @@ impl Work<'_> {
                 let quoted = |name: &String| (name.clone(), self.dialect.quote(name));
                 Some(TotalsText {
                     table: format!("(SELECT * FROM ({body}) a WHERE {condition}) b"),
-                    partition: summary.partition.iter().map(quoted).collect(),
+                    spelled: wave.columns.iter().map(quoted).collect(),
+                    partition: if wave.by_key {
+                        Vec::new()
+                    } else {
+                        wave.columns.iter().map(quoted).collect()
+                    },
                     totals: columns
                         .iter()
                         .map(|name| (name.clone(), format!("SUM({})", self.dialect.quote(name))))
@@ -170,6 +191,7 @@ impl Work<'_> {
 
 struct TotalsText {
     table: String,
+    spelled: Vec<(String, String)>,
     partition: Vec<(String, String)>,
     totals: Vec<(String, String)>,
 }
@@ -185,8 +207,8 @@ pub fn conserved(summary: &crate::catalog::Summary) -> Vec<String> {
     names
 }
 
-/// Stages every wave of the plan. The lead connection works too; `jobs` − 1 more are opened where the
-/// engine gains from them.
+/// Stages everything that the plan asks for, on the lead connection and its helpers. `rows`: how many each
+/// summary holds, to choose between keys and partitions.
 ///
 /// # Errors
 /// The first failure of any connection; the deltas are then worthless.
@@ -196,7 +218,12 @@ pub async fn stage(
     helpers: &mut [Box<dyn Engine>],
     work: &mut Work<'_>,
     plan: &Plan,
+    rows: &[u64],
+    known: &[Known],
 ) -> Result<()> {
+    if plan.waves.is_empty() {
+        return steps(context, lead, helpers, work, plan, rows, known).await;
+    }
     for (at, wave) in plan.waves.iter().enumerate() {
         run_wave(context, lead, helpers, work, wave).await?;
         for index in &wave.members {
@@ -207,6 +234,108 @@ pub async fn stage(
         }
     }
     Ok(())
+}
+
+/// Tier by tier: what changed below decides what is recomputed above.
+async fn steps(
+    context: &Context,
+    lead: &mut dyn Engine,
+    helpers: &mut [Box<dyn Engine>],
+    work: &mut Work<'_>,
+    plan: &Plan,
+    rows: &[u64],
+    known: &[Known],
+) -> Result<()> {
+    let mut scopes: Vec<Scope> = Vec::new();
+    for (index, item) in work.prepared.iter().enumerate() {
+        let mut scope = plan.scopes[index].clone();
+        for lower in &item.summary.reads_summaries {
+            follow(lead, work, *lower, index, &scopes[*lower], &mut scope).await?;
+        }
+        let scope = plan::cheaper(item.summary, &scope, rows[index], known);
+        let waves = plan::scope_waves(index, item.summary, &scope, known);
+        for wave in &waves {
+            run_wave(context, lead, helpers, work, wave).await?;
+        }
+        work.settled[index] = true;
+        let read_above = work.prepared.iter().any(|above| above.summary.reads_summaries.contains(&index));
+        if let (Some(wave), true) = (waves.first(), read_above) {
+            index_deltas(lead, work, wave).await?;
+        }
+        scopes.push(scope);
+    }
+    Ok(())
+}
+
+/// Adds to `scope` (of summary `index`) what the changes of a lower tier reach.
+async fn follow(
+    engine: &mut dyn Engine,
+    work: &Work<'_>,
+    lower: usize,
+    index: usize,
+    below: &Scope,
+    scope: &mut Scope,
+) -> Result<()> {
+    if below.is_empty() {
+        return Ok(());
+    }
+    let (under, item) = (&work.prepared[lower], &work.prepared[index]);
+    let summary = item.summary;
+    if below.all {
+        scope.all = true;
+        return Ok(());
+    }
+    for tuple in &below.partitions {
+        match plan::project(tuple, &under.summary.partition, &summary.partition) {
+            Some(tuple) if !summary.partition.is_empty() => {
+                scope.partitions.insert(tuple);
+            }
+            _ => scope.all = true,
+        }
+    }
+    let present =
+        |columns: &[String]| !columns.is_empty() && columns.iter().all(|name| under.column(name).is_some());
+    if !below.keys.is_empty() && present(&summary.grain) {
+        let keys = changed_values(engine, work, lower, &summary.grain).await?;
+        if keys.len() <= tracking::MOST_KEYS {
+            scope.keys.extend(keys);
+            return Ok(());
+        }
+    }
+    if !below.keys.is_empty() {
+        if present(&summary.partition) {
+            scope.partitions.extend(changed_values(engine, work, lower, &summary.partition).await?);
+        } else {
+            scope.all = true;
+        }
+    }
+    Ok(())
+}
+
+/// Values that some columns of a lower tier have in the rows that its delta changes, before or after.
+async fn changed_values(
+    engine: &mut dyn Engine,
+    work: &Work<'_>,
+    lower: usize,
+    columns: &[String],
+) -> Result<Vec<Tuple>> {
+    let d = work.dialect;
+    let item = &work.prepared[lower];
+    let op = d.quote(OP);
+    let delta = work.delta(lower);
+    let list = |alias: &str| {
+        columns.iter().map(|name| format!("{alias}.{}", d.quote(name))).collect::<Vec<_>>().join(", ")
+    };
+    let on = crate::engine::dialect::on_key(d, "t", "d", &item.summary.key);
+    let sql = format!(
+        "SELECT {} FROM {delta} d WHERE d.{op} <> 'D' UNION SELECT {} FROM {delta} d JOIN {} t ON {on} \
+         WHERE d.{op} <> 'I' LIMIT {}",
+        list("d"),
+        list("t"),
+        item.target,
+        tracking::MOST_KEYS + 1
+    );
+    Ok(engine.query(&sql).await?)
 }
 
 /// A later wave looks rows up by key in these deltas.
@@ -294,7 +423,7 @@ async fn stage_chunk(
     let d = work.dialect;
     for index in &wave.members {
         let item = &work.prepared[*index];
-        let shapes = item.shapes(d);
+        let shapes = if wave.by_key { item.shapes_by_key(d) } else { item.shapes(d) };
         let slice = work.slice(*index, &wave.columns, chunk);
         let stage = work.stage(worker, *index);
         let unique = shapes.stage_index_columns();
@@ -312,6 +441,7 @@ async fn stage_chunk(
         let totals = work.totals(*index, wave, chunk);
         let borrowed = totals.as_ref().map(|totals| SourceTotals {
             table: totals.table.clone(),
+            spelled: totals.spelled.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect(),
             partition: totals.partition.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect(),
             totals: totals.totals.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect(),
         });
@@ -324,7 +454,7 @@ async fn stage_chunk(
         if let Some(sql) = d.analyze(&stage) {
             engine.execute(&sql).await?;
         }
-        check::profile(engine, work, *index, wave, &stage, &slice).await?;
+        check::profile(engine, work, *index, wave, &stage, &slice, &shapes).await?;
         check::manifest_checks(engine, work, *index, |lower| work.fresh_body(worker, lower, wave, chunk))
             .await?;
 

@@ -1,0 +1,182 @@
+//! Change tracking on PostgreSQL: statement triggers with transition tables, on the source and on every leaf
+//! of it: a statement fires the triggers of the table that it names, and only those. `ENABLE ALWAYS`, so that
+//! a session in the replica role is seen too.
+
+use super::Dialect;
+use super::postgres::PostgresDialect;
+use super::track::{MOST_KEYS, TrackSpec, Tracking};
+
+impl PostgresDialect {
+    fn track_columns(&self, spec: &TrackSpec, count: usize) -> String {
+        spec.columns[..count].iter().map(|column| self.quote(&column.name)).collect::<Vec<_>>().join(", ")
+    }
+
+    fn track_values(&self, spec: &TrackSpec, count: usize) -> String {
+        (0..count)
+            .map(|at| spec.value(at, "r", &|name| self.quote(name), self.lex_rules()))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    fn note_rows(&self, spec: &TrackSpec, rows: &str) -> String {
+        let log = self.qualify(&spec.schema, &spec.log());
+        let all = self.track_columns(spec, spec.columns.len());
+        let by_key = format!(
+            "INSERT INTO {log} (grain, {all}) SELECT DISTINCT 'k', {} FROM {rows} r;",
+            self.track_values(spec, spec.columns.len())
+        );
+        if spec.partition == 0 {
+            return format!(
+                "IF (SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {limit}) x) < {limit} THEN {by_key} \
+                 ELSE INSERT INTO {log} (grain) VALUES ('a'); END IF;",
+                limit = MOST_KEYS * 4
+            );
+        }
+        let by_partition = format!(
+            "INSERT INTO {log} (grain, {}) SELECT DISTINCT 'p', {} FROM {rows} r;",
+            self.track_columns(spec, spec.partition),
+            self.track_values(spec, spec.partition)
+        );
+        if !spec.has_keys() {
+            return by_partition;
+        }
+        format!(
+            "IF (SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {limit}) x) < {limit} THEN {by_key} \
+             ELSE {by_partition} END IF;",
+            limit = MOST_KEYS + 1
+        )
+    }
+
+    fn tree(&self, spec: &TrackSpec) -> String {
+        format!(
+            "WITH RECURSIVE tree AS (SELECT to_regclass({})::oid AS oid UNION ALL \
+             SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid)",
+            self.literal(&self.quote(&spec.source))
+        )
+    }
+}
+
+impl Tracking for PostgresDialect {
+    fn log_ddl(&self, spec: &TrackSpec) -> Vec<String> {
+        let all: Vec<String> = spec
+            .columns
+            .iter()
+            .map(|column| format!("{} {}", self.quote(&column.name), column.column.sql_type))
+            .collect();
+        let (log, work) = (self.qualify(&spec.schema, &spec.log()), self.qualify(&spec.schema, &spec.work()));
+        vec![
+            // A primary key also where nothing reads it: a publication of all tables refuses DELETE without.
+            format!(
+                "CREATE TABLE IF NOT EXISTS {log} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
+                 grain char(1) NOT NULL, {})",
+                all.join(", ")
+            ),
+            format!(
+                "CREATE TABLE IF NOT EXISTS {work} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
+                 claim varchar(32) NOT NULL, grain char(1) NOT NULL, {})",
+                all.join(", ")
+            ),
+        ]
+    }
+
+    fn trigger_ddl(&self, spec: &TrackSpec) -> Vec<String> {
+        let function = self.qualify(&spec.schema, &spec.trigger("note"));
+        let log = self.qualify(&spec.schema, &spec.log());
+        let body = format!(
+            "BEGIN IF TG_OP = 'INSERT' THEN {new} ELSIF TG_OP = 'DELETE' THEN {old} \
+             ELSIF TG_OP = 'UPDATE' THEN {new} {old} \
+             ELSE INSERT INTO {log} (grain) VALUES ('a'); END IF; RETURN NULL; END",
+            new = self.note_rows(spec, "dashagg_new"),
+            old = self.note_rows(spec, "dashagg_old"),
+        );
+        let trigger = |suffix: &str, event: &str, referencing: &str| {
+            let name = self.quote(&spec.trigger(suffix));
+            format!(
+                "EXECUTE format({}, rel); EXECUTE format({}, rel); EXECUTE format({}, rel);",
+                self.literal(&format!("DROP TRIGGER IF EXISTS {name} ON %s")),
+                self.literal(&format!(
+                    "CREATE TRIGGER {name} AFTER {event} ON %s {referencing} FOR EACH STATEMENT \
+                     EXECUTE FUNCTION {}()",
+                    function.replace('%', "%%")
+                )),
+                self.literal(&format!("ALTER TABLE %s ENABLE ALWAYS TRIGGER {name}")),
+            )
+        };
+        let each = [
+            trigger("ai", "INSERT", "REFERENCING NEW TABLE AS dashagg_new"),
+            trigger("au", "UPDATE", "REFERENCING OLD TABLE AS dashagg_old NEW TABLE AS dashagg_new"),
+            trigger("ad", "DELETE", "REFERENCING OLD TABLE AS dashagg_old"),
+            trigger("at", "TRUNCATE", ""),
+        ]
+        .join(" ");
+        vec![
+            // SECURITY DEFINER: writers need no right on the log.
+            format!(
+                "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER \
+                 SET search_path = pg_catalog, pg_temp AS $dashagg${body}$dashagg$"
+            ),
+            format!(
+                "DO $dashagg$ DECLARE rel regclass; BEGIN FOR rel IN {} SELECT oid::regclass FROM tree LOOP {each} \
+                 END LOOP; END $dashagg$",
+                self.tree(spec)
+            ),
+        ]
+    }
+
+    fn witness_sql(&self, spec: &TrackSpec) -> Vec<String> {
+        let like = self.literal(&format!("dashagg\\_{}\\_a_", spec.id));
+        // A trigger's row version changes when it is disabled and when it is enabled again.
+        vec![format!(
+            "{} SELECT CASE WHEN bool_and(w.ready) THEN string_agg(w.print, ';' ORDER BY w.print) END FROM ( \
+             SELECT tree.oid::text || ':' || COALESCE(pg_relation_filenode(tree.oid)::text, '') || ':' || \
+             COALESCE(string_agg(g.oid::text || g.tgenabled::text || g.xmin::text, ',' ORDER BY g.tgname), '') AS print, \
+             count(g.oid) = 4 AND COALESCE(bool_and(g.tgenabled = 'A'), false) AS ready \
+             FROM tree LEFT JOIN pg_catalog.pg_trigger g ON g.tgrelid = tree.oid AND g.tgname LIKE {like} \
+             GROUP BY tree.oid) w",
+            self.tree(spec)
+        )]
+    }
+
+    fn claim_sql(&self, spec: &TrackSpec, claim: &str) -> Vec<String> {
+        let all = self.track_columns(spec, spec.columns.len());
+        vec![format!(
+            "WITH gone AS (DELETE FROM {} RETURNING grain, {all}) INSERT INTO {} (claim, grain, {all}) \
+             SELECT {}, grain, {all} FROM gone",
+            self.qualify(&spec.schema, &spec.log()),
+            self.qualify(&spec.schema, &spec.work()),
+            self.literal(claim)
+        )]
+    }
+
+    fn noted_sql(&self, spec: &TrackSpec) -> String {
+        format!(
+            "SELECT CASE WHEN EXISTS(SELECT 1 FROM {}) OR EXISTS(SELECT 1 FROM {}) THEN 1 ELSE 0 END",
+            self.qualify(&spec.schema, &spec.log()),
+            self.qualify(&spec.schema, &spec.work())
+        )
+    }
+
+    fn notes_sql(&self, spec: &TrackSpec) -> String {
+        format!(
+            "SELECT grain, {} FROM {}",
+            self.track_columns(spec, spec.columns.len()),
+            self.qualify(&spec.schema, &spec.log())
+        )
+    }
+
+    fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String> {
+        vec![
+            // Takes the triggers along, on every table that has them.
+            format!(
+                "DROP FUNCTION IF EXISTS {}() CASCADE",
+                self.qualify(&spec.schema, &spec.trigger("note"))
+            ),
+            format!("DROP TABLE IF EXISTS {}", self.qualify(&spec.schema, &spec.log())),
+            format!("DROP TABLE IF EXISTS {}", self.qualify(&spec.schema, &spec.work())),
+        ]
+    }
+
+    fn blind_spots(&self) -> &'static str {
+        "rows applied by logical replication"
+    }
+}

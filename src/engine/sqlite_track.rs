@@ -1,0 +1,152 @@
+//! Change tracking on SQLite: row triggers, and BEFORE triggers for the rows that `OR REPLACE` evicts without
+//! firing any DELETE trigger (unless the writer has recursive triggers on).
+//!
+//! A note is added unless an equal one is waiting already. That loses nothing here, because there is one
+//! writer at a time: a note that a writer finds is taken, if at all, after that writer has committed. It is
+//! written as `WHERE NOT EXISTS`, since an `OR …` clause of the outer statement would override ours.
+
+use super::Dialect;
+use super::sqlite::SqliteDialect;
+use super::track::{TrackSpec, Tracking};
+
+const SUFFIXES: [&str; 5] = ["bi", "bu", "ai", "au", "ad"];
+
+impl SqliteDialect {
+    fn note(&self, spec: &TrackSpec, row: &str, rest: &str) -> String {
+        let names: Vec<String> = spec.columns.iter().map(|column| self.quote(&column.name)).collect();
+        let values: Vec<String> = (0..spec.columns.len())
+            .map(|at| spec.value(at, row, &|name| self.quote(name), self.lex_rules()))
+            .collect();
+        let known: Vec<String> =
+            names.iter().zip(&values).map(|(name, value)| format!("l.{name} IS {value}")).collect();
+        let log = self.quote(&spec.log());
+        let not_known = format!("NOT EXISTS (SELECT 1 FROM {log} l WHERE {})", known.join(" AND "));
+        let rest =
+            if rest.is_empty() { format!("WHERE {not_known}") } else { format!("{rest} AND {not_known}") };
+        format!(
+            "INSERT INTO {log} (grain, {}) SELECT '{}', {} {rest};",
+            names.join(", "),
+            if spec.has_keys() || spec.partition == 0 { 'k' } else { 'p' },
+            values.join(", "),
+        )
+    }
+
+    /// Notes the rows that a new row would push out through a unique key.
+    fn note_evicted(&self, spec: &TrackSpec) -> String {
+        spec.uniques
+            .iter()
+            .map(|unique| {
+                let same: Vec<String> =
+                    unique.iter().map(|name| format!("x.{0} = NEW.{0}", self.quote(name))).collect();
+                let from = format!("FROM {} x WHERE {}", self.quote(&spec.source), same.join(" AND "));
+                self.note(spec, "x", &from)
+            })
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}
+
+impl Tracking for SqliteDialect {
+    fn log_ddl(&self, spec: &TrackSpec) -> Vec<String> {
+        let all: Vec<String> = spec
+            .columns
+            .iter()
+            .map(|column| format!("{} {}", self.quote(&column.name), column.column.sql_type))
+            .collect();
+        let names: Vec<String> = spec.columns.iter().map(|column| self.quote(&column.name)).collect();
+        vec![
+            // AUTOINCREMENT: a plain rowid is used again after a delete.
+            format!(
+                "CREATE TABLE IF NOT EXISTS {} (id INTEGER PRIMARY KEY AUTOINCREMENT, grain TEXT NOT NULL, {})",
+                self.quote(&spec.log()),
+                all.join(", ")
+            ),
+            format!(
+                "CREATE INDEX IF NOT EXISTS {} ON {} ({})",
+                self.quote(&format!("{}_known", spec.log())),
+                self.quote(&spec.log()),
+                names.join(", ")
+            ),
+            format!(
+                "CREATE TABLE IF NOT EXISTS {} (id INTEGER PRIMARY KEY AUTOINCREMENT, claim TEXT NOT NULL, \
+                 grain TEXT NOT NULL, {})",
+                self.quote(&spec.work()),
+                all.join(", ")
+            ),
+        ]
+    }
+
+    fn trigger_ddl(&self, spec: &TrackSpec) -> Vec<String> {
+        let source = self.quote(&spec.source);
+        let (new, old) = (self.note(spec, "NEW", ""), self.note(spec, "OLD", ""));
+        let evicted = self.note_evicted(spec);
+        let bodies = [
+            ("bi", "BEFORE INSERT", evicted.clone()),
+            ("bu", "BEFORE UPDATE", evicted),
+            ("ai", "AFTER INSERT", new.clone()),
+            ("au", "AFTER UPDATE", format!("{new} {old}")),
+            ("ad", "AFTER DELETE", old),
+        ];
+        let mut ddl = Vec::new();
+        for (suffix, event, body) in bodies {
+            let name = self.quote(&spec.trigger(suffix));
+            ddl.push(format!("DROP TRIGGER IF EXISTS {name}"));
+            // A table without any unique key has nothing to push out.
+            let body = if body.is_empty() { "SELECT 1;".to_owned() } else { body };
+            ddl.push(format!("CREATE TRIGGER {name} {event} ON {source} FOR EACH ROW BEGIN {body} END"));
+        }
+        ddl
+    }
+
+    fn witness_sql(&self, spec: &TrackSpec) -> Vec<String> {
+        vec![format!(
+            "SELECT CASE WHEN COUNT(*) = {} THEN group_concat(sql, ';') END FROM (SELECT sql FROM sqlite_master \
+             WHERE type = 'trigger' AND tbl_name = {} AND name LIKE {} ESCAPE '\\' ORDER BY name)",
+            SUFFIXES.len(),
+            self.literal(&spec.source),
+            self.literal(&format!("dashagg\\_{}\\___", spec.id)),
+        )]
+    }
+
+    fn claim_sql(&self, spec: &TrackSpec, claim: &str) -> Vec<String> {
+        let all: Vec<String> = spec.columns.iter().map(|column| self.quote(&column.name)).collect();
+        let all = all.join(", ");
+        vec![
+            format!(
+                "INSERT INTO {} (claim, grain, {all}) SELECT {}, grain, {all} FROM {}",
+                self.quote(&spec.work()),
+                self.literal(claim),
+                self.quote(&spec.log())
+            ),
+            format!("DELETE FROM {}", self.quote(&spec.log())),
+        ]
+    }
+
+    fn noted_sql(&self, spec: &TrackSpec) -> String {
+        format!(
+            "SELECT EXISTS(SELECT 1 FROM {}) OR EXISTS(SELECT 1 FROM {})",
+            self.quote(&spec.log()),
+            self.quote(&spec.work())
+        )
+    }
+
+    fn notes_sql(&self, spec: &TrackSpec) -> String {
+        let all: Vec<String> = spec.columns.iter().map(|column| self.quote(&column.name)).collect();
+        format!("SELECT grain, {} FROM {}", all.join(", "), self.quote(&spec.log()))
+    }
+
+    fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String> {
+        let mut sql: Vec<String> = SUFFIXES
+            .iter()
+            .map(|suffix| format!("DROP TRIGGER IF EXISTS {}", self.quote(&spec.trigger(suffix))))
+            .collect();
+        for table in [spec.log(), spec.work()] {
+            sql.push(format!("DROP TABLE IF EXISTS {}", self.quote(&table)));
+        }
+        sql
+    }
+
+    fn blind_spots(&self) -> &'static str {
+        "writers that switch triggers off on their connection"
+    }
+}

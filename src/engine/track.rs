@@ -1,0 +1,158 @@
+//! Change tracking as text: the tables and triggers that note which parts of a source changed, and the
+//! statements that claim those notes.
+//!
+//! Two shapes of note: `k` names the finest columns (a key), `p` only the partition columns, `a` nothing:
+//! everything may have changed. Writers append them in their own transaction. A refresh *claims* them: in one
+//! transaction of milliseconds they move from the log to the work table under the claim's token; they leave
+//! the work table only in the transaction that publishes what was computed after the claim.
+
+use super::Column;
+use crate::catalog::lexer::{self, Token};
+use crate::engine::LexRules;
+
+/// How many rows one statement (or, where triggers only see single rows, one session in a minute) may note
+/// by key before only its partitions are noted: bulk loads stay cheap, and recomputing whole partitions is
+/// the better plan by then.
+pub const MOST_KEYS: u32 = 5_000;
+
+/// A source whose changes are noted by triggers.
+#[derive(Debug, Clone)]
+pub struct TrackSpec {
+    /// Schema of the log.
+    pub schema: String,
+    /// The source table.
+    pub source: String,
+    /// Part of every name that tracking makes; changes when the columns do.
+    pub id: String,
+    /// What a note holds: the partition columns, then the rest of the key.
+    pub columns: Vec<TrackColumn>,
+    /// How many of `columns` are partition columns.
+    pub partition: usize,
+    /// All columns of the source, to find them in expressions.
+    pub source_columns: Vec<String>,
+    /// Unique keys of the source.
+    pub uniques: Vec<Vec<String>>,
+}
+
+/// One column of a note.
+#[derive(Debug, Clone)]
+pub struct TrackColumn {
+    /// Name in the log, and in the summaries that are recomputed by it.
+    pub name: String,
+    /// Expression over a source row, where it is not the column of that name.
+    pub expression: Option<String>,
+    /// Its type; nullable in the log.
+    pub column: Column,
+}
+
+impl TrackSpec {
+    /// The table that triggers append to.
+    pub fn log(&self) -> String {
+        format!("dashagg_log_{}", self.id)
+    }
+
+    /// Where an engine keeps `p` notes apart, the table of those.
+    pub fn marks(&self) -> String {
+        format!("dashagg_mark_{}", self.id)
+    }
+
+    /// The table of claimed notes.
+    pub fn work(&self) -> String {
+        format!("dashagg_work_{}", self.id)
+    }
+
+    /// Name of a trigger or function: `dashagg_<id>_<suffix>`.
+    pub fn trigger(&self, suffix: &str) -> String {
+        format!("dashagg_{}_{suffix}", self.id)
+    }
+
+    /// Whether a note can name more than a partition.
+    pub fn has_keys(&self) -> bool {
+        self.columns.len() > self.partition
+    }
+
+    /// The value of a column over a row that triggers call `row`.
+    pub fn value(&self, at: usize, row: &str, quote: &dyn Fn(&str) -> String, rules: LexRules) -> String {
+        let column = &self.columns[at];
+        match &column.expression {
+            None => format!("{row}.{}", quote(&column.name)),
+            Some(expression) => row_expression(expression, row, &self.source_columns, quote, rules),
+        }
+    }
+}
+
+/// An expression over a table's columns as an expression over one row of it.
+fn row_expression(
+    expression: &str,
+    row: &str,
+    columns: &[String],
+    quote: &dyn Fn(&str) -> String,
+    rules: LexRules,
+) -> String {
+    let tokens = lexer::tokens(expression, rules);
+    let mut out = String::new();
+    let mut last = 0;
+    for (at, spanned) in tokens.iter().enumerate() {
+        let Token::Name { text, .. } = &spanned.token else { continue };
+        let qualified = at > 0 && tokens[at - 1].is_symbol('.');
+        let call = tokens.get(at + 1).is_some_and(|next| next.is_symbol('('));
+        if let Some(name) = columns.iter().find(|name| name.eq_ignore_ascii_case(text))
+            && !qualified
+            && !call
+        {
+            out.push_str(&expression[last..spanned.start]);
+            out.push_str(&format!("{row}.{}", quote(name)));
+            last = spanned.end;
+        }
+    }
+    out.push_str(&expression[last..]);
+    out
+}
+
+/// The text of tracking; part of every [`super::Dialect`].
+pub trait Tracking {
+    /// Makes log and work tables, if they are not there.
+    fn log_ddl(&self, spec: &TrackSpec) -> Vec<String>;
+
+    /// Makes (again) the triggers. Committed before anything is computed, so that no change falls between.
+    fn trigger_ddl(&self, spec: &TrackSpec) -> Vec<String>;
+
+    /// Queries, best first, for one value that changes when changes may have gone unnoticed: a trigger
+    /// dropped, disabled or re-made, the table truncated or replaced, a partition added or taken away. NULL:
+    /// a trigger is missing. A later query is for users who lack a right for the one before.
+    fn witness_sql(&self, spec: &TrackSpec) -> Vec<String>;
+
+    /// Moves every visible note from the log to the work table, under `claim`.
+    fn claim_sql(&self, spec: &TrackSpec, claim: &str) -> Vec<String>;
+
+    /// One value: 1 if the log has a note, else 0.
+    fn noted_sql(&self, spec: &TrackSpec) -> String;
+
+    /// A SELECT of (grain, columns…) over notes not yet claimed.
+    fn notes_sql(&self, spec: &TrackSpec) -> String;
+
+    /// Removes triggers and tables.
+    fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String>;
+
+    /// What triggers on this engine do not see and dashagg cannot find out; for `status`.
+    fn blind_spots(&self) -> &'static str;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::row_expression;
+    use crate::engine::LexRules;
+
+    #[test]
+    fn an_expression_is_moved_onto_a_row() {
+        let rules = LexRules {
+            backslash_escapes: false,
+            hash_comments: false,
+            dollar_quotes: false,
+            double_quoted_strings: false,
+        };
+        let quote = |name: &str| format!("\"{name}\"");
+        let got = row_expression("date(created, 'created')", "NEW", &["created".into()], &quote, rules);
+        assert_eq!(got, "date(NEW.\"created\", 'created')");
+    }
+}
