@@ -51,6 +51,17 @@ impl Work<'_> {
         format!("dashagg_delta_{}_{index}", self.token)
     }
 
+    /// Whether a tier above reads this summary.
+    pub fn read_above(&self, index: usize) -> bool {
+        self.prepared.iter().any(|above| above.summary.reads_summaries.contains(&index))
+    }
+
+    /// The summary's key, quoted.
+    pub fn key_list(&self, index: usize) -> String {
+        let key = &self.prepared[index].summary.key;
+        key.iter().map(|name| self.dialect.quote(name)).collect::<Vec<_>>().join(", ")
+    }
+
     fn stage_name(&self, worker: usize, index: usize) -> String {
         format!("dashagg_stage_{}_{worker}_{index}", self.token)
     }
@@ -258,8 +269,7 @@ async fn steps(
             run_wave(context, lead, helpers, work, wave).await?;
         }
         work.settled[index] = true;
-        let read_above = work.prepared.iter().any(|above| above.summary.reads_summaries.contains(&index));
-        if let (Some(wave), true) = (waves.first(), read_above) {
+        if let (Some(wave), true) = (waves.first(), work.read_above(index)) {
             index_deltas(lead, work, wave).await?;
         }
         scopes.push(scope);
@@ -341,11 +351,9 @@ async fn changed_values(
 /// A later wave looks rows up by key in these deltas.
 async fn index_deltas(lead: &mut dyn Engine, work: &Work<'_>, wave: &Wave) -> Result<()> {
     for index in &wave.members {
-        let keys: Vec<String> =
-            work.prepared[*index].summary.key.iter().map(|name| work.dialect.quote(name)).collect();
         let name = format!("{}_key", work.delta_name(*index));
         let delta = work.delta(*index);
-        if let Some(sql) = work.dialect.scratch_unique_index(&delta, &name, &keys.join(", ")) {
+        if let Some(sql) = work.dialect.scratch_unique_index(&delta, &name, &work.key_list(*index)) {
             lead.execute(&sql).await?;
         }
     }
