@@ -42,7 +42,7 @@ impl Failure {
     pub fn of(err: &anyhow::Error) -> (ExitCode, String, Option<String>) {
         let mut message = String::new();
         for cause in err.chain() {
-            let text = cause.to_string();
+            let text = one_line(&cause.to_string());
             if message.is_empty() {
                 message = text;
             } else if !text.is_empty() && !message.contains(&text) {
@@ -58,6 +58,13 @@ impl Failure {
             None => (ExitCode::Failed, message, None),
         }
     }
+}
+
+/// The text with line breaks and what surrounds them as one blank: servers quote the SQL that they refuse, over several
+/// lines, and a mail from cron or a log has one line for it.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Display for Failure {
@@ -91,6 +98,12 @@ mod tests {
             Failure::of(&above),
             (ExitCode::Locked, "refresh: locked: socket closed".to_owned(), None)
         );
+    }
+
+    #[test]
+    fn a_message_is_one_line() {
+        let err = anyhow!("syntax error near 'BY day\n) d\r\n  WHERE'").context("days.sql");
+        assert_eq!(Failure::of(&err).1, "days.sql: syntax error near 'BY day ) d WHERE'");
     }
 
     #[test]

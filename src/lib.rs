@@ -90,6 +90,15 @@ pub async fn run(cli: Cli) -> ExitCode {
     }
 }
 
+/// A message of the command line's parser as the JSON of the contract; returns exit code 2.
+pub fn usage_as_json(text: &str) -> ExitCode {
+    // The first paragraph says what is wrong, the others how to do it right.
+    let first = text.split("\n\n").next().unwrap_or(text).trim_start_matches("error: ");
+    let hint = Some("`dashagg --help` and `dashagg VERB --help` show what is known");
+    let _ = report::write_error(true, ExitCode::Usage, &error::one_line(first), hint, &mut io::stderr());
+    ExitCode::Usage
+}
+
 async fn dispatch(cli: Cli) -> Result<ExitCode> {
     let global = cli.global;
     let out = &mut io::stdout().lock();

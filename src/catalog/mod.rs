@@ -233,7 +233,7 @@ impl Set {
         let manifest: ManifestFile = toml::from_str(text).map_err(|error| {
             let line = error
                 .span()
-                .map(|span| format!(":{}", text[..span.start.min(text.len())].lines().count().max(1)))
+                .map(|span| format!(":{}", text[..span.start.min(text.len())].matches('\n').count() + 1))
                 .unwrap_or_default();
             Failure::usage(format!("{manifest_path}{line}: {}", error.message().trim()))
         })?;
