@@ -1,0 +1,124 @@
+//! The host application goes on writing as if nothing were there.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::common::{Client, Kind, TestDb, conformance};
+use crate::run::held;
+use crate::sample::{assert_right, assert_tiers_agree, built, cents};
+
+/// A session of the application that gives up a lock after a second.
+fn application(db: &TestDb) -> Client {
+    let mut client = db.client();
+    client.exec(match db.kind {
+        Kind::Mariadb => "SET SESSION innodb_lock_wait_timeout = 1, lock_wait_timeout = 1",
+        Kind::Postgres => "SET lock_timeout = '1s'",
+        Kind::Sqlite => "PRAGMA busy_timeout = 1000; PRAGMA synchronous = OFF",
+    });
+    client
+}
+
+/// Insert, update, delete, and a month that a row leaves for another one; products too.
+fn write(client: &mut Client, amount: &str, round: u64) {
+    client.exec(&format!(
+        "INSERT INTO financials (asin, marketplace, month, metric, amount)
+         SELECT asin, marketplace, month, metric, {amount} FROM financials WHERE id BETWEEN {round} AND {round} + 2;
+         UPDATE financials SET amount = amount + {amount} WHERE id = {round} + 100;
+         UPDATE financials SET month = '2023-06-01' WHERE id = {round} + 200;
+         DELETE FROM financials WHERE id = {round} + 300;
+         UPDATE products SET brand_id = 51 - brand_id WHERE asin = (SELECT asin FROM financials WHERE id = {round} + 400)"
+    ));
+}
+
+conformance!(writers_of_the_source_do_not_wait_for_staging, |db: &TestDb| {
+    built(db, 2_000);
+    let amount = cents(db, 100);
+    write(&mut application(db), &amount, 1);
+    let mut run = held(db, &["--full"], "staging=sleep(80)");
+    run.until_staging();
+    let mut client = application(db);
+    let mut longest = Duration::ZERO;
+    let mut rounds = 1;
+    while run.is_running() {
+        rounds += 1;
+        let start = Instant::now();
+        write(&mut client, &amount, rounds);
+        longest = longest.max(start.elapsed());
+        std::thread::sleep(Duration::from_millis(15));
+        assert!(rounds < 5_000, "the run does not end");
+    }
+    println!("{:?}: {rounds} rounds, longest {longest:?}", db.kind);
+    assert!(rounds > 5, "the run was too short to prove anything");
+    assert!(longest < Duration::from_millis(900), "a writer waited {longest:?}");
+    // Months were computed at different moments, each one right in itself: nothing to complain about.
+    let report = run.end().ok().json();
+    assert_eq!(report["sets"][0]["status"], "ok");
+    db.dashagg().arg("refresh").run().ok();
+    assert_right(db);
+});
+
+conformance!(
+    a_write_between_staging_and_publish_breaks_nothing_and_comes_with_the_next_run,
+    |db: &TestDb| {
+        built(db, 2_000);
+        let amount = cents(db, 100);
+        write(&mut application(db), &amount, 1);
+        let mut run = held(db, &[], "publish=sleep(1500)");
+        run.until_staged();
+        let start = Instant::now();
+        write(&mut application(db), &amount, 2);
+        assert!(run.is_running(), "the pause was too short to prove anything");
+        assert!(start.elapsed() < Duration::from_millis(900), "a writer waited {:?}", start.elapsed());
+        let report = run.end().ok().json();
+        assert_eq!(report["sets"][0]["retries"], 0, "{report:#}");
+        // What is published agrees with itself; it is only not the newest.
+        assert_tiers_agree(db);
+        db.dashagg().arg("refresh").run().ok();
+        assert_right(db);
+    }
+);
+
+conformance!(a_long_transaction_of_the_application_does_not_stop_a_refresh, |db: &TestDb| {
+    built(db, 2_000);
+    let amount = cents(db, 100);
+    let mut client = application(db);
+    if db.kind == Kind::Sqlite {
+        // One writer only: what may stay open there is a reader.
+        write(&mut client, &amount, 1);
+        client.exec("BEGIN");
+        client.rows("SELECT SUM(amount) FROM financials");
+    } else {
+        client.exec("BEGIN");
+        write(&mut client, &amount, 1);
+    }
+    let start = Instant::now();
+    db.dashagg().args(["refresh", "--full"]).run().ok();
+    assert!(start.elapsed() < Duration::from_secs(10), "took {:?}", start.elapsed());
+    client.exec("COMMIT");
+    db.dashagg().arg("refresh").run().ok();
+    assert_right(db);
+});
+
+conformance!(refreshes_under_constant_writing_end_right, |db: &TestDb| {
+    built(db, 2_000);
+    let amount = cents(db, 100);
+    let stop = Arc::new(AtomicBool::new(false));
+    let (mut client, told) = (application(db), Arc::clone(&stop));
+    let writer = std::thread::spawn(move || {
+        let mut round = 0;
+        while !told.load(Ordering::SeqCst) {
+            round += 1;
+            write(&mut client, &amount, round % 100);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        round
+    });
+    for _ in 0..5 {
+        db.dashagg().args(["refresh", "--full"]).run().ok();
+    }
+    stop.store(true, Ordering::SeqCst);
+    assert!(writer.join().unwrap() > 20);
+    db.dashagg().arg("refresh").run().ok();
+    assert_right(db);
+});
