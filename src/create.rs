@@ -13,7 +13,7 @@ use serde::Serialize;
 pub use self::scripts::{applied_scripts, refuse_drift};
 use crate::catalog::{Catalog, Set, lexer};
 use crate::cli::CreateArgs;
-use crate::engine::{Engine, ErrorClass, Shape};
+use crate::engine::{Column, Engine, ErrorClass, Shape};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
@@ -180,24 +180,32 @@ async fn apply_all(
         }
     }
     // Before the first build reads its snapshot, so that no change falls between the two.
-    let mut types = Vec::new();
-    for summary in &set.summaries {
-        let schema = engine.server().schema.clone();
-        if let Some(shape) = Shape::read(engine, Some(&schema), &summary.table).await? {
-            types.extend(shape.columns);
-        }
-    }
+    let types = summary_columns(engine, set).await?;
     tracking::ensure(engine, set, &types).await?;
     Ok(created)
 }
 
+/// The columns of the summary tables, as far as there are tables: where a source's partition is an expression, they
+/// tell its type.
+async fn summary_columns(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Column>> {
+    let schema = engine.server().schema.clone();
+    let mut columns = Vec::new();
+    for summary in &set.summaries {
+        if let Some(shape) = Shape::read(engine, Some(&schema), &summary.table).await? {
+            columns.extend(shape.columns);
+        }
+    }
+    Ok(columns)
+}
+
 async fn dry_run(engine: &mut dyn Engine, set: &Set, args: &CreateArgs) -> Result<SetCreated> {
     let mut created = SetCreated::new(set);
-    let applied = if ledger::exists(engine).await? {
-        applied_scripts(engine, &set.name).await?
-    } else {
+    let fresh = !ledger::exists(engine).await?;
+    let applied = if fresh {
         created.sql.extend(ledger::ddl(engine.dialect()));
         Vec::new()
+    } else {
+        applied_scripts(engine, &set.name).await?
     };
     refuse_drift(set, &applied)?;
     let rules = engine.dialect().lex_rules();
@@ -217,6 +225,19 @@ async fn dry_run(engine: &mut dyn Engine, set: &Set, args: &CreateArgs) -> Resul
             created.sql.extend(missing.sql);
         }
     }
+    let mut types = summary_columns(engine, set).await?;
+    if types.is_empty() {
+        let computed = set.sources.iter().flat_map(|source| &source.partition);
+        types.extend(computed.filter(|(_, expression)| expression.is_some()).map(|(name, _)| Column {
+            name: name.clone(),
+            sql_type: "TEXT /* or the type of the summary's column, once there is one */".to_owned(),
+            text: true,
+            integer: false,
+            generated: false,
+            nullable: true,
+        }));
+    }
+    created.sql.extend(tracking::preview(engine, set, &types, fresh).await?);
     Ok(created)
 }
 

@@ -253,6 +253,31 @@ pub async fn ensure(
     Ok(states)
 }
 
+/// The SQL by which [`ensure`] would set tracking up, for `create --dry-run`. Only looks. `fresh`: there is no
+/// ledger yet.
+///
+/// # Errors
+/// A source or a column that does not exist.
+pub async fn preview(
+    engine: &mut dyn Engine,
+    set: &Set,
+    types: &[Column],
+    fresh: bool,
+) -> Result<Vec<String>> {
+    let d = engine.dialect();
+    let mut sql = Vec::new();
+    for source in set.sources.iter().filter(|source| source.track == Method::Triggers) {
+        let spec = detail(engine, set, source, types).await?;
+        let known = if fresh { None } else { remembered(engine, set, source).await? };
+        let same = known.is_some_and(|known| known.track_id == spec.id);
+        if !same || witness(engine, &spec).await?.is_none() {
+            sql.extend(d.log_ddl(&spec));
+            sql.extend(d.trigger_ddl(&spec));
+        }
+    }
+    Ok(sql)
+}
+
 async fn remember_id(
     engine: &mut dyn Engine,
     set: &Set,
