@@ -310,11 +310,14 @@ async fn conservation(
     Ok(())
 }
 
+/// A row that differs, and on which side it is: stored or recomputed.
+type Sided = (Row, i64);
+
 /// Collects the rows of [`crate::engine::statements::Shapes::disagreements`], which come ordered by key.
 struct Comparison {
     names: Vec<String>,
     key: Vec<usize>,
-    open: Option<(Vec<Option<String>>, Vec<(Row, i64)>)>,
+    open: Option<(Row, Vec<Sided>)>,
     missing: u64,
     extra: u64,
     different: u64,
