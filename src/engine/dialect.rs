@@ -19,8 +19,10 @@ pub struct LexRules {
 /// A scratch table: where rows wait between being computed and being published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scratch {
-    /// Seen by one connection, gone with it.
+    /// Seen by one connection, gone with it; of moderate size, so it may live in memory.
     Private,
+    /// The same, of any size.
+    PrivateLarge,
     /// Seen by every connection of the run, dropped at its end; a crash leaves it to the next run's sweep.
     Shared,
 }
@@ -83,8 +85,8 @@ pub trait Dialect: super::track::Tracking + Send + Sync {
     /// An expression equal for two values exactly when they are the same to the byte.
     fn exact(&self, expression: &str, column: &Column) -> String;
 
-    /// NULL-safe equality.
-    fn same(&self, left: &str, right: &str) -> String;
+    /// NULL-safe equality, to the byte, of two values of that column's type.
+    fn same(&self, left: &str, right: &str, column: &Column) -> String;
 
     /// The expression as a column of that type would store it, where the engine can say so in a SELECT.
     fn cast(&self, expression: &str, column: &Column) -> String;

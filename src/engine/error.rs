@@ -15,6 +15,8 @@ pub enum ErrorClass {
     Missing,
     /// The user lacks a right.
     Denied,
+    /// A scratch table in memory reached its limit; on disk it would not have.
+    ScratchFull,
     /// Cancelled from outside, or a time-out that was asked for.
     Interrupted,
     /// Anything else: a fault in a SELECT, a script, or dashagg.

@@ -12,7 +12,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection, Postgres as Pg};
 
 use super::dialect::{LexRules, Scratch, jump_distinct, on_key};
-use super::{Canceller, Column, DbError, Dialect, Engine, ErrorClass, Row, Server, Tx, text_io};
+use super::{Canceller, Column, DbError, Dialect, Engine, ErrorClass, Row, Server, Tx, probe_io, text_io};
 use crate::config::{DatabaseTarget, TlsMode};
 
 /// The text side.
@@ -119,8 +119,8 @@ impl Dialect for PostgresDialect {
         }
     }
 
-    fn same(&self, left: &str, right: &str) -> String {
-        format!("{left} IS NOT DISTINCT FROM {right}")
+    fn same(&self, left: &str, right: &str, column: &Column) -> String {
+        format!("{} IS NOT DISTINCT FROM {}", self.exact(left, column), self.exact(right, column))
     }
 
     fn cast(&self, expression: &str, column: &Column) -> String {
@@ -138,7 +138,7 @@ impl Dialect for PostgresDialect {
 
     fn scratch_name(&self, schema: &str, name: &str, scratch: Scratch) -> String {
         match scratch {
-            Scratch::Private => self.qualify("pg_temp", name),
+            Scratch::Private | Scratch::PrivateLarge => self.qualify("pg_temp", name),
             Scratch::Shared => self.qualify(schema, name),
         }
     }
@@ -151,7 +151,9 @@ impl Dialect for PostgresDialect {
         scratch: Scratch,
     ) -> String {
         match scratch {
-            Scratch::Private => format!("CREATE TEMPORARY TABLE {qualified} ({columns}) ON COMMIT DROP"),
+            Scratch::Private | Scratch::PrivateLarge => {
+                format!("CREATE TEMPORARY TABLE {qualified} ({columns}) ON COMMIT DROP")
+            }
             // Unlogged: a crash empties it, and a crash also ends the run that could have used it.
             Scratch::Shared => format!("CREATE UNLOGGED TABLE {qualified} ({columns})"),
         }
@@ -403,6 +405,7 @@ impl Postgres {
 }
 
 text_io!(Pg, PgConnection);
+probe_io!(Pg, PgConnection);
 
 #[async_trait]
 impl Engine for Postgres {

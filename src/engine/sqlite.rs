@@ -14,7 +14,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection, Sqlite as SqliteDb};
 
 use super::dialect::{LexRules, Scratch, jump_distinct, on_key};
-use super::{Canceller, Column, DbError, Dialect, Engine, ErrorClass, Row, Server, Tx, text_io};
+use super::{Canceller, Column, DbError, Dialect, Engine, ErrorClass, Row, Server, Tx, probe_io, text_io};
 use crate::config::DatabaseTarget;
 
 /// The text side.
@@ -118,8 +118,8 @@ impl Dialect for SqliteDialect {
         if column.text { format!("({expression}) COLLATE BINARY") } else { expression.to_owned() }
     }
 
-    fn same(&self, left: &str, right: &str) -> String {
-        format!("{left} IS {right}")
+    fn same(&self, left: &str, right: &str, column: &Column) -> String {
+        format!("{} IS {}", self.exact(left, column), self.exact(right, column))
     }
 
     fn cast(&self, expression: &str, _column: &Column) -> String {
@@ -297,6 +297,7 @@ impl Sqlite {
 }
 
 text_io!(SqliteDb, SqliteConnection);
+probe_io!(SqliteDb, SqliteConnection);
 
 #[async_trait]
 impl Engine for Sqlite {

@@ -302,8 +302,9 @@ impl Shapes<'_> {
         sql
     }
 
-    /// Rows of the stage that the table lacks or holds differently, into the delta.
-    pub fn diff_new(&self, stage: &str, delta: &str) -> String {
+    /// Rows of the stage that the table lacks or holds differently, into the delta. `within`: the part of the
+    /// table that they can be in, where saying so spares the engine from reading all of it.
+    pub fn diff_new(&self, stage: &str, delta: &str, within: Option<&Slice>) -> String {
         let d = self.dialect;
         let first = d.quote(&self.key[0]);
         let same: Vec<String> = self
@@ -311,17 +312,18 @@ impl Shapes<'_> {
             .iter()
             .map(|column| {
                 let name = d.quote(&column.name);
-                d.same(&d.exact(&format!("s.{name}"), column), &d.exact(&format!("t.{name}"), column))
+                d.same(&format!("s.{name}"), &format!("t.{name}"), column)
             })
             .collect();
         format!(
             "INSERT INTO {delta} ({}, {}) SELECT CASE WHEN t.{first} IS NULL THEN 'I' ELSE 'U' END, {} \
-             FROM {stage} s LEFT JOIN {} t ON {} WHERE s.{} = 0 AND (t.{first} IS NULL OR NOT ({}))",
+             FROM {stage} s LEFT JOIN {} t ON {}{} WHERE s.{} = 0 AND (t.{first} IS NULL OR NOT ({}))",
             d.quote(OP),
             self.names("").join(", "),
             self.names("s").join(", "),
             self.target,
             on_key(d, "t", "s", self.key),
+            within.map(|slice| format!(" AND {}", slice.over(d, "t"))).unwrap_or_default(),
             d.quote(KIND),
             same.join(" AND "),
         )

@@ -19,7 +19,7 @@ use crate::checksum;
 use crate::cli::RefreshArgs;
 use crate::engine::dialect::Scratch;
 use crate::engine::statements::OP;
-use crate::engine::{Column, DbError, Engine};
+use crate::engine::{Column, DbError, Engine, ErrorClass};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger::{self, RunRecord, SetState};
@@ -141,8 +141,9 @@ async fn refresh_set(
     let run_id = format!("{run_id}-{}", &checksum::hex(&set.name)[..6]);
     let start = Instant::now();
     let mut retries = 0;
+    let mut large = false;
     loop {
-        let result = attempt(context, request, set, &run_id, retries, start).await;
+        let result = attempt(context, request, set, &run_id, retries, start, large).await;
         let error = match result {
             Ok(report) => return Ok(report),
             Err(error) => error,
@@ -153,6 +154,14 @@ async fn refresh_set(
             context.interrupt.acknowledge();
             record_failure(context, set, &run_id, start, retries, "interrupted", &interrupted.message).await;
             return Err((interrupted.into(), retries));
+        }
+        let full = error.chain().any(|cause| {
+            cause.downcast_ref::<DbError>().is_some_and(|error| error.class == ErrorClass::ScratchFull)
+        });
+        if full && !large {
+            tracing::debug!("set {}: staging on disk, since a partition outgrew memory", set.name);
+            large = true;
+            continue;
         }
         if !transient || retries >= context.config.run.retries {
             let (code, message, _) = Failure::of(&error);
@@ -176,6 +185,7 @@ async fn attempt(
     run_id: &str,
     retries: u32,
     start: Instant,
+    large: bool,
 ) -> Result<SetRefresh> {
     let mut engine = context.connect().await?;
     let engine = engine.as_mut();
@@ -192,7 +202,7 @@ async fn attempt(
     if held {
         sweep(engine).await;
     }
-    let result = locked(context, request, set, run_id, &token, retries, start, engine).await;
+    let result = locked(context, request, set, run_id, &token, retries, start, large, engine).await;
     let _ = engine.rollback().await;
     drop_scratch(engine, set, &token).await;
     session::unlock(engine, &set.name).await;
@@ -279,6 +289,7 @@ async fn locked(
     token: &str,
     retries: u32,
     start: Instant,
+    large: bool,
     engine: &mut dyn Engine,
 ) -> Result<SetRefresh> {
     if retries > 0 && publish::was_published(engine, run_id).await? {
@@ -322,6 +333,7 @@ async fn locked(
         dialect,
         empty,
         settled: vec![false; prepared.len()],
+        large,
         findings: Mutex::default(),
     };
     for (index, item) in prepared.iter().enumerate() {

@@ -36,6 +36,8 @@ pub struct Work<'a> {
     pub empty: Vec<bool>,
     /// Lower tiers' rows that live in deltas of earlier waves.
     pub settled: Vec<bool>,
+    /// Stages have outgrown memory.
+    pub large: bool,
     /// What the checks found so far.
     pub findings: Mutex<Findings>,
 }
@@ -49,6 +51,11 @@ impl Work<'_> {
     /// The delta's plain name.
     pub fn delta_name(&self, index: usize) -> String {
         format!("dashagg_delta_{}_{index}", self.token)
+    }
+
+    /// Where a chunk's rows wait: in memory until that has once been too small.
+    fn private(&self) -> Scratch {
+        if self.large { Scratch::PrivateLarge } else { Scratch::Private }
     }
 
     /// Whether a tier above reads this summary.
@@ -67,7 +74,7 @@ impl Work<'_> {
     }
 
     fn stage(&self, worker: usize, index: usize) -> String {
-        self.dialect.scratch_name(&self.schema, &self.stage_name(worker, index), Scratch::Private)
+        self.dialect.scratch_name(&self.schema, &self.stage_name(worker, index), self.private())
     }
 
     /// The slice of a summary that a chunk stands for.
@@ -436,14 +443,9 @@ async fn stage_chunk(
         let stage = work.stage(worker, *index);
         let unique = shapes.stage_index_columns();
 
-        engine.execute(&d.drop_scratch(&stage, Scratch::Private)).await?;
+        engine.execute(&d.drop_scratch(&stage, work.private())).await?;
         engine
-            .execute(&d.create_scratch(
-                &stage,
-                &shapes.scratch_columns(KIND),
-                Some(&unique),
-                Scratch::Private,
-            ))
+            .execute(&d.create_scratch(&stage, &shapes.scratch_columns(KIND), Some(&unique), work.private()))
             .await?;
         let shadows = work.shadows(worker, *index, wave, chunk);
         let totals = work.totals(*index, wave, chunk);
@@ -459,10 +461,8 @@ async fn stage_chunk(
         if let Some(sql) = d.scratch_unique_index(&stage, &name, &unique) {
             engine.execute(&sql).await.map_err(|error| in_words(error, item))?;
         }
-        if let Some(sql) = d.analyze(&stage) {
-            engine.execute(&sql).await?;
-        }
-        check::profile(engine, work, *index, wave, &stage, &slice, &shapes).await?;
+        let (computed, published) =
+            check::profile(engine, work, *index, wave, &stage, &slice, &shapes).await?;
         check::manifest_checks(engine, work, *index, |lower| work.fresh_body(worker, lower, wave, chunk))
             .await?;
 
@@ -470,12 +470,17 @@ async fn stage_chunk(
         if work.empty[*index] {
             engine.execute(&shapes.diff_all_new(&stage, &delta)).await?;
         } else {
-            engine.execute(&shapes.diff_new(&stage, &delta)).await?;
-            engine.execute(&shapes.diff_gone(&stage, &delta, &slice)).await?;
+            let within = (!wave.by_key).then_some(&slice);
+            let differing = engine.execute(&shapes.diff_new(&stage, &delta, within)).await?;
+            // Both sides have unique keys: when every computed row is there, equal, and the counts are too,
+            // no row can be left over.
+            if differing > 0 || computed != published {
+                engine.execute(&shapes.diff_gone(&stage, &delta, &slice)).await?;
+            }
         }
     }
     for index in &wave.members {
-        engine.execute(&d.drop_scratch(&work.stage(worker, *index), Scratch::Private)).await?;
+        engine.execute(&d.drop_scratch(&work.stage(worker, *index), work.private())).await?;
     }
     Ok(())
 }
