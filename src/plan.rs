@@ -251,7 +251,7 @@ pub fn project(tuple: &Tuple, from: &[String], to: &[String]) -> Option<Tuple> {
 }
 
 /// Keys that one statement recomputes.
-const KEYS_A_CHUNK: usize = 250;
+const KEYS_A_CHUNK: usize = 500;
 
 /// The waves that recompute one summary's scope: whole partitions first, then single rows.
 pub fn scope_waves(

@@ -125,7 +125,7 @@ impl Work<'_> {
 
     fn fresh_body(&self, worker: usize, lower: usize, wave: &Wave, chunk: Option<&[Tuple]>) -> String {
         let d = self.dialect;
-        if wave.members.contains(&lower) {
+        if wave.members.contains(&lower) || self.is_copied(lower, wave, chunk) {
             let names: Vec<String> =
                 self.prepared[lower].columns.iter().map(|column| d.quote(&column.name)).collect();
             format!(
@@ -139,6 +139,41 @@ impl Work<'_> {
         }
     }
 
+    /// Whether a tier settled in an earlier wave is copied into a private stage for the chunk: cheaper than
+    /// overlaying table and delta anew in each statement that reads it, unless that would copy the table.
+    fn is_copied(&self, lower: usize, wave: &Wave, chunk: Option<&[Tuple]>) -> bool {
+        chunk.is_some()
+            && !wave.members.contains(&lower)
+            && wave.columns.iter().all(|name| self.prepared[lower].column(name).is_some())
+    }
+
+    /// The lower tiers that a chunk of the wave needs copies of.
+    fn copies(&self, wave: &Wave, chunk: Option<&[Tuple]>) -> Vec<usize> {
+        (0..self.prepared.len())
+            .filter(|lower| {
+                self.is_copied(*lower, wave, chunk)
+                    && wave
+                        .members
+                        .iter()
+                        .any(|index| self.prepared[*index].summary.reads_summaries.contains(lower))
+            })
+            .collect()
+    }
+
+    /// The statement that fills such a copy.
+    fn fill_copy(&self, worker: usize, lower: usize, wave: &Wave, chunk: Option<&[Tuple]>) -> String {
+        let d = self.dialect;
+        let names: Vec<String> =
+            self.prepared[lower].columns.iter().map(|column| d.quote(&column.name)).collect();
+        let names = names.join(", ");
+        format!(
+            "INSERT INTO {} ({}, {names}) SELECT 0, {names} FROM ({}) c",
+            self.stage(worker, lower),
+            d.quote(KIND),
+            self.settled_body(lower, &self.lower_slice(lower, wave, chunk))
+        )
+    }
+
     /// A chunk's slice of a lower tier; all of it where that has not the chunk's columns.
     fn lower_slice(&self, lower: usize, wave: &Wave, chunk: Option<&[Tuple]>) -> Slice {
         if wave.columns.iter().all(|name| self.prepared[lower].column(name).is_some()) {
@@ -149,7 +184,13 @@ impl Work<'_> {
     }
 
     /// What the conserved sums of a summary are compared with, where it can be read in the same statement.
-    fn totals(&self, index: usize, wave: &Wave, chunk: Option<&[Tuple]>) -> Option<TotalsText> {
+    fn totals(
+        &self,
+        worker: usize,
+        index: usize,
+        wave: &Wave,
+        chunk: Option<&[Tuple]>,
+    ) -> Option<TotalsText> {
         let summary = self.prepared[index].summary;
         let columns: Vec<String> = conserved(summary);
         match summary.against {
@@ -180,7 +221,7 @@ impl Work<'_> {
             }
             // In the same wave the lower tier's sums are already known per partition.
             Against::Summary(lower) if !wave.members.contains(&lower) => {
-                let body = self.settled_body(lower, &self.lower_slice(lower, wave, chunk));
+                let body = self.fresh_body(worker, lower, wave, chunk);
                 let condition = self.prepared[lower]
                     .summary
                     .conserve
@@ -248,7 +289,9 @@ pub async fn stage(
             work.settled[*index] = true;
         }
         if at + 1 < plan.waves.len() {
-            index_deltas(lead, work, wave).await?;
+            for index in &wave.members {
+                index_delta(lead, work, *index).await?;
+            }
         }
     }
     Ok(())
@@ -264,22 +307,39 @@ async fn steps(
     rows: &[u64],
     known: &[Known],
 ) -> Result<()> {
-    let mut scopes: Vec<Scope> = Vec::new();
-    for (index, item) in work.prepared.iter().enumerate() {
-        let mut scope = plan.scopes[index].clone();
-        for lower in &item.summary.reads_summaries {
-            follow(lead, work, *lower, index, &scopes[*lower], &mut scope).await?;
+    let mut scopes: Vec<Scope> = vec![Scope::default(); work.prepared.len()];
+    let highest = work.prepared.iter().map(|item| item.summary.tier).max().unwrap_or(0);
+    for tier in 1..=highest {
+        let mut waves: Vec<Wave> = Vec::new();
+        let members: Vec<usize> =
+            (0..work.prepared.len()).filter(|index| work.prepared[*index].summary.tier == tier).collect();
+        for index in &members {
+            let item = &work.prepared[*index];
+            let mut scope = plan.scopes[*index].clone();
+            for lower in &item.summary.reads_summaries {
+                follow(lead, work, *lower, *index, &scopes[*lower], &mut scope).await?;
+            }
+            scopes[*index] = plan::cheaper(item.summary, &scope, rows[*index], known);
+            for wave in plan::scope_waves(*index, item.summary, &scopes[*index], known) {
+                // Summaries of one tier that recompute the same chunks share them, and what they read.
+                match waves
+                    .iter_mut()
+                    .find(|other| other.columns == wave.columns && other.chunks == wave.chunks)
+                {
+                    Some(other) => other.members.extend(wave.members),
+                    None => waves.push(wave),
+                }
+            }
         }
-        let scope = plan::cheaper(item.summary, &scope, rows[index], known);
-        let waves = plan::scope_waves(index, item.summary, &scope, known);
         for wave in &waves {
             run_wave(context, lead, helpers, work, wave).await?;
         }
-        work.settled[index] = true;
-        if let (Some(wave), true) = (waves.first(), work.read_above(index)) {
-            index_deltas(lead, work, wave).await?;
+        for index in members {
+            work.settled[index] = true;
+            if work.read_above(index) && !scopes[index].is_empty() {
+                index_delta(lead, work, index).await?;
+            }
         }
-        scopes.push(scope);
     }
     Ok(())
 }
@@ -355,14 +415,12 @@ async fn changed_values(
     Ok(engine.query(&sql).await?)
 }
 
-/// A later wave looks rows up by key in these deltas.
-async fn index_deltas(lead: &mut dyn Engine, work: &Work<'_>, wave: &Wave) -> Result<()> {
-    for index in &wave.members {
-        let name = format!("{}_key", work.delta_name(*index));
-        let delta = work.delta(*index);
-        if let Some(sql) = work.dialect.scratch_unique_index(&delta, &name, &work.key_list(*index)) {
-            lead.execute(&sql).await?;
-        }
+/// A later wave looks rows up by key in this delta.
+async fn index_delta(lead: &mut dyn Engine, work: &Work<'_>, index: usize) -> Result<()> {
+    let name = format!("{}_key", work.delta_name(index));
+    let delta = work.delta(index);
+    if let Some(sql) = work.dialect.scratch_unique_index(&delta, &name, &work.key_list(index)) {
+        lead.execute(&sql).await?;
     }
     Ok(())
 }
@@ -436,6 +494,14 @@ async fn stage_chunk(
     chunk: Option<&[Tuple]>,
 ) -> Result<()> {
     let d = work.dialect;
+    let copies = work.copies(wave, chunk);
+    for lower in &copies {
+        let stage = work.stage(worker, *lower);
+        let columns = work.prepared[*lower].shapes(d).scratch_columns(KIND);
+        engine.execute(&d.drop_scratch(&stage, work.private())).await?;
+        engine.execute(&d.create_scratch(&stage, &columns, None, work.private())).await?;
+        engine.execute(&work.fill_copy(worker, *lower, wave, chunk)).await?;
+    }
     for index in &wave.members {
         let item = &work.prepared[*index];
         let shapes = if wave.by_key { item.shapes_by_key(d) } else { item.shapes(d) };
@@ -448,7 +514,7 @@ async fn stage_chunk(
             .execute(&d.create_scratch(&stage, &shapes.scratch_columns(KIND), Some(&unique), work.private()))
             .await?;
         let shadows = work.shadows(worker, *index, wave, chunk);
-        let totals = work.totals(*index, wave, chunk);
+        let totals = work.totals(worker, *index, wave, chunk);
         let borrowed = totals.as_ref().map(|totals| SourceTotals {
             table: totals.table.clone(),
             spelled: totals.spelled.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect(),
@@ -479,7 +545,7 @@ async fn stage_chunk(
             }
         }
     }
-    for index in &wave.members {
+    for index in wave.members.iter().chain(&copies) {
         engine.execute(&d.drop_scratch(&work.stage(worker, *index), work.private())).await?;
     }
     Ok(())
