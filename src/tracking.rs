@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::catalog::{Method, Set, Source};
 use crate::checksum;
 use crate::engine::statements::Slice;
-use crate::engine::track::{TrackColumn, TrackSpec};
+use crate::engine::track::{Cascade, TrackColumn, TrackSpec};
 use crate::engine::{Column, DbError, Engine, ErrorClass, Shape, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
@@ -94,6 +94,7 @@ pub fn outline(set: &Set, source: &Source, schema: &str) -> TrackSpec {
         partition: source.partition.len(),
         source_columns: Vec::new(),
         uniques: Vec::new(),
+        cascades: Vec::new(),
     }
 }
 
@@ -140,6 +141,7 @@ async fn detail(engine: &mut dyn Engine, set: &Set, source: &Source, types: &[Co
         column.column = found.clone();
     }
     spec.source_columns = shape.columns.iter().map(|column| column.name.clone()).collect();
+    spec.cascades = cascades(engine, &source.table).await?;
     spec.uniques = shape
         .indexes
         .iter()
@@ -147,6 +149,42 @@ async fn detail(engine: &mut dyn Engine, set: &Set, source: &Source, types: &[Co
         .map(|index| index.columns.clone())
         .collect();
     Ok(spec)
+}
+
+/// The foreign keys by which changes reach a table behind its triggers' back: its own, and, since a cascaded
+/// delete fires nothing either, those of its ancestors.
+async fn cascades(engine: &mut dyn Engine, table: &str) -> Result<Vec<Cascade>> {
+    let Some(sql) = engine.dialect().cascades_sql() else { return Ok(Vec::new()) };
+    let rows: Vec<[String; 5]> = engine
+        .query(&sql)
+        .await?
+        .into_iter()
+        .map(|row| std::array::from_fn(|at| row.get(at).cloned().flatten().unwrap_or_default()))
+        .collect();
+    let mut found: Vec<Cascade> = Vec::new();
+    let mut reached = vec![table.to_owned()];
+    let mut at = 0;
+    while let Some(child) = reached.get(at).cloned() {
+        for [of, parent, own, other, name] in rows.iter().filter(|row| row[0] == child) {
+            let direct = of == table;
+            let pair = (own.clone(), other.clone());
+            // A key of several columns comes in several rows.
+            match found.iter_mut().find(|known| known.parent == *parent && known.name == *name) {
+                Some(known) if direct => known.columns.push(pair),
+                Some(_) => {}
+                None => found.push(Cascade {
+                    parent: parent.clone(),
+                    name: name.clone(),
+                    columns: if direct { vec![pair] } else { Vec::new() },
+                }),
+            }
+            if !reached.contains(parent) {
+                reached.push(parent.clone());
+            }
+        }
+        at += 1;
+    }
+    Ok(found)
 }
 
 /// Reads the witness of a source's tracking; `None` if a trigger is missing.
@@ -233,9 +271,10 @@ pub async fn ensure(
             }
             _ => Some(format!("tracking of {} was just set up", source.table)),
         };
+        // Whatever opened the gap may also have changed what the triggers must look like.
         let now = match now {
-            Some(now) => Some(now),
-            None => {
+            Some(now) if gap.is_none() => Some(now),
+            _ => {
                 install(engine, set, source, &spec, known.as_ref()).await?;
                 witness(engine, &spec).await?
             }

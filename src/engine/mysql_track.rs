@@ -27,6 +27,41 @@ impl MysqlDialect {
         (0..count).map(|at| spec.value(at, row, &|name| self.quote(name), self.lex_rules())).collect()
     }
 
+    /// Notes the rows of the source that a parent's row reaches: before the cascade touches them, and again
+    /// after it has changed them. An UPDATE that leaves the referred columns alone reaches none.
+    fn note_children(
+        &self,
+        spec: &TrackSpec,
+        columns: &[(String, String)],
+        row: &str,
+        update: bool,
+    ) -> String {
+        let log = self.quote(&spec.log());
+        let note = if columns.is_empty() {
+            format!("INSERT INTO {log} (grain) VALUES ('a');")
+        } else {
+            let same: Vec<String> = columns
+                .iter()
+                .map(|(own, parent)| format!("r.{} = {row}.{}", self.quote(own), self.quote(parent)))
+                .collect();
+            format!(
+                "INSERT INTO {log} (grain, {}) SELECT 'k', {} FROM {} r WHERE {};",
+                self.columns(spec, spec.columns.len()).join(", "),
+                self.values(spec, spec.columns.len(), "r").join(", "),
+                self.quote(&spec.source),
+                same.join(" AND ")
+            )
+        };
+        if !update || columns.is_empty() {
+            return note;
+        }
+        let moved: Vec<String> = columns
+            .iter()
+            .map(|(_, parent)| format!("NOT (OLD.{0} <=> NEW.{0})", self.quote(parent)))
+            .collect();
+        format!("IF {} THEN {note} END IF;", moved.join(" OR "))
+    }
+
     /// The statements that note one row.
     fn note(&self, spec: &TrackSpec, row: &str) -> String {
         let all = self.columns(spec, spec.columns.len()).join(", ");
@@ -121,7 +156,34 @@ impl Tracking for MysqlDialect {
                 "CREATE TRIGGER {name} AFTER {event} ON {source} FOR EACH ROW BEGIN {body} END"
             ));
         }
+        for (at, cascade) in spec.cascades.iter().enumerate() {
+            for (event, row, when) in [
+                ("bd", "OLD", "BEFORE DELETE"),
+                ("bu", "OLD", "BEFORE UPDATE"),
+                ("au", "NEW", "AFTER UPDATE"),
+            ] {
+                let name = self.quote(&spec.trigger(&format!("p{at}{event}")));
+                ddl.push(format!("DROP TRIGGER IF EXISTS {name}"));
+                ddl.push(format!(
+                    "CREATE TRIGGER {name} {when} ON {} FOR EACH ROW BEGIN {} END",
+                    self.quote(&cascade.parent),
+                    self.note_children(spec, &cascade.columns, row, event != "bd")
+                ));
+            }
+        }
         ddl
+    }
+
+    fn cascades_sql(&self) -> Option<String> {
+        Some(
+            "SELECT k.TABLE_NAME, k.REFERENCED_TABLE_NAME, k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME, r.CONSTRAINT_NAME \
+             FROM information_schema.REFERENTIAL_CONSTRAINTS r JOIN information_schema.KEY_COLUMN_USAGE k \
+             ON k.CONSTRAINT_SCHEMA = r.CONSTRAINT_SCHEMA AND k.CONSTRAINT_NAME = r.CONSTRAINT_NAME \
+             AND k.TABLE_NAME = r.TABLE_NAME WHERE r.CONSTRAINT_SCHEMA = DATABASE() \
+             AND (r.DELETE_RULE IN ('CASCADE', 'SET NULL') OR r.UPDATE_RULE IN ('CASCADE', 'SET NULL')) \
+             ORDER BY k.TABLE_NAME, r.CONSTRAINT_NAME, k.ORDINAL_POSITION"
+                .to_owned(),
+        )
     }
 
     fn witness_sql(&self, spec: &TrackSpec) -> Vec<String> {
@@ -136,6 +198,14 @@ impl Tracking for MysqlDialect {
             "SELECT CONCAT(CREATE_TIME, ENGINE) FROM information_schema.TABLES \
              WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {source}"
         );
+        let cascades = format!(
+            "SELECT CONCAT(COALESCE(GROUP_CONCAT(DISTINCT CONSTRAINT_NAME, REFERENCED_TABLE_NAME, DELETE_RULE, UPDATE_RULE \
+             ORDER BY CONSTRAINT_NAME), ''), '/', (SELECT COALESCE(GROUP_CONCAT(TRIGGER_NAME, CREATED ORDER BY TRIGGER_NAME), '') \
+             FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND TRIGGER_NAME LIKE {})) \
+             FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE() \
+             AND (DELETE_RULE IN ('CASCADE', 'SET NULL') OR UPDATE_RULE IN ('CASCADE', 'SET NULL'))",
+            self.literal(&format!("dashagg\\_{}\\_p%", spec.id))
+        );
         // TRUNCATE keeps CREATE_TIME on MariaDB; only InnoDB's own table number tells, and reading that
         // needs the PROCESS privilege. Ids of partitions change with TRUNCATE, DROP and EXCHANGE PARTITION.
         let numbers = format!(
@@ -144,8 +214,10 @@ impl Tracking for MysqlDialect {
             if self.is_mariadb() { "INNODB_SYS_TABLES" } else { "INNODB_TABLES" },
         );
         vec![
-            format!("SELECT CONCAT('n', ({triggers}), '|', ({table}), '|', COALESCE(({numbers}), ''))"),
-            format!("SELECT CONCAT('t', ({triggers}), '|', ({table}))"),
+            format!(
+                "SELECT CONCAT('n', ({triggers}), '|', ({table}), '|', ({cascades}), '|', COALESCE(({numbers}), ''))"
+            ),
+            format!("SELECT CONCAT('t', ({triggers}), '|', ({table}), '|', ({cascades}))"),
         ]
     }
 
@@ -211,6 +283,12 @@ impl Tracking for MysqlDialect {
             .iter()
             .map(|suffix| format!("DROP TRIGGER IF EXISTS {}", self.quote(&spec.trigger(suffix))))
             .collect();
+        for at in 0..spec.cascades.len() {
+            for event in ["bd", "bu", "au"] {
+                let name = self.quote(&spec.trigger(&format!("p{at}{event}")));
+                sql.push(format!("DROP TRIGGER IF EXISTS {name}"));
+            }
+        }
         for table in [spec.log(), spec.marks(), spec.work()] {
             sql.push(format!("DROP TABLE IF EXISTS {}", self.quote(&table)));
         }
@@ -218,6 +296,6 @@ impl Tracking for MysqlDialect {
     }
 
     fn blind_spots(&self) -> &'static str {
-        "rows removed by a foreign key's CASCADE; TRUNCATE and partition DDL unless the user has PROCESS"
+        "TRUNCATE and partition DDL, unless the user has PROCESS"
     }
 }

@@ -32,6 +32,20 @@ pub struct TrackSpec {
     pub source_columns: Vec<String>,
     /// Unique keys of the source.
     pub uniques: Vec<Vec<String>>,
+    /// Foreign keys by which a parent's change reaches the source without firing its triggers.
+    pub cascades: Vec<Cascade>,
+}
+
+/// A foreign key with CASCADE or SET NULL, on the source or on one of its ancestors.
+#[derive(Debug, Clone)]
+pub struct Cascade {
+    /// The table that is referred to.
+    pub parent: String,
+    /// The constraint.
+    pub name: String,
+    /// `(column of the source, column of the parent)`; empty where the parent is not the source's own but an
+    /// ancestor's, so that nothing tells which rows of the source it reaches.
+    pub columns: Vec<(String, String)>,
 }
 
 /// One column of a note.
@@ -116,6 +130,12 @@ pub trait Tracking {
 
     /// Makes (again) the triggers. Committed before anything is computed, so that no change falls between.
     fn trigger_ddl(&self, spec: &TrackSpec) -> Vec<String>;
+
+    /// Rows (child, parent, column of the child, column of the parent, constraint) of the foreign keys that cascade, over
+    /// the whole schema; `None` where a cascade fires the child's own triggers.
+    fn cascades_sql(&self) -> Option<String> {
+        None
+    }
 
     /// Queries, best first, for one value that changes when changes may have gone unnoticed: a trigger
     /// dropped, disabled or re-made, the table truncated or replaced, a partition added or taken away. NULL:
