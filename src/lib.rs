@@ -124,7 +124,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
             }
             Ok(code)
         }
-        Command::Refresh(args) if args.dry_run => dry_run(&context, &catalog, &args, out).await,
+        Command::Refresh(args) if args.dry_run => dry_run(&context, &catalog, &args, global.json, out).await,
         Command::Refresh(args) => {
             let request = refresh::Request::new(&context, &catalog, &args)?;
             let (report, code) = refresh::run(&context, &request).await?;
@@ -201,28 +201,41 @@ async fn dry_run(
     context: &Context,
     catalog: &Catalog,
     args: &RefreshArgs,
+    json: bool,
     out: &mut dyn Write,
 ) -> Result<ExitCode> {
     let request = refresh::Request::new(context, catalog, args)?;
+    let mut plans = Vec::new();
     for selected in &request.selected {
-        let plan = refresh::dry_run(context, &request, selected.set).await?;
-        writeln!(
-            out,
-            "{}: {} refresh of {}: {}",
-            selected.set.name,
-            plan.mode.map_or("no", plan::Mode::as_str),
-            report::words::count(plan.partitions as u64, "partition"),
-            plan.reason
-        )?;
+        plans.push((selected.set, refresh::dry_run(context, &request, selected.set).await?));
+    }
+    if json {
+        let sets: Vec<serde_json::Value> = plans
+            .iter()
+            .map(|(set, plan)| {
+                serde_json::json!({
+                    "set": set.name,
+                    "mode": plan.mode.map_or("none", plan::Mode::as_str),
+                    "partitions": plan.partitions,
+                    "reason": plan.reason,
+                })
+            })
+            .collect();
+        writeln!(out, "{}", serde_json::json!({ "schema": report::SCHEMA, "sets": sets }))?;
+        return Ok(ExitCode::Ok);
+    }
+    for (set, plan) in &plans {
+        let Some(mode) = plan.mode else {
+            writeln!(out, "{}: nothing to do: {}", set.name, plan.reason)?;
+            continue;
+        };
+        let partitions = report::words::count(plan.partitions as u64, "partition");
+        writeln!(out, "{}: {} refresh of {partitions}: {}", set.name, mode.as_str(), plan.reason)?;
         for wave in &plan.waves {
             let names: Vec<&str> =
-                wave.members.iter().map(|index| selected.set.summaries[*index].name.as_str()).collect();
-            writeln!(
-                out,
-                "  {} in {}",
-                names.join(" → "),
-                report::words::count(wave.chunks.len() as u64, "step")
-            )?;
+                wave.members.iter().map(|index| set.summaries[*index].name.as_str()).collect();
+            let steps = report::words::count(wave.chunks.len() as u64, "step");
+            writeln!(out, "  {} in {steps}", names.join(" → "))?;
         }
     }
     Ok(ExitCode::Ok)

@@ -157,6 +157,28 @@ conformance!(json_is_the_contract, |db: &TestDb| {
     assert!(error["hint"].as_str().unwrap().contains("financials"));
 });
 
+conformance!(a_dry_run_says_what_and_why_and_writes_nothing, |db: &TestDb| {
+    db.exec(SOURCES);
+    dashagg(db).args(["-q", "create"]).run().ok();
+    let runs = || db.one("SELECT COUNT(*) FROM dashagg_run");
+    let plain = |args: &[&str]| dashagg(db).args(["refresh", "--dry-run"]).args(args).run().ok().stdout;
+    let first = plain(&[]);
+    assert!(
+        first.contains("financials: complete refresh of 2 partitions: asin has never been built"),
+        "{first}"
+    );
+    assert_eq!(runs(), "0");
+    dashagg(db).args(["-q", "refresh"]).run().ok();
+    let before = runs();
+    assert!(plain(&[]).starts_with("financials: nothing to do: "), "{}", plain(&[]));
+    assert!(plain(&["--partition", "2025-01-01"]).contains("incremental refresh of 1 partition: "));
+    let json = dashagg(db).args(["refresh", "--dry-run", "--full", "--json"]).run().ok().json();
+    assert_eq!(json["schema"], 1);
+    has(&json["sets"][0], &["set", "mode", "partitions", "reason"]);
+    assert_eq!((&json["sets"][0]["mode"], &json["sets"][0]["partitions"]), (&"complete".into(), &2.into()));
+    assert_eq!(runs(), before);
+});
+
 conformance!(data_on_stdout_and_the_rest_on_stderr, |db: &TestDb| {
     db.exec(SOURCES);
     for verb in ["create", "refresh", "status", "verify"] {

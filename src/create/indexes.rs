@@ -89,7 +89,7 @@ pub(super) async fn announce(engine: &mut dyn Engine, missing: &Missing) -> Resu
     let rows = engine.scalar(&sql).await?.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
     let wait = Duration::from_secs(rows / 500_000 + 1);
     tracing::info!(
-        "adding index {} to {} (about {} rows) online: expect about {}; --skip-source-indexes leaves it out",
+        "adding index {} to {} (about {} rows): expect about {}; --skip-source-indexes leaves it out",
         missing.name,
         missing.table,
         words::thousands(rows),
