@@ -43,7 +43,7 @@ conformance!(ten_refreshes_that_wait_all_succeed, |db: &TestDb| {
 
 conformance!(create_waits_for_a_refresh_or_leaves, |db: &TestDb| {
     built(db, 1_000);
-    let run = held(db, &[], "staging=1*sleep(3000)");
+    let run = held(db, &["--full"], "staging=1*sleep(3000)");
     run.until_staging();
     assert_eq!(states(db), ["running"; 3]);
     db.dashagg().arg("create").run().code(11);

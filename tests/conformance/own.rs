@@ -26,7 +26,7 @@ pub fn write_set(db: &TestDb, name: &str, manifest: &str, script: &str, selects:
 /// A small raw table `sales`: three days, three shops, three products, one row each.
 pub fn sales(db: &TestDb) {
     db.exec(
-        "CREATE TABLE sales (id INTEGER NOT NULL PRIMARY KEY, day DATE NOT NULL, shop VARCHAR(40) NOT NULL, \
+        "CREATE TABLE sales (sale_id INTEGER NOT NULL PRIMARY KEY, day DATE NOT NULL, shop VARCHAR(40) NOT NULL, \
          product VARCHAR(40) NOT NULL, amount DECIMAL(12,2) NOT NULL)",
     );
     let mut rows = Vec::new();
@@ -50,15 +50,15 @@ pub fn slow(db: &TestDb) -> PathBuf {
         Kind::Postgres => "CASE WHEN pg_sleep(2) IS NULL THEN 0 ELSE 0 END",
         Kind::Sqlite => {
             "0 * (SELECT COUNT(*) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \
-             WHERE i < 5000000 + sales.id) SELECT i FROM n) c)"
+             WHERE i < 5000000 + sales.sale_id) SELECT i FROM n) c)"
         }
     };
     write_set(
         db,
         "slow",
-        "[sources.sales]\n[summaries.slow]\nselect = \"slow.sql\"\nkey = [\"id\"]\n",
-        "CREATE TABLE slow (id INTEGER NOT NULL PRIMARY KEY, amount DECIMAL(12,2) NOT NULL)",
-        &[("slow.sql", &format!("SELECT id, amount + {nothing} AS amount FROM sales"))],
+        "[sources.sales]\n[summaries.slow]\nselect = \"slow.sql\"\nkey = [\"sale_id\"]\n",
+        "CREATE TABLE slow (sale_id INTEGER NOT NULL PRIMARY KEY, amount DECIMAL(12,2) NOT NULL)",
+        &[("slow.sql", &format!("SELECT sale_id, amount + {nothing} AS amount FROM sales"))],
     )
 }
 

@@ -38,7 +38,7 @@ fn survives(db: &TestDb, failpoints: &str, until: fn(&Run, &TestDb)) {
     change(db);
     let config = db.dir().join("config.toml");
     std::fs::write(&config, "[database]\nlock_timeout = \"1s\"\n").unwrap();
-    let run = held(db, &["--config", config.to_str().unwrap()], failpoints);
+    let run = held(db, &["--full", "--config", config.to_str().unwrap()], failpoints);
     until(&run, db);
     let client = disturb(db);
     run.until_log("trying again");
