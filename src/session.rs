@@ -94,7 +94,7 @@ pub async fn lock(context: &Context, engine: &mut dyn Engine, set: &str, wait: D
         }
         let patience = if ghost { wait.max(GHOST_PATIENCE) } else { wait };
         // The winner of a race records itself a moment after it took the lock.
-        let patience = if holder.is_none() { patience.max(Duration::from_millis(500)) } else { patience };
+        let patience = if holder.is_none() { patience.max(Duration::from_secs(3)) } else { patience };
         if start.elapsed() >= patience {
             let who = holder.map_or("another run".to_owned(), |holder| holder.to_string());
             return Err(Failure::new(ExitCode::Locked, format!("set {set} is held by {who}"))

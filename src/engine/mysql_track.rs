@@ -208,10 +208,16 @@ impl Tracking for MysqlDialect {
         );
         // TRUNCATE keeps CREATE_TIME on MariaDB; only InnoDB's own table number tells, and reading that
         // needs the PROCESS privilege. Ids of partitions change with TRUNCATE, DROP and EXCHANGE PARTITION.
+        // They go by file name there, in which `-` is `@002d`.
+        let (numbers, file) = if self.is_mariadb() {
+            let file = |name: &str| format!("CAST(CAST(CONVERT({name} USING filename) AS BINARY) AS CHAR)");
+            ("INNODB_SYS_TABLES", format!("CONCAT({}, '/', {})", file("DATABASE()"), file(&source)))
+        } else {
+            ("INNODB_TABLES", format!("CONCAT(DATABASE(), '/', {source})"))
+        };
         let numbers = format!(
-            "SELECT GROUP_CONCAT(NAME, TABLE_ID ORDER BY NAME) FROM information_schema.{} \
-             WHERE NAME = CONCAT(DATABASE(), '/', {source}) OR NAME LIKE CONCAT(DATABASE(), '/', {source}, '#P#%')",
-            if self.is_mariadb() { "INNODB_SYS_TABLES" } else { "INNODB_TABLES" },
+            "SELECT GROUP_CONCAT(NAME, TABLE_ID ORDER BY NAME) FROM information_schema.{numbers} \
+             WHERE NAME = {file} OR NAME LIKE CONCAT({file}, '#P#%')"
         );
         vec![
             format!(

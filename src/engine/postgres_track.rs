@@ -115,10 +115,15 @@ impl Tracking for PostgresDialect {
                 "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER \
                  SET search_path = pg_catalog, pg_temp AS $dashagg${body}$dashagg$"
             ),
+            // A table that was detached, or renamed out of the way, concerns nobody any more.
             format!(
-                "DO $dashagg$ DECLARE rel regclass; BEGIN FOR rel IN {} SELECT oid::regclass FROM tree LOOP {each} \
-                 END LOOP; END $dashagg$",
-                self.tree(spec)
+                "DO $dashagg$ DECLARE rel regclass; old record; BEGIN \
+                 FOR old IN {tree} SELECT g.tgname, g.tgrelid::regclass AS rel FROM pg_catalog.pg_trigger g \
+                 WHERE g.tgfoid = {}::regprocedure AND g.tgrelid NOT IN (SELECT oid FROM tree WHERE oid IS NOT NULL) \
+                 LOOP EXECUTE format('DROP TRIGGER %I ON %s', old.tgname, old.rel); END LOOP; \
+                 FOR rel IN {tree} SELECT oid::regclass FROM tree LOOP {each} END LOOP; END $dashagg$",
+                self.literal(&format!("{function}()")),
+                tree = self.tree(spec)
             ),
         ]
     }

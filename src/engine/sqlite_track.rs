@@ -99,12 +99,15 @@ impl Tracking for SqliteDialect {
     }
 
     fn witness_sql(&self, spec: &TrackSpec) -> Vec<String> {
+        // A unique index that came later is one more way to push a row out, which the triggers do not know.
         vec![format!(
-            "SELECT CASE WHEN COUNT(*) = {} THEN group_concat(sql, ';') END FROM (SELECT sql FROM sqlite_master \
-             WHERE type = 'trigger' AND tbl_name = {} AND name LIKE {} ESCAPE '\\' ORDER BY name)",
+            "SELECT CASE WHEN COUNT(*) = {} THEN group_concat(sql, ';') || COALESCE((SELECT group_concat(sql, ';') FROM \
+             (SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = {table} AND sql LIKE '%UNIQUE%' \
+             ORDER BY name)), '') END FROM (SELECT sql FROM sqlite_master \
+             WHERE type = 'trigger' AND tbl_name = {table} AND name LIKE {} ESCAPE '\\' ORDER BY name)",
             SUFFIXES.len(),
-            self.literal(&spec.source),
             self.literal(&format!("dashagg\\_{}\\___", spec.id)),
+            table = self.literal(&spec.source),
         )]
     }
 

@@ -145,7 +145,7 @@ async fn refresh_set(
     loop {
         let result = attempt(context, request, set, &run_id, retries, start, large).await;
         let error = match result {
-            Ok(report) => return Ok(report),
+            Ok(report) => return Ok(SetRefresh { retries, ..report }),
             Err(error) => error,
         };
         let transient =

@@ -7,6 +7,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod application;
 mod checks;
 mod collapse;
 mod crash;
