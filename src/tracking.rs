@@ -521,7 +521,7 @@ async fn noted(engine: &mut dyn Engine, set: &Set, source: &Source, foresee: boo
         let spec = with_any_column(engine, spec.clone(), source).await?;
         work = waiting_rows(d, &spec);
     } else {
-        for row in engine.query(&format!("SELECT DISTINCT claim FROM {work}")).await? {
+        for row in engine.query(&format!("SELECT DISTINCT dashagg_claim FROM {work}")).await? {
             changes.claims.extend(row.into_iter().next().flatten());
         }
         if changes.claims.is_empty() {
@@ -529,7 +529,7 @@ async fn noted(engine: &mut dyn Engine, set: &Set, source: &Source, foresee: boo
         }
         among = claimed(d, &changes.claims);
     }
-    let grains = engine.query(&format!("SELECT DISTINCT grain FROM {work} w WHERE {among}")).await?;
+    let grains = engine.query(&format!("SELECT DISTINCT dashagg_grain FROM {work} w WHERE {among}")).await?;
     let has = |grain: &str| grains.iter().any(|row| row[0].as_deref() == Some(grain));
     if has("a") || source.log.is_empty() {
         changes.all = Some(format!(
@@ -541,12 +541,15 @@ async fn noted(engine: &mut dyn Engine, set: &Set, source: &Source, foresee: boo
     let names: Vec<String> = source.log.iter().map(|name| d.quote(name)).collect();
     let parts = &names[..spec.partition];
     if has("p") {
-        let sql = format!("SELECT DISTINCT {} FROM {work} w WHERE {among} AND grain = 'p'", parts.join(", "));
+        let sql = format!(
+            "SELECT DISTINCT {} FROM {work} w WHERE {among} AND dashagg_grain = 'p'",
+            parts.join(", ")
+        );
         changes.partitions = engine.query(&sql).await?.into_iter().collect();
     }
     if has("k") {
         let sql = format!(
-            "SELECT DISTINCT {} FROM {work} w WHERE {among} AND grain = 'k' LIMIT {}",
+            "SELECT DISTINCT {} FROM {work} w WHERE {among} AND dashagg_grain = 'k' LIMIT {}",
             names.join(", "),
             MOST_KEYS + 1
         );
@@ -565,7 +568,7 @@ async fn noted(engine: &mut dyn Engine, set: &Set, source: &Source, foresee: boo
 
 fn claimed(d: &dyn crate::engine::Dialect, claims: &[String]) -> String {
     let list: Vec<String> = claims.iter().map(|claim| d.literal(claim)).collect();
-    format!("claim IN ({})", list.join(", "))
+    format!("dashagg_claim IN ({})", list.join(", "))
 }
 
 /// Partition values of a source, of all rows or of those that meet a condition.
@@ -722,7 +725,7 @@ pub fn consume_sql(
                         };
                         let condition = slice.condition(d, &|name| d.quote(name));
                         sql.push(format!(
-                            "DELETE FROM {work} WHERE {among} AND grain <> 'a' AND {condition}"
+                            "DELETE FROM {work} WHERE {among} AND dashagg_grain <> 'a' AND {condition}"
                         ));
                     }
                 }
@@ -795,7 +798,7 @@ pub async fn occurrences(
 fn waiting_rows(d: &dyn crate::engine::Dialect, spec: &TrackSpec) -> String {
     let names: Vec<String> = spec.columns.iter().map(|column| d.quote(&column.name)).collect();
     format!(
-        "(SELECT grain, {} FROM {} UNION ALL SELECT * FROM ({}) n)",
+        "(SELECT dashagg_grain, {} FROM {} UNION ALL SELECT * FROM ({}) n)",
         names.join(", "),
         d.qualify(&spec.schema, &spec.work()),
         d.notes_sql(spec)
@@ -817,7 +820,7 @@ pub async fn waiting(engine: &mut dyn Engine, set: &Set) -> Result<Option<BTreeS
         let parts: Vec<String> =
             spec.columns[..spec.partition].iter().map(|column| d.quote(&column.name)).collect();
         let all = waiting_rows(d, &spec);
-        let mut cells = vec!["grain".to_owned()];
+        let mut cells = vec!["dashagg_grain".to_owned()];
         cells.extend(parts.iter().cloned());
         let rows = engine.query(&format!("SELECT DISTINCT {} FROM {all} a", cells.join(", "))).await?;
         for mut row in rows {

@@ -6,19 +6,44 @@
 //! (`FOR UPDATE SKIP LOCKED`) leaves that row for the next time instead of losing the change. The mark must be
 //! the *clustered* row for this: a duplicate found in a secondary index locks only that index.
 
-use super::Dialect;
 use super::mysql::MysqlDialect;
 use super::track::{MOST_KEYS, TrackSpec, Tracking};
+use super::{Column, Dialect};
+
+/// Characters of a text value that a mark's primary key holds; a longer one is noted as "everything".
+const MARK_WIDTH: u32 = 150;
 
 impl MysqlDialect {
     fn columns(&self, spec: &TrackSpec, count: usize) -> Vec<String> {
         spec.columns[..count].iter().map(|column| self.quote(&column.name)).collect()
     }
 
-    fn definitions(&self, spec: &TrackSpec, count: usize, null: &str) -> String {
+    /// A type that takes whatever the column may hold after the application has widened it: a note must neither
+    /// fail the application's write nor, under IGNORE, be cut short. `bounded`: it must fit an index.
+    fn note_type(&self, column: &Column, bounded: bool) -> String {
+        let lower = column.sql_type.to_ascii_lowercase();
+        if column.text {
+            let collation = column
+                .sql_type
+                .find(" CHARACTER SET ")
+                .map_or(String::new(), |at| column.sql_type[at..].to_owned());
+            let base = if bounded { format!("VARCHAR({MARK_WIDTH})") } else { "TEXT".to_owned() };
+            format!("{base}{collation}")
+        } else if column.integer {
+            if lower.contains("unsigned") { "BIGINT UNSIGNED" } else { "BIGINT" }.to_owned()
+        } else if lower.starts_with("decimal") {
+            "DECIMAL(65,30)".to_owned()
+        } else {
+            column.sql_type.clone()
+        }
+    }
+
+    fn definitions(&self, spec: &TrackSpec, count: usize, null: &str, bounded: bool) -> String {
         spec.columns[..count]
             .iter()
-            .map(|column| format!("{} {}{null}", self.quote(&column.name), column.column.sql_type))
+            .map(|column| {
+                format!("{} {}{null}", self.quote(&column.name), self.note_type(&column.column, bounded))
+            })
             .collect::<Vec<_>>()
             .join(", ")
     }
@@ -38,14 +63,14 @@ impl MysqlDialect {
     ) -> String {
         let log = self.quote(&spec.log());
         let note = if columns.is_empty() {
-            format!("INSERT INTO {log} (grain) VALUES ('a');")
+            format!("INSERT INTO {log} (dashagg_grain) VALUES ('a');")
         } else {
             let same: Vec<String> = columns
                 .iter()
                 .map(|(own, parent)| format!("r.{} = {row}.{}", self.quote(own), self.quote(parent)))
                 .collect();
             format!(
-                "INSERT INTO {log} (grain, {}) SELECT 'k', {} FROM {} r WHERE {};",
+                "INSERT INTO {log} (dashagg_grain, {}) SELECT 'k', {} FROM {} r WHERE {};",
                 self.columns(spec, spec.columns.len()).join(", "),
                 self.values(spec, spec.columns.len(), "r").join(", "),
                 self.quote(&spec.source),
@@ -67,16 +92,23 @@ impl MysqlDialect {
         let all = self.columns(spec, spec.columns.len()).join(", ");
         let values = self.values(spec, spec.columns.len(), row).join(", ");
         let by_key =
-            format!("INSERT INTO {} (grain, {all}) VALUES ('k', {values});", self.quote(&spec.log()));
+            format!("INSERT INTO {} (dashagg_grain, {all}) VALUES ('k', {values});", self.quote(&spec.log()));
         if spec.partition == 0 {
             return by_key;
         }
         let parts = self.columns(spec, spec.partition).join(", ");
         let part_values = self.values(spec, spec.partition, row);
-        let unknown: Vec<String> = part_values.iter().map(|value| format!("{value} IS NULL")).collect();
+        let unknown: Vec<String> = part_values
+            .iter()
+            .zip(&spec.columns)
+            .map(|(value, column)| {
+                let long = format!(" OR CHAR_LENGTH({value}) > {MARK_WIDTH}");
+                format!("{value} IS NULL{}", if column.column.text { long.as_str() } else { "" })
+            })
+            .collect();
         let by_partition = format!(
-            "IF {} THEN INSERT INTO {} (grain) VALUES ('a'); \
-             ELSE INSERT IGNORE INTO {} ({parts}, conn) VALUES ({}, CONNECTION_ID()); END IF;",
+            "IF {} THEN INSERT INTO {} (dashagg_grain) VALUES ('a'); \
+             ELSE INSERT IGNORE INTO {} ({parts}, dashagg_conn) VALUES ({}, CONNECTION_ID()); END IF;",
             unknown.join(" OR "),
             self.quote(&spec.log()),
             self.quote(&spec.marks()),
@@ -98,26 +130,26 @@ impl MysqlDialect {
 
 impl Tracking for MysqlDialect {
     fn log_ddl(&self, spec: &TrackSpec) -> Vec<String> {
-        let all = self.definitions(spec, spec.columns.len(), " NULL");
+        let all = self.definitions(spec, spec.columns.len(), " NULL", false);
         let mut ddl = vec![
             format!(
-                "CREATE TABLE IF NOT EXISTS {} (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, \
-                 grain CHAR(1) NOT NULL, {all}){}",
+                "CREATE TABLE IF NOT EXISTS {} (dashagg_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, \
+                 dashagg_grain CHAR(1) NOT NULL, {all}){}",
                 self.quote(&spec.log()),
                 self.table_suffix()
             ),
             format!(
-                "CREATE TABLE IF NOT EXISTS {} (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, \
-                 claim VARCHAR(32) NOT NULL, note BIGINT NULL, grain CHAR(1) NOT NULL, {all}, KEY (claim, grain)){}",
+                "CREATE TABLE IF NOT EXISTS {} (dashagg_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, \
+                 dashagg_claim VARCHAR(32) NOT NULL, dashagg_note BIGINT NULL, dashagg_grain CHAR(1) NOT NULL, {all}, KEY (dashagg_claim, dashagg_grain)){}",
                 self.quote(&spec.work()),
                 self.table_suffix()
             ),
         ];
         if spec.partition > 0 {
             ddl.push(format!(
-                "CREATE TABLE IF NOT EXISTS {} ({}, conn BIGINT NOT NULL, PRIMARY KEY ({}, conn)){}",
+                "CREATE TABLE IF NOT EXISTS {} ({}, dashagg_conn BIGINT NOT NULL, PRIMARY KEY ({}, dashagg_conn)){}",
                 self.quote(&spec.marks()),
-                self.definitions(spec, spec.partition, " NOT NULL"),
+                self.definitions(spec, spec.partition, " NOT NULL", true),
                 self.columns(spec, spec.partition).join(", "),
                 self.table_suffix()
             ));
@@ -234,11 +266,11 @@ impl Tracking for MysqlDialect {
             (self.quote(&spec.log()), self.quote(&spec.marks()), self.quote(&spec.work()));
         let mut sql = vec![
             format!(
-                "INSERT INTO {work} (claim, note, grain, {all}) SELECT {claim}, id, grain, {all} FROM {log} \
+                "INSERT INTO {work} (dashagg_claim, dashagg_note, dashagg_grain, {all}) SELECT {claim}, dashagg_id, dashagg_grain, {all} FROM {log} \
                  FOR UPDATE SKIP LOCKED"
             ),
             format!(
-                "DELETE l FROM {work} w JOIN {log} l ON l.id = w.note WHERE w.claim = {claim} AND w.grain <> 'p'"
+                "DELETE l FROM {work} w JOIN {log} l ON l.dashagg_id = w.dashagg_note WHERE w.dashagg_claim = {claim} AND w.dashagg_grain <> 'p'"
             ),
         ];
         if spec.partition > 0 {
@@ -246,12 +278,12 @@ impl Tracking for MysqlDialect {
             let same: Vec<String> = parts.iter().map(|name| format!("m.{name} = w.{name}")).collect();
             let list = parts.join(", ");
             sql.push(format!(
-                "INSERT INTO {work} (claim, note, grain, {list}) SELECT {claim}, conn, 'p', {list} FROM {marks} \
+                "INSERT INTO {work} (dashagg_claim, dashagg_note, dashagg_grain, {list}) SELECT {claim}, dashagg_conn, 'p', {list} FROM {marks} \
                  FOR UPDATE SKIP LOCKED"
             ));
             sql.push(format!(
-                "DELETE m FROM {work} w JOIN {marks} m ON {} AND m.conn = w.note \
-                 WHERE w.claim = {claim} AND w.grain = 'p'",
+                "DELETE m FROM {work} w JOIN {marks} m ON {} AND m.dashagg_conn = w.dashagg_note \
+                 WHERE w.dashagg_claim = {claim} AND w.dashagg_grain = 'p'",
                 same.join(" AND ")
             ));
         }
@@ -271,7 +303,7 @@ impl Tracking for MysqlDialect {
 
     fn notes_sql(&self, spec: &TrackSpec) -> String {
         let all = self.columns(spec, spec.columns.len()).join(", ");
-        let mut sql = format!("SELECT grain, {all} FROM {}", self.quote(&spec.log()));
+        let mut sql = format!("SELECT dashagg_grain, {all} FROM {}", self.quote(&spec.log()));
         if spec.partition > 0 {
             let mut cells = self.columns(spec, spec.partition);
             cells.extend((spec.partition..spec.columns.len()).map(|_| "NULL".to_owned()));

@@ -2,9 +2,25 @@
 //! of it: a statement fires the triggers of the table that it names, and only those. `ENABLE ALWAYS`, so that
 //! a session in the replica role is seen too.
 
-use super::Dialect;
 use super::postgres::PostgresDialect;
 use super::track::{MOST_KEYS, TrackSpec, Tracking};
+use super::{Column, Dialect};
+
+/// A type that takes whatever the column may hold after the application has widened it: a note must not fail
+/// the application's write.
+fn note_type(column: &Column) -> String {
+    let lower = column.sql_type.to_ascii_lowercase();
+    if lower.starts_with("character") || lower.starts_with("varchar") {
+        let collation = column.sql_type.find(" COLLATE ").map_or("", |at| &column.sql_type[at..]);
+        format!("text{collation}")
+    } else if lower.starts_with("numeric") {
+        "numeric".to_owned()
+    } else if lower == "smallint" || lower == "integer" {
+        "bigint".to_owned()
+    } else {
+        column.sql_type.clone()
+    }
+}
 
 impl PostgresDialect {
     fn track_columns(&self, spec: &TrackSpec, count: usize) -> String {
@@ -22,18 +38,18 @@ impl PostgresDialect {
         let log = self.qualify(&spec.schema, &spec.log());
         let all = self.track_columns(spec, spec.columns.len());
         let by_key = format!(
-            "INSERT INTO {log} (grain, {all}) SELECT DISTINCT 'k', {} FROM {rows} r;",
+            "INSERT INTO {log} (dashagg_grain, {all}) SELECT DISTINCT 'k', {} FROM {rows} r;",
             self.track_values(spec, spec.columns.len())
         );
         if spec.partition == 0 {
             return format!(
                 "IF (SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {limit}) x) < {limit} THEN {by_key} \
-                 ELSE INSERT INTO {log} (grain) VALUES ('a'); END IF;",
+                 ELSE INSERT INTO {log} (dashagg_grain) VALUES ('a'); END IF;",
                 limit = MOST_KEYS * 4
             );
         }
         let by_partition = format!(
-            "INSERT INTO {log} (grain, {}) SELECT DISTINCT 'p', {} FROM {rows} r;",
+            "INSERT INTO {log} (dashagg_grain, {}) SELECT DISTINCT 'p', {} FROM {rows} r;",
             self.track_columns(spec, spec.partition),
             self.track_values(spec, spec.partition)
         );
@@ -61,19 +77,19 @@ impl Tracking for PostgresDialect {
         let all: Vec<String> = spec
             .columns
             .iter()
-            .map(|column| format!("{} {}", self.quote(&column.name), column.column.sql_type))
+            .map(|column| format!("{} {}", self.quote(&column.name), note_type(&column.column)))
             .collect();
         let (log, work) = (self.qualify(&spec.schema, &spec.log()), self.qualify(&spec.schema, &spec.work()));
         vec![
             // A primary key also where nothing reads it: a publication of all tables refuses DELETE without.
             format!(
-                "CREATE TABLE IF NOT EXISTS {log} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
-                 grain char(1) NOT NULL, {})",
+                "CREATE TABLE IF NOT EXISTS {log} (dashagg_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
+                 dashagg_grain char(1) NOT NULL, {})",
                 all.join(", ")
             ),
             format!(
-                "CREATE TABLE IF NOT EXISTS {work} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
-                 claim varchar(32) NOT NULL, grain char(1) NOT NULL, {})",
+                "CREATE TABLE IF NOT EXISTS {work} (dashagg_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
+                 dashagg_claim varchar(32) NOT NULL, dashagg_grain char(1) NOT NULL, {})",
                 all.join(", ")
             ),
         ]
@@ -85,7 +101,7 @@ impl Tracking for PostgresDialect {
         let body = format!(
             "BEGIN IF TG_OP = 'INSERT' THEN {new} ELSIF TG_OP = 'DELETE' THEN {old} \
              ELSIF TG_OP = 'UPDATE' THEN {new} {old} \
-             ELSE INSERT INTO {log} (grain) VALUES ('a'); END IF; RETURN NULL; END",
+             ELSE INSERT INTO {log} (dashagg_grain) VALUES ('a'); END IF; RETURN NULL; END",
             new = self.note_rows(spec, "dashagg_new"),
             old = self.note_rows(spec, "dashagg_old"),
         );
@@ -145,8 +161,8 @@ impl Tracking for PostgresDialect {
     fn claim_sql(&self, spec: &TrackSpec, claim: &str) -> Vec<String> {
         let all = self.track_columns(spec, spec.columns.len());
         vec![format!(
-            "WITH gone AS (DELETE FROM {} RETURNING grain, {all}) INSERT INTO {} (claim, grain, {all}) \
-             SELECT {}, grain, {all} FROM gone",
+            "WITH gone AS (DELETE FROM {} RETURNING dashagg_grain, {all}) INSERT INTO {} (dashagg_claim, dashagg_grain, {all}) \
+             SELECT {}, dashagg_grain, {all} FROM gone",
             self.qualify(&spec.schema, &spec.log()),
             self.qualify(&spec.schema, &spec.work()),
             self.literal(claim)
@@ -163,7 +179,7 @@ impl Tracking for PostgresDialect {
 
     fn notes_sql(&self, spec: &TrackSpec) -> String {
         format!(
-            "SELECT grain, {} FROM {}",
+            "SELECT dashagg_grain, {} FROM {}",
             self.track_columns(spec, spec.columns.len()),
             self.qualify(&spec.schema, &spec.log())
         )

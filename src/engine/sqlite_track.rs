@@ -24,7 +24,7 @@ impl SqliteDialect {
         let rest =
             if rest.is_empty() { format!("WHERE {not_known}") } else { format!("{rest} AND {not_known}") };
         format!(
-            "INSERT INTO {log} (grain, {}) SELECT '{}', {} {rest};",
+            "INSERT INTO {log} (dashagg_grain, {}) SELECT '{}', {} {rest};",
             names.join(", "),
             if spec.has_keys() || spec.partition == 0 { 'k' } else { 'p' },
             values.join(", "),
@@ -57,7 +57,7 @@ impl Tracking for SqliteDialect {
         vec![
             // AUTOINCREMENT: a plain rowid is used again after a delete.
             format!(
-                "CREATE TABLE IF NOT EXISTS {} (id INTEGER PRIMARY KEY AUTOINCREMENT, grain TEXT NOT NULL, {})",
+                "CREATE TABLE IF NOT EXISTS {} (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_grain TEXT NOT NULL, {})",
                 self.quote(&spec.log()),
                 all.join(", ")
             ),
@@ -68,8 +68,8 @@ impl Tracking for SqliteDialect {
                 names.join(", ")
             ),
             format!(
-                "CREATE TABLE IF NOT EXISTS {} (id INTEGER PRIMARY KEY AUTOINCREMENT, claim TEXT NOT NULL, \
-                 grain TEXT NOT NULL, {})",
+                "CREATE TABLE IF NOT EXISTS {} (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_claim TEXT NOT NULL, \
+                 dashagg_grain TEXT NOT NULL, {})",
                 self.quote(&spec.work()),
                 all.join(", ")
             ),
@@ -116,7 +116,7 @@ impl Tracking for SqliteDialect {
         let all = all.join(", ");
         vec![
             format!(
-                "INSERT INTO {} (claim, grain, {all}) SELECT {}, grain, {all} FROM {}",
+                "INSERT INTO {} (dashagg_claim, dashagg_grain, {all}) SELECT {}, dashagg_grain, {all} FROM {}",
                 self.quote(&spec.work()),
                 self.literal(claim),
                 self.quote(&spec.log())
@@ -135,7 +135,7 @@ impl Tracking for SqliteDialect {
 
     fn notes_sql(&self, spec: &TrackSpec) -> String {
         let all: Vec<String> = spec.columns.iter().map(|column| self.quote(&column.name)).collect();
-        format!("SELECT grain, {} FROM {}", all.join(", "), self.quote(&spec.log()))
+        format!("SELECT dashagg_grain, {} FROM {}", all.join(", "), self.quote(&spec.log()))
     }
 
     fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String> {
