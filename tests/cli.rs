@@ -256,6 +256,11 @@ fn manifest_errors_exit_2_and_name_the_place() {
         2,
         &["partition column 'day'", "part of the key"],
     );
+    refuses(
+        with(&good.replace("[sources.raw_rows]\npartition = ['day']", "[sources.raw_rows]")),
+        2,
+        &["summaries.days", "no source", "partition columns (day)"],
+    );
     refuses(with(&good.replace("key = ['day']", "key = []")), 2, &["summaries.days", "key is empty"]);
     refuses(with(&format!("{good}max_shrink = 20\n")), 2, &["max_shrink", "between 0 and 1"]);
     refuses(with(&format!("{good}max_age = 'soon'\n")), 2, &["max_age", "26h"]);

@@ -273,6 +273,17 @@ impl Set {
             }
         }
         let scripts = script::in_order(&format!("{location}/{}", dialect.name()), scripts)?;
+        for summary in &summaries {
+            if !has_partitions(summary, &summaries, &sources) {
+                return Err(bad(format!(
+                    "summaries.{}: no source that it reads has the partition columns ({})",
+                    summary.name,
+                    summary.partition.join(", ")
+                ))
+                .hint("give the source the same `partition`, or leave it out of the summary")
+                .into());
+            }
+        }
         Ok(Self {
             name: name.to_owned(),
             description: manifest.description,
@@ -282,6 +293,24 @@ impl Set {
             location: location.to_owned(),
         })
     }
+}
+
+/// Whether the partitions of a summary can be found in a source that it reads, be it through lower tiers:
+/// without one, a new partition would never be computed.
+fn has_partitions(summary: &Summary, all: &[Summary], sources: &[Source]) -> bool {
+    let columns = &summary.partition;
+    let mut reads = vec![summary];
+    while let Some(reader) = reads.pop() {
+        let found = reader.reads_sources.iter().any(|source| {
+            let known = &sources[*source].partition;
+            columns.iter().all(|name| known.iter().any(|(column, _)| column == name))
+        });
+        if found {
+            return true;
+        }
+        reads.extend(reader.reads_summaries.iter().map(|lower| &all[*lower]));
+    }
+    columns.is_empty()
 }
 
 impl Source {
