@@ -31,7 +31,10 @@ conformance!(a_run_killed_after_its_claim, |db: &TestDb| {
         let before = pending(db.dashagg());
         let run = held(db, &[], &format!("{point}=sleep(20000)"));
         // Claimed: the log is empty, and the notes are in the work table.
-        crate::run::wait_until(|| crate::case::notes(db, "dashagg_work_", "dashagg_claim") >= 2, || run.log());
+        crate::run::wait_until(
+            || crate::case::notes(db, "dashagg_work_", "dashagg_claim") >= 2,
+            || run.log(),
+        );
         std::thread::sleep(std::time::Duration::from_millis(300));
         run.signal("KILL");
         run.end().code(137);
