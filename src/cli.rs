@@ -99,6 +99,15 @@ pub enum Command {
     #[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 4 verify found differences.")]
     Demo(DemoArgs),
 
+    /// Remove a set from the database: its summaries, triggers and ledger rows; never a source.
+    #[command(after_help = "Exit codes: 0 dropped, 1 failed (run it again), 2 usage or not confirmed, \
+        11 locked by another run.")]
+    Drop(DropArgs),
+
+    /// Have cron run `refresh --due` every minute, for all sets with a schedule.
+    #[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage.")]
+    Cron(CronArgs),
+
     /// Write the bundled sets and an example configuration into a folder, for editing.
     #[command(after_help = "Exit codes: 0 written, 1 failed, 2 usage.")]
     Init(InitArgs),
@@ -157,6 +166,14 @@ pub struct RefreshArgs {
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=64))]
     pub jobs: Option<u16>,
 
+    /// Refresh only what its schedule (`every` or `at` in the manifest) asks for now; a missed run is made up once.
+    #[arg(long, conflicts_with_all = ["full", "partition", "since"])]
+    pub due: bool,
+
+    /// Keep running: refresh within a second of each change, until SIGINT or SIGTERM.
+    #[arg(long, conflicts_with_all = ["full", "partition", "since", "due", "dry_run"])]
+    pub watch: bool,
+
     /// Publish even if a summary becomes empty or loses more rows than `max_shrink` allows; once only.
     #[arg(long)]
     pub allow_shrink: bool,
@@ -214,6 +231,65 @@ pub struct DemoArgs {
     /// SQLite file to create; not used when -D names a database.
     #[arg(long, value_name = "PATH", default_value = "dashagg-demo.db")]
     pub file: PathBuf,
+}
+
+/// Options of `drop`.
+#[derive(Args, Clone, Debug)]
+pub struct DropArgs {
+    /// The set to remove, such as `financials`.
+    #[arg(value_name = "SET")]
+    pub set: String,
+
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+
+    /// Print the SQL that would run, and run nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Wait this long for another run to finish, such as 60s or 5m [default: run.wait of the configuration, 0s].
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub wait: Option<Duration>,
+}
+
+/// Options of `cron`.
+#[derive(Args, Clone, Debug)]
+pub struct CronArgs {
+    /// What to do with the crontab.
+    #[command(subcommand)]
+    pub action: CronAction,
+}
+
+/// What to do with the crontab of the current user.
+#[derive(Clone, Debug, Subcommand)]
+pub enum CronAction {
+    /// Check connection and sets, save the crontab, add one line to it, and try one refresh.
+    Install(CronInstallArgs),
+    /// Print the line that is installed.
+    Show,
+    /// Take the line out again, and nothing else.
+    Remove(CronRemoveArgs),
+}
+
+/// Options of `cron install`.
+#[derive(Args, Clone, Debug)]
+pub struct CronInstallArgs {
+    /// File that cron's runs append their warnings and errors to.
+    #[arg(long, value_name = "FILE", default_value = "dashagg.log")]
+    pub log: PathBuf,
+
+    /// Print the line, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Options of `cron remove`.
+#[derive(Args, Clone, Debug)]
+pub struct CronRemoveArgs {
+    /// Print the crontab as it would become, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Options of `init`.

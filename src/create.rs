@@ -1,7 +1,10 @@
 //! `dashagg create`: the ledger, the versioned scripts in order, and the indexes that refresh needs on the
 //! sources. Safe to run again and again; a script that stopped half-way is continued once it is mended.
 
+pub(crate) mod explain;
+mod grants;
 mod indexes;
+pub(crate) mod live;
 mod scripts;
 
 use std::io::Write;
@@ -11,7 +14,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 pub use self::scripts::{applied_scripts, refuse_drift};
-use crate::catalog::{Catalog, Set, lexer};
+use crate::catalog::{Catalog, Selected, Set, lexer};
 use crate::cli::CreateArgs;
 use crate::engine::{Column, Engine, ErrorClass, Shape};
 use crate::error::Failure;
@@ -38,6 +41,8 @@ pub struct SetCreated {
     pub applied: Vec<String>,
     /// Indexes added to sources now.
     pub indexes: Vec<String>,
+    /// Live views, made or made anew.
+    pub views: Vec<String>,
     /// SQL that would run, with `--dry-run`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sql: Vec<String>,
@@ -47,7 +52,14 @@ pub struct SetCreated {
 
 impl SetCreated {
     fn new(set: &Set) -> Self {
-        Self { set: set.name.clone(), applied: Vec::new(), indexes: Vec::new(), sql: Vec::new(), error: None }
+        Self {
+            set: set.name.clone(),
+            applied: Vec::new(),
+            indexes: Vec::new(),
+            views: Vec::new(),
+            sql: Vec::new(),
+            error: None,
+        }
     }
 }
 
@@ -63,7 +75,17 @@ pub async fn run(
 ) -> Result<(CreateReport, ExitCode)> {
     let mut sets = Vec::new();
     let mut errors = Vec::new();
-    for selected in catalog.select(&args.select)? {
+    let (mut chosen, _) = session::choose(context, catalog, &args.select).await?;
+    if args.select.is_empty() && catalog.sets.len() > 1 {
+        // A set whose sources have come since the first `create` is welcome too.
+        let mut engine = context.connect().await?;
+        for set in session::fitting(engine.as_mut(), catalog).await.unwrap_or_default() {
+            if !chosen.iter().any(|selected| selected.set.name == set.name) {
+                chosen.push(Selected { set, summaries: Vec::new() });
+            }
+        }
+    }
+    for selected in chosen {
         let mut engine = context.connect().await?;
         let result = create_set(context, engine.as_mut(), selected.set, args).await;
         match result {
@@ -157,6 +179,8 @@ async fn apply_all(
     args: &CreateArgs,
 ) -> Result<SetCreated> {
     let mut created = SetCreated::new(set);
+    let names: Vec<&str> = set.summaries.iter().map(|summary| summary.name.as_str()).collect();
+    ledger::ensure_states(engine, &set.name, &names).await?;
     let applied = applied_scripts(engine, &set.name).await?;
     refuse_drift(set, &applied)?;
     for script in &set.scripts {
@@ -182,16 +206,23 @@ async fn apply_all(
     // Before the first build reads its snapshot, so that no change falls between the two.
     let types = summary_columns(engine, set).await?;
     tracking::ensure(engine, set, &types).await?;
+    created.views = live::apply(engine, set).await?;
+    // Not worth failing for: the tables may still be half-way to what the SELECTs produce.
+    match explain::warnings(engine, set).await {
+        Ok(warnings) => warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
+        Err(error) => tracing::debug!("looking at the plans: {error:#}"),
+    }
+    grants::apply(engine, set).await?;
     Ok(created)
 }
 
 /// The columns of the summary tables, as far as there are tables: where a source's partition is an expression, they
 /// tell its type.
-async fn summary_columns(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Column>> {
+pub(crate) async fn summary_columns(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Column>> {
     let schema = engine.server().schema.clone();
     let mut columns = Vec::new();
     for summary in &set.summaries {
-        if let Some(shape) = Shape::read(engine, Some(&schema), &summary.table).await? {
+        if let Some(shape) = Shape::read(engine, Some(summary.schema_in(&schema)), &summary.table).await? {
             columns.extend(shape.columns);
         }
     }
@@ -238,6 +269,7 @@ async fn dry_run(engine: &mut dyn Engine, set: &Set, args: &CreateArgs) -> Resul
         }));
     }
     created.sql.extend(tracking::preview(engine, set, &types, fresh).await?);
+    created.sql.extend(grants::sql(engine, set));
     Ok(created)
 }
 

@@ -93,9 +93,11 @@ async fn show(
         wait: None,
         jobs: None,
         allow_shrink: false,
+        due: false,
+        watch: false,
     };
-    let request = refresh::Request::new(&context, &catalog, &refresh_args)?;
-    let (refreshed, _) = refresh::run(&context, &request).await?;
+    let (request, spare) = refresh::Request::new(&context, &catalog, &refresh_args).await?;
+    let (refreshed, _) = refresh::run(&context, &request, spare).await?;
     report::render(&refreshed, global.json, report::colour_on_stdout(), out)?;
     let status_args = StatusArgs { select: vec![SET.to_owned()], exact: false, strict: false };
     let (shown, _) = status::run(&context, &catalog, &status_args).await?;

@@ -57,6 +57,13 @@ impl Interrupt {
         }
     }
 
+    /// Forgets the connections watched so far, which have ended.
+    pub fn forget(&self) {
+        if let Ok(mut list) = self.0.cancellers.lock() {
+            list.clear();
+        }
+    }
+
     /// The failure to end with, if a signal has come.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use crate::exit_code::ExitCode;
 /// Every table that dashagg makes for itself starts with this.
 pub const PREFIX: &str = "dashagg_";
 
-const TABLES: [(&str, &str); 6] = [
+const TABLES: [(&str, &str); 7] = [
     (
         "dashagg_source",
         "set_name VARCHAR(128) NOT NULL, source VARCHAR(128) NOT NULL, track_id VARCHAR(64) NOT NULL, \
@@ -46,6 +46,12 @@ const TABLES: [(&str, &str); 6] = [
          inserted BIGINT, updated BIGINT, deleted BIGINT, PRIMARY KEY (set_name, summary)",
     ),
     (
+        "dashagg_state",
+        "set_name VARCHAR(128) NOT NULL, summary VARCHAR(128) NOT NULL, served_at VARCHAR(32), \
+         changes BIGINT NOT NULL, changes_done BIGINT NOT NULL, as_of VARCHAR(64), status VARCHAR(16), \
+         error VARCHAR(2000), computed_at VARCHAR(32), PRIMARY KEY (set_name, summary)",
+    ),
+    (
         "dashagg_run",
         "run_id VARCHAR(64) NOT NULL PRIMARY KEY, set_name VARCHAR(128) NOT NULL, mode VARCHAR(16) NOT NULL, \
          status VARCHAR(16) NOT NULL, started_at VARCHAR(32) NOT NULL, finished_at VARCHAR(32) NOT NULL, \
@@ -54,6 +60,11 @@ const TABLES: [(&str, &str); 6] = [
          host VARCHAR(255) NOT NULL, pid BIGINT NOT NULL",
     ),
 ];
+
+/// Names of the ledger's tables.
+pub fn tables() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().map(|(name, _)| *name)
+}
 
 /// The DDL of the ledger.
 pub fn ddl(dialect: &dyn Dialect) -> Vec<String> {
@@ -72,7 +83,8 @@ pub fn ddl(dialect: &dyn Dialect) -> Vec<String> {
 /// # Errors
 /// Whatever the server says.
 pub async fn exists(engine: &mut dyn Engine) -> Result<bool> {
-    let sql = engine.dialect().tables_like_sql("dashagg_set");
+    // The youngest of the tables: a ledger made before it wants `create` again.
+    let sql = engine.dialect().tables_like_sql("dashagg_state");
     Ok(!engine.query(&sql).await?.is_empty())
 }
 
@@ -87,6 +99,11 @@ pub fn missing(engine: &dyn Engine) -> Failure {
 /// # Errors
 /// Whatever the server says.
 pub async fn clock(engine: &mut dyn Engine) -> Result<SystemTime> {
+    // Tests let a day pass in seconds: cfg of fail_point, so that no other build can be told a wrong time.
+    fail::fail_point!("clock", |text| {
+        let text = text.unwrap_or_default();
+        humantime::parse_rfc3339(&text).with_context(|| format!("the clock of a test: {text}"))
+    });
     let text = engine.scalar(engine.dialect().clock_sql()).await?.unwrap_or_default();
     let seconds: f64 = text.parse().with_context(|| format!("reading the server's clock: {text}"))?;
     Ok(SystemTime::UNIX_EPOCH + Duration::from_secs_f64(seconds.max(0.0)))
@@ -207,6 +224,32 @@ pub struct SummaryState {
     pub updated: Option<u64>,
     /// Rows deleted by that run.
     pub deleted: Option<u64>,
+    /// Start of the last run that left it current (RFC 3339); kept where there is a schedule.
+    pub served_at: Option<String>,
+    /// Claims that found changes of its sources (materialized views only).
+    pub changes: i64,
+    /// How many of those the last publish covers.
+    pub changes_done: i64,
+    /// Where the clock stood in that publish, in the server's own words.
+    pub as_of: Option<String>,
+    /// How its last run ended: `ok`, `failed`, `interrupted`.
+    pub status: Option<String>,
+    /// What went wrong then.
+    pub error: Option<String>,
+    /// When it was last computed, whether or not anything differed (RFC 3339; materialized views only).
+    pub computed_at: Option<String>,
+}
+
+impl SummaryState {
+    /// Whether it has been published, by this very SELECT.
+    pub fn is_built(&self, checksum: &str) -> bool {
+        self.published_at.is_some() && self.select_checksum == checksum
+    }
+
+    /// Whether its last run failed.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.status.as_deref(), Some("failed" | "interrupted"))
+    }
 }
 
 /// What the ledger knows of one set.
@@ -259,8 +302,10 @@ impl SetState {
         let checked_at = row.get(1).cloned().flatten();
         let rows = engine
             .query(&format!(
-                "SELECT summary, select_checksum, row_count, bytes, published_at, run_id, mode, seconds, \
-                 inserted, updated, deleted FROM dashagg_summary WHERE set_name = {name}"
+                "SELECT x.summary, y.select_checksum, y.row_count, y.bytes, y.published_at, y.run_id, y.mode, \
+                 y.seconds, y.inserted, y.updated, y.deleted, x.served_at, x.changes, x.changes_done, x.as_of, \
+                 x.status, x.error, x.computed_at FROM dashagg_state x LEFT JOIN dashagg_summary y \
+                 ON y.set_name = x.set_name AND y.summary = x.summary WHERE x.set_name = {name}"
             ))
             .await?;
         let summaries = rows
@@ -280,6 +325,13 @@ impl SetState {
                     inserted: next().and_then(|text| text.parse().ok()),
                     updated: next().and_then(|text| text.parse().ok()),
                     deleted: next().and_then(|text| text.parse().ok()),
+                    served_at: next(),
+                    changes: next().and_then(|text| text.parse().ok()).unwrap_or(0),
+                    changes_done: next().and_then(|text| text.parse().ok()).unwrap_or(0),
+                    as_of: next(),
+                    status: next(),
+                    error: next(),
+                    computed_at: next(),
                 }
             })
             .collect();
@@ -336,10 +388,7 @@ impl RunRecord {
     /// The INSERT that records the run.
     pub fn insert(&self, d: &dyn Dialect) -> String {
         let finished = self.started + Duration::from_secs_f64(self.seconds.max(0.0));
-        let error = self.error.as_ref().map_or("NULL".to_owned(), |text| {
-            // The column holds 2,000 characters.
-            d.literal(&text.replace('\0', "").chars().take(1_900).collect::<String>())
-        });
+        let error = self.error.as_ref().map_or("NULL".to_owned(), |text| short(d, text));
         format!(
             "INSERT INTO dashagg_run (run_id, set_name, mode, status, started_at, finished_at, seconds, partitions, \
              inserted, updated, deleted, retries, error, host, pid) VALUES \
@@ -371,13 +420,66 @@ pub fn fence(d: &dyn Dialect, set: &str, generation: i64) -> String {
 }
 
 /// The note that a run found nothing to do, which is news for `status`: the summaries are current as of now.
+pub fn heartbeat(d: &dyn Dialect, set: &str, now: &str) -> String {
+    format!("UPDATE dashagg_set SET checked_at = '{now}' WHERE set_name = {}", d.literal(set))
+}
+
+/// The note that these summaries were left current by a run that began at `at`.
+pub fn served(d: &dyn Dialect, set: &str, summaries: &[&str], at: &str) -> String {
+    format!(
+        "UPDATE dashagg_state SET served_at = '{at}', status = 'ok', error = NULL WHERE {}",
+        these(d, set, summaries)
+    )
+}
+
+/// The note that a run failed on these summaries.
+pub fn failed(d: &dyn Dialect, set: &str, summaries: &[&str], status: &str, error: &str) -> String {
+    format!(
+        "UPDATE dashagg_state SET status = '{status}', error = {} WHERE {}",
+        short(d, error),
+        these(d, set, summaries)
+    )
+}
+
+/// The condition that finds the rows of some summaries.
+pub fn these(d: &dyn Dialect, set: &str, summaries: &[&str]) -> String {
+    let names: Vec<String> = summaries.iter().map(|name| d.literal(name)).collect();
+    format!("set_name = {} AND summary IN ({})", d.literal(set), names.join(", "))
+}
+
+/// Text of any length for a column of 2,000 characters.
+fn short(d: &dyn Dialect, text: &str) -> String {
+    d.literal(&text.replace('\0', "").chars().take(1_900).collect::<String>())
+}
+
+/// Makes sure that every summary has its row of state.
 ///
 /// # Errors
 /// Whatever the server says.
-pub async fn heartbeat(engine: &mut dyn Engine, set: &str) -> Result<()> {
-    let now = stamp(clock(engine).await?);
-    let set = engine.dialect().literal(set);
-    in_write(engine, &[format!("UPDATE dashagg_set SET checked_at = '{now}' WHERE set_name = {set}")]).await
+pub async fn ensure_states(engine: &mut dyn Engine, set: &str, summaries: &[&str]) -> Result<()> {
+    let name = engine.dialect().literal(set);
+    let sql = format!("SELECT summary FROM dashagg_state WHERE set_name = {name}");
+    let known = engine.query(&sql).await?;
+    let statements: Vec<String> = summaries
+        .iter()
+        .filter(|summary| !known.iter().any(|row| row[0].as_deref() == Some(**summary)))
+        .map(|summary| {
+            format!(
+                "INSERT INTO dashagg_state (set_name, summary, changes, changes_done) VALUES ({name}, {}, 0, 0)",
+                engine.dialect().literal(summary)
+            )
+        })
+        .collect();
+    if statements.is_empty() { Ok(()) } else { in_write(engine, &statements).await }
+}
+
+/// Names of the sets that `create` has registered here.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn registered(engine: &mut dyn Engine) -> Result<Vec<String>> {
+    let rows = engine.query("SELECT set_name FROM dashagg_set ORDER BY set_name").await?;
+    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
 }
 
 /// Runs statements in one write transaction.

@@ -15,10 +15,13 @@ pub mod checksum;
 pub mod cli;
 pub mod config;
 pub mod create;
+pub mod cron;
 pub mod demo;
+pub mod drop;
 pub mod engine;
 pub mod error;
 pub mod exit_code;
+pub mod hooks;
 pub mod init;
 pub mod interrupt;
 pub mod ledger;
@@ -26,17 +29,19 @@ pub mod plan;
 pub mod progress;
 pub mod refresh;
 pub mod report;
+pub mod schedule;
 pub mod session;
 pub mod status;
 pub mod tracking;
 pub mod verify;
+pub mod watch;
 
 use std::io::{self, Write};
 
 use anyhow::Result;
 
 use catalog::Catalog;
-use cli::{Cli, Command, GlobalArgs, RefreshArgs};
+use cli::{Cli, Command, GlobalArgs};
 use config::{Config, Inputs};
 use engine::Engine;
 use error::Failure;
@@ -124,10 +129,13 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
             }
             Ok(code)
         }
-        Command::Refresh(args) if args.dry_run => dry_run(&context, &catalog, &args, global.json, out).await,
+        Command::Refresh(args) if args.dry_run => {
+            refresh::dry_run::run(&context, &catalog, &args, global.json, out).await
+        }
+        Command::Refresh(args) if args.watch => watch::run(&context, &catalog, &args).await,
         Command::Refresh(args) => {
-            let request = refresh::Request::new(&context, &catalog, &args)?;
-            let (report, code) = refresh::run(&context, &request).await?;
+            let (request, spare) = refresh::Request::new(&context, &catalog, &args).await?;
+            let (report, code) = refresh::run(&context, &request, spare).await?;
             if !global.quiet || code != ExitCode::Ok {
                 show(&report, &global, out)?;
             }
@@ -147,6 +155,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
             }
             Ok(code)
         }
+        Command::Drop(args) => drop::run(&context, &catalog, &args, out).await,
+        Command::Cron(args) => cron::run(&context, &catalog, &args.action, &global, out).await,
         Command::Demo(args) => demo::run(context, &args, &global, out).await,
         Command::Init(_) => Ok(ExitCode::Ok),
     }
@@ -173,6 +183,7 @@ fn set_up(global: &GlobalArgs, own_file: Option<String>) -> Result<(Context, Cat
         driver,
         interrupt: Interrupt::listen()?,
         progress: Progress::new(global.quiet, global.json),
+        quiet: global.quiet,
     };
     Ok((context, catalog))
 }
@@ -195,48 +206,4 @@ fn start_log(config: &Config, global: &GlobalArgs) {
 
 fn show(report: &dyn Report, global: &GlobalArgs, out: &mut dyn Write) -> io::Result<()> {
     report::render(report, global.json, report::colour_on_stdout(), out)
-}
-
-async fn dry_run(
-    context: &Context,
-    catalog: &Catalog,
-    args: &RefreshArgs,
-    json: bool,
-    out: &mut dyn Write,
-) -> Result<ExitCode> {
-    let request = refresh::Request::new(context, catalog, args)?;
-    let mut plans = Vec::new();
-    for selected in &request.selected {
-        plans.push((selected.set, refresh::dry_run(context, &request, selected.set).await?));
-    }
-    if json {
-        let sets: Vec<serde_json::Value> = plans
-            .iter()
-            .map(|(set, plan)| {
-                serde_json::json!({
-                    "set": set.name,
-                    "mode": plan.mode.map_or("none", plan::Mode::as_str),
-                    "partitions": plan.partitions,
-                    "reason": plan.reason,
-                })
-            })
-            .collect();
-        writeln!(out, "{}", serde_json::json!({ "schema": report::SCHEMA, "sets": sets }))?;
-        return Ok(ExitCode::Ok);
-    }
-    for (set, plan) in &plans {
-        let Some(mode) = plan.mode else {
-            writeln!(out, "{}: nothing to do: {}", set.name, plan.reason)?;
-            continue;
-        };
-        let partitions = report::words::count(plan.partitions as u64, "partition");
-        writeln!(out, "{}: {} refresh of {partitions}: {}", set.name, mode.as_str(), plan.reason)?;
-        for wave in &plan.waves {
-            let names: Vec<&str> =
-                wave.members.iter().map(|index| set.summaries[*index].name.as_str()).collect();
-            let steps = report::words::count(wave.chunks.len() as u64, "step");
-            writeln!(out, "  {} in {steps}", names.join(" → "))?;
-        }
-    }
-    Ok(ExitCode::Ok)
 }

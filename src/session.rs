@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use futures::future::BoxFuture;
 
+use crate::catalog::{Catalog, Selected, Set};
 use crate::config::{Config, DatabaseTarget};
-use crate::engine::{DbError, Dialect, Engine, ErrorClass};
+use crate::engine::{DbError, Dialect, Engine, ErrorClass, Shape};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupt;
@@ -28,6 +29,70 @@ pub struct Driver {
     pub connect: Connect,
 }
 
+/// A connection that the next step may use; it is put back where nothing went wrong.
+pub type Spare = Option<Box<dyn Engine>>;
+
+/// The sets that the arguments name. Where none is named and there are several: those that `create` has
+/// registered in this database, or, before the first `create`, those whose sources are all there. Returns the
+/// connection that this took.
+///
+/// # Errors
+/// A name that does not exist; a database that fits no set.
+pub async fn choose<'a>(
+    context: &Context,
+    catalog: &'a Catalog,
+    arguments: &[String],
+) -> Result<(Vec<Selected<'a>>, Spare)> {
+    if !arguments.is_empty() || catalog.sets.len() < 2 {
+        return Ok((catalog.select(arguments)?, None));
+    }
+    let mut boxed = context.connect().await?;
+    let engine = boxed.as_mut();
+    let registered =
+        if ledger::exists(engine).await? { ledger::registered(engine).await? } else { Vec::new() };
+    let mut chosen: Vec<&'a Set> = catalog.sets.iter().filter(|set| registered.contains(&set.name)).collect();
+    if chosen.is_empty() {
+        chosen = fitting(engine, catalog).await?;
+    }
+    let selected = chosen.into_iter().map(|set| Selected { set, summaries: Vec::new() }).collect();
+    Ok((selected, Some(boxed)))
+}
+
+/// The sets whose sources are all in this database.
+///
+/// # Errors
+/// None is; the message names a table that each of them lacks.
+pub async fn fitting<'a>(engine: &mut dyn Engine, catalog: &'a Catalog) -> Result<Vec<&'a Set>> {
+    let mut fit = Vec::new();
+    let mut lacks = Vec::new();
+    for set in &catalog.sets {
+        let mut missing = None;
+        for source in &set.sources {
+            if missing.is_none()
+                && Shape::read(engine, source.schema.as_deref(), &source.table).await?.is_none()
+            {
+                missing = Some(source.table.clone());
+            }
+        }
+        match missing {
+            None => fit.push(set),
+            Some(table) => {
+                tracing::debug!("set {} is left out: there is no table {table}", set.name);
+                lacks.push(format!("{} lacks table {table}", set.name));
+            }
+        }
+    }
+    if fit.is_empty() {
+        return Err(Failure::new(
+            ExitCode::Failed,
+            format!("no set finds its sources in {}: {}", engine.server().database, lacks.join(", ")),
+        )
+        .hint("check the connection; name the set that you mean; `--sql-dir` uses your own")
+        .into());
+    }
+    Ok(fit)
+}
+
 /// Everything that the verbs share.
 pub struct Context {
     /// Configuration.
@@ -38,6 +103,8 @@ pub struct Context {
     pub interrupt: Interrupt,
     /// Progress on the terminal or in the log.
     pub progress: Progress,
+    /// Nothing is printed on success.
+    pub quiet: bool,
 }
 
 impl Context {

@@ -2,14 +2,15 @@
 
 use anyhow::Result;
 
-use crate::catalog::{Catalog, Method, Selected, Set, Summary};
+use crate::catalog::{Catalog, Kind, Method, Selected, Set, Summary};
 use crate::cli::StatusArgs;
 use crate::create;
 use crate::engine::{Dialect, Engine, Tx};
 use crate::exit_code::ExitCode;
 use crate::ledger::{self, SetState, SummaryState};
+use crate::report::words;
 use crate::report::{LastRun, Mode, RunStatus, State, StatusReport, SummaryStatus};
-use crate::session::Context;
+use crate::session::{self, Context};
 use crate::tracking;
 
 /// Reads the state of the selected summaries.
@@ -21,8 +22,11 @@ pub async fn run(
     catalog: &Catalog,
     args: &StatusArgs,
 ) -> Result<(StatusReport, ExitCode)> {
-    let selected = catalog.select(&args.select)?;
-    let mut engine = context.connect().await?;
+    let (selected, spare) = session::choose(context, catalog, &args.select).await?;
+    let mut engine = match spare {
+        Some(engine) => engine,
+        None => context.connect().await?,
+    };
     let engine = engine.as_mut();
     let set_up = ledger::exists(engine).await?;
     if !set_up {
@@ -61,6 +65,7 @@ async fn of_set(
         waiting = tracking::waiting(engine, set).await.ok();
     }
     let mut out = Vec::new();
+    let several = set.units().len() > 1;
     for (index, summary) in set.summaries.iter().enumerate() {
         if !selected.includes(index) {
             continue;
@@ -68,13 +73,15 @@ async fn of_set(
         let known = state.as_ref().and_then(|state| state.summary(&summary.name));
         let published = known.and_then(|known| known.published_at.as_deref());
         // A run that found nothing to do proves the content current, without publishing anything.
-        let checked =
-            state.as_ref().and_then(|state| state.checked_at.as_deref()).filter(|_| published.is_some());
+        let checked = match summary.kind {
+            Kind::Table => state.as_ref().and_then(|state| state.checked_at.as_deref()),
+            Kind::MaterializedView => known.and_then(|known| known.served_at.as_deref()),
+        };
+        let checked = checked.filter(|_| published.is_some());
         let age = ledger::age(published.max(checked), now);
         let mut rows = known.and_then(|known| known.rows);
-        if exact && known.is_some() {
-            let d = engine.dialect();
-            let table = d.qualify(&engine.server().schema.clone(), &summary.table);
+        if exact && published.is_some() {
+            let table = summary.target(engine.dialect(), &engine.server().schema.clone());
             let sql = format!("SELECT COUNT(*) FROM {table}");
             rows = engine.scalar(&sql).await?.and_then(|count| count.parse().ok());
         }
@@ -82,17 +89,35 @@ async fn of_set(
             set: set.name.clone(),
             name: summary.name.clone(),
             table: summary.table.clone(),
-            kind: "table".to_owned(),
+            kind: summary.kind.as_str().to_owned(),
             tier: summary.tier,
             rows,
             bytes: known.and_then(|known| known.bytes),
             refreshed_at: known.and_then(|known| known.published_at.clone()),
             age_seconds: age.map(|age| age as u64),
-            pending_partitions: match &waiting {
-                Some(Some(partitions)) => Some(partitions.len() as u64),
-                _ => None,
+            pending_partitions: match (summary.kind, known) {
+                (Kind::MaterializedView, Some(known)) if known.changes > known.changes_done => Some(1),
+                (Kind::MaterializedView, _) => {
+                    let part = set.part(&[index]);
+                    match tracking::waiting(engine, &part).await {
+                        Ok(waiting) => Some(u64::from(waiting.is_none_or(|all| !all.is_empty()))),
+                        Err(_) => None,
+                    }
+                }
+                (Kind::Table, _) => match &waiting {
+                    Some(Some(partitions)) => Some(partitions.len() as u64),
+                    _ => None,
+                },
             },
-            state: judge(summary, state.as_ref(), known, age, running, drifted),
+            next_due: summary.schedule.as_ref().map(|schedule| {
+                let served = known
+                    .and_then(|known| known.served_at.as_deref())
+                    .and_then(|text| humantime::parse_rfc3339(text).ok());
+                let due = schedule.is_due(served, now);
+                ledger::stamp(if due { schedule.last(now) } else { schedule.next(now) })
+            }),
+            note: note(summary, known, age),
+            state: judge(summary, state.as_ref(), known, age, running, drifted, several),
             tracking: Some(tracking.clone()),
             last_run: known.and_then(|known| last_run(state.as_ref(), known)),
         });
@@ -129,11 +154,15 @@ fn judge(
     age: Option<f64>,
     running: bool,
     drifted: bool,
+    several: bool,
 ) -> State {
-    let failed = state
+    let last_failed = state
         .and_then(|state| state.last_run.as_ref())
         .is_some_and(|run| matches!(run.status.as_str(), "failed" | "interrupted"));
-    let edited = known.is_some_and(|known| known.select_checksum != summary.checksum);
+    // The set's last run may have been about its other summaries.
+    let failed = known.is_some_and(SummaryState::has_failed) || (last_failed && !several);
+    let edited =
+        known.is_some_and(|known| known.published_at.is_some() && known.select_checksum != summary.checksum);
     if running {
         State::Running
     } else if drifted || edited {
@@ -142,10 +171,44 @@ fn judge(
         State::Failed
     } else if age.is_none() {
         State::Never
-    } else if age.zip(summary.max_age).is_some_and(|(age, limit)| age > limit.as_secs_f64()) {
+    } else if over(summary, known, age).is_some() {
         State::Stale
     } else {
         State::Fresh
+    }
+}
+
+/// Which of the summary's thresholds is passed, in words.
+fn over(summary: &Summary, known: Option<&SummaryState>, age: Option<f64>) -> Option<String> {
+    let known = known?;
+    if let (Some(age), Some(limit)) = (age, summary.max_age)
+        && age > limit.as_secs_f64()
+    {
+        return Some(format!("older than max_age ({})", humantime::format_duration(limit)));
+    }
+    if let (Some(seconds), Some(limit)) = (known.seconds, summary.max_duration)
+        && seconds > limit.as_secs_f64()
+    {
+        let limit = humantime::format_duration(limit);
+        return Some(format!("its last refresh took {seconds:.1} s, more than max_duration ({limit})"));
+    }
+    if let (Some(bytes), Some(limit)) = (known.bytes, summary.max_bytes)
+        && bytes > limit
+    {
+        return Some(format!(
+            "{} on disk, more than max_bytes ({})",
+            words::bytes_in_words(bytes),
+            words::bytes_in_words(limit)
+        ));
+    }
+    None
+}
+
+/// What a DBA should know beside the state.
+fn note(summary: &Summary, known: Option<&SummaryState>, age: Option<f64>) -> Option<String> {
+    match known.filter(|known| known.has_failed()).and_then(|known| known.error.clone()) {
+        Some(error) => Some(error),
+        None => over(summary, known, age),
     }
 }
 

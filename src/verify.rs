@@ -6,17 +6,21 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 
-use crate::catalog::{Against, Catalog, Selected, Set};
+use crate::catalog::{Against, Catalog, Kind, Selected, Set, Summary};
 use crate::checksum;
 use crate::cli::VerifyArgs;
+use crate::create::explain;
 use crate::engine::statements::{Shadow, Slice};
 use crate::engine::{Engine, Row, Tx};
+use crate::error::Failure;
 use crate::exit_code::ExitCode;
+use crate::ledger::SetState;
 use crate::plan::{Ask, Chosen, Tuple};
 use crate::refresh::check::{plain_number, spell};
 use crate::refresh::inspect::{self, Prepared, partition_expression};
+use crate::refresh::{keep, unit};
 use crate::report::{Difference, Imbalance, Key, Sample, SummaryVerify, Verdict, VerifyReport};
-use crate::session::Context;
+use crate::session::{self, Context};
 use crate::{ledger, tracking};
 
 /// Rows that are shown in full; all are counted.
@@ -31,16 +35,19 @@ pub async fn run(
     catalog: &Catalog,
     args: &VerifyArgs,
 ) -> Result<(VerifyReport, ExitCode)> {
-    let selected = catalog.select(&args.select)?;
+    let (selected, spare) = session::choose(context, catalog, &args.select).await?;
     let mut report = VerifyReport {
         status: Verdict::Ok,
         conservation: Vec::new(),
         totals_checked: 0,
         summaries: Vec::new(),
     };
-    let mut engine = context.connect().await?;
+    let mut engine = match spare {
+        Some(engine) => engine,
+        None => context.connect().await?,
+    };
     for selected in &selected {
-        let result = verify_set(context, engine.as_mut(), selected, args, &mut report).await;
+        let result = verify_units(context, engine.as_mut(), selected, args, &mut report).await;
         if let Err(interrupted) = context.interrupt.check() {
             context.interrupt.acknowledge();
             return Err(interrupted.into());
@@ -55,7 +62,8 @@ pub async fn run(
     Ok((report, ExitCode::Differs))
 }
 
-async fn verify_set(
+/// Each unit by itself: tables under retention as of now, views as of the moment of their last refresh.
+async fn verify_units(
     context: &Context,
     engine: &mut dyn Engine,
     selected: &Selected<'_>,
@@ -63,6 +71,66 @@ async fn verify_set(
     report: &mut VerifyReport,
 ) -> Result<()> {
     let set = selected.set;
+    let state = if ledger::exists(engine).await? { SetState::read(engine, &set.name).await? } else { None };
+    let now = ledger::clock(engine).await?;
+    if let Ok(warnings) = explain::warnings(engine, set).await {
+        warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    }
+    for members in set.units() {
+        let chosen: Vec<bool> = members.iter().map(|index| selected.includes(*index)).collect();
+        let mut part = keep::cut(engine, &set.part(&members), now);
+        // A unit of views has no partitions; the partitions named are somebody else's.
+        let of_views = part.summaries.iter().any(|summary| summary.kind == Kind::MaterializedView);
+        if !chosen.contains(&true)
+            || (of_views && !args.partition.is_empty() && members.len() < set.summaries.len())
+        {
+            continue;
+        }
+        let mut moved = false;
+        for summary in &mut part.summaries {
+            let known = state.as_ref().and_then(|state| state.summary(&summary.name));
+            match known.and_then(|known| known.as_of.as_deref()) {
+                Some(as_of) => summary.select = engine.dialect().as_of(&summary.select, as_of),
+                None => {
+                    moved |=
+                        state.as_ref().is_some_and(|state| unit::has_moved(summary, state, now).is_some());
+                }
+            }
+            moved |= known.is_some_and(|known| known.changes > known.changes_done);
+            if summary.kind == Kind::MaterializedView {
+                refuse_unfilled(engine, summary).await?;
+            }
+        }
+        verify_set(context, engine, &part, &chosen, moved, args, report).await?;
+    }
+    Ok(())
+}
+
+async fn refuse_unfilled(engine: &mut dyn Engine, summary: &Summary) -> Result<()> {
+    let own = engine.server().schema.clone();
+    let sql = engine.dialect().populated_sql(summary.schema_in(&own), &summary.table);
+    // No answer: no such view, which `inspect` says better.
+    match engine.scalar(&sql).await? {
+        Some(text) if text == "0" => Err(Failure::new(
+            ExitCode::Failed,
+            format!("materialized view {} has never been filled", summary.table),
+        )
+        .hint("run `dashagg refresh` first")
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// Compares one unit. `moved`: it waits for a refresh as a whole, so that a difference would be no error.
+async fn verify_set(
+    context: &Context,
+    engine: &mut dyn Engine,
+    set: &Set,
+    includes: &[bool],
+    moved: bool,
+    args: &VerifyArgs,
+    report: &mut VerifyReport,
+) -> Result<()> {
     let prepared = inspect::inspect(engine, set).await?;
     engine.begin(Tx::Read).await?;
     let known = inspect::known_partitions(engine, set, &prepared).await?;
@@ -75,6 +143,7 @@ async fn verify_set(
     // What waits for the next refresh may differ without being wrong. A ledger that is not there has nothing
     // waiting.
     let waiting = match ledger::exists(engine).await? {
+        _ if moved => None,
         true => tracking::waiting(engine, set).await?,
         false => Some(BTreeSet::new()),
     };
@@ -85,13 +154,26 @@ async fn verify_set(
     };
     context.progress.start(&format!("verifying {}", set.name), steps as u64);
     for (index, item) in prepared.iter().enumerate() {
-        if !selected.includes(index) {
+        if !includes[index] {
             continue;
         }
-        let (chunks, pending) = settled(chosen.chunks(&item.summary.partition), waiting.as_ref());
+        let mut expired = 0;
+        let in_time = chosen.chunks(&item.summary.partition).into_iter().filter_map(|chunk| {
+            let Some(tuples) = chunk else { return Some(None) };
+            let (gone, kept): (Vec<Tuple>, Vec<Tuple>) =
+                tuples.into_iter().partition(|tuple| item.summary.has_expired(tuple));
+            expired += gone.len();
+            (!kept.is_empty()).then_some(Some(kept))
+        });
+        let (chunks, pending) = settled(in_time.collect(), waiting.as_ref());
+        if expired > 0 {
+            tracing::debug!("{}: {expired} partitions lie before its retention", item.summary.name);
+        }
         for chunk in &chunks {
             let slice = slice(item, chunk.as_deref());
-            conservation(engine, set, &prepared, index, &slice, report).await?;
+            let (checked, wrong) = imbalances(engine, set, &prepared, index, &slice).await?;
+            report.totals_checked += checked;
+            report.conservation.extend(wrong);
         }
         if args.totals {
             continue;
@@ -226,18 +308,22 @@ async fn sums(engine: &mut dyn Engine, sql: &str, parts: usize) -> Result<Sums> 
 }
 
 /// Compares the conserved sums of the published rows with the source's totals, or the tier below.
-async fn conservation(
+/// Returns how many were compared, and those that differ.
+///
+/// # Errors
+/// Whatever the server says.
+pub(crate) async fn imbalances(
     engine: &mut dyn Engine,
     set: &Set,
     prepared: &[Prepared<'_>],
     index: usize,
     slice: &Slice,
-    report: &mut VerifyReport,
-) -> Result<()> {
+) -> Result<(u64, Vec<Imbalance>)> {
     let item = &prepared[index];
     let summary = item.summary;
+    let (mut checked, mut wrong) = (0, Vec::new());
     if summary.conserve.is_empty() || summary.against == Against::Nothing {
-        return Ok(());
+        return Ok((checked, wrong));
     }
     let d = engine.dialect();
     let parts: Vec<String> = summary.partition.iter().map(|name| d.quote(name)).collect();
@@ -279,7 +365,7 @@ async fn conservation(
                 let sql = format!(
                     "SELECT {} FROM {} WHERE {}{}",
                     cells.join(", "),
-                    d.quote(&source.table),
+                    source.sql(d),
                     slice.condition(d, &spelled),
                     group(&expressions)
                 );
@@ -294,9 +380,9 @@ async fn conservation(
             for (at, column) in entry.columns.iter().enumerate() {
                 let cell = |sums: &Sums| sums.get(partition).and_then(|row| row.get(at).cloned().flatten());
                 let (have, want) = (cell(&actual), cell(&expected));
-                report.totals_checked += 1;
+                checked += 1;
                 if plain_number(have.as_deref()) != plain_number(want.as_deref()) {
-                    report.conservation.push(Imbalance {
+                    wrong.push(Imbalance {
                         summary: format!("{}.{}", set.name, summary.name),
                         partition: spell(&summary.partition, partition),
                         column: column.clone(),
@@ -307,7 +393,7 @@ async fn conservation(
             }
         }
     }
-    Ok(())
+    Ok((checked, wrong))
 }
 
 /// A row that differs, and on which side it is: stored or recomputed.

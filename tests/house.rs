@@ -30,16 +30,15 @@ const DIALECT_WORDS: [&str; 13] = [
 
 const MOST_LINES: usize = 450;
 /// Longer than the rule allows, each for a reason.
-const LONG_FILES: [&str; 6] = [
+const LONG_FILES: [&str; 5] = [
     // One database each, in one place: what is true of it is found by reading one file.
     "engine/mysql.rs",
     "engine/postgres.rs",
-    // The run as a whole, from lock to record.
-    "refresh/mod.rs",
+    // What every statement of refresh and verify is made of.
+    "engine/statements.rs",
     // To be split.
-    "plan.rs",
+    "catalog/mod.rs",
     "refresh/stage.rs",
-    "tracking.rs",
 ];
 
 fn src() -> PathBuf {

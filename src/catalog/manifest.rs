@@ -11,6 +11,14 @@ pub struct ManifestFile {
     /// One line for people.
     #[serde(default)]
     pub description: String,
+    /// Engines that the set is made for (`mysql`, `postgres`, `sqlite`); default: all of them.
+    #[serde(default)]
+    pub engines: Vec<String>,
+    /// Schema of its sources and summaries; default: the connection's own.
+    pub schema: Option<String>,
+    /// Wake `refresh --watch` by NOTIFY from the change triggers, where the engine has that.
+    #[serde(default)]
+    pub notify: bool,
     /// Tables that the SELECTs read, by name.
     #[serde(default)]
     pub sources: BTreeMap<String, SourceEntry>,
@@ -105,8 +113,11 @@ pub struct IndexEntry {
 pub struct SummaryEntry {
     /// The table's name in the database; default: the section's name.
     pub table: Option<String>,
-    /// File of the defining SELECT, beside the manifest.
-    pub select: String,
+    /// `"table"` (default) or `"materialized_view"`.
+    #[serde(default)]
+    pub kind: Kind,
+    /// File of the defining SELECT, beside the manifest. A materialized view's is the one in its script.
+    pub select: Option<String>,
     /// Columns that identify a row.
     pub key: Vec<String>,
     /// Columns by which content is recomputed; none: always whole.
@@ -129,6 +140,60 @@ pub struct SummaryEntry {
     pub ignore: Vec<String>,
     /// Older than this is stale, such as "26h".
     pub max_age: Option<String>,
+    /// A refresh that takes longer is stale, such as "5s".
+    pub max_duration: Option<String>,
+    /// A summary that is larger is stale, such as "50 MB".
+    pub max_bytes: Option<String>,
+    /// `refresh --due` refreshes it this often, such as "5m".
+    pub every: Option<String>,
+    /// `refresh --due` refreshes it at this time of day, such as "02:00".
+    pub at: Option<String>,
+    /// Time zone of `at`; default UTC.
+    pub timezone: Option<String>,
+    /// How its content moves with the clock, if it does.
+    pub clock: Option<ClockEntry>,
+    /// Older partitions leave the summary (never the source), such as "24 months".
+    pub keep: Option<String>,
+    /// Makes `<table>_live`, a view that is always equal to the SELECT as of now.
+    #[serde(default)]
+    pub live: bool,
+    /// Users or roles that `create` grants SELECT to.
+    #[serde(default)]
+    pub readers: Vec<String>,
+}
+
+/// What a summary is in the database.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A table that dashagg writes.
+    #[default]
+    Table,
+    /// A materialized view that the database refreshes on dashagg's word.
+    MaterializedView,
+}
+
+impl Kind {
+    /// The word of the manifest and of `status`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::MaterializedView => "materialized_view",
+        }
+    }
+}
+
+/// `clock`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum ClockEntry {
+    /// `"1m"`: it may move all the time, and is due again after this long.
+    Every(String),
+    /// `{ midnight = "Australia/Sydney" }`: it moves when the local date changes.
+    Midnight {
+        /// A time zone by name.
+        midnight: String,
+    },
 }
 
 /// One entry of `conserve`.

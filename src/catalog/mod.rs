@@ -6,6 +6,7 @@ pub mod lexer;
 pub mod manifest;
 pub mod script;
 mod tiers;
+mod views;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,14 +14,17 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::engine::Dialect;
+use crate::engine::{self, Dialect};
 use crate::error::Failure;
 use files::{Files, MANIFEST, Tree};
+pub use manifest::Kind;
 use manifest::{
     CheckEntry, ConserveEntry, IndexEntry, ManifestFile, Partition, SourceEntry, SummaryEntry, TrackEntry,
 };
 use script::Script;
-use tiers::{Draft, in_tier_order};
+
+use crate::schedule::{Clock, Keep, Schedule};
+use tiers::{Around, Draft, in_tier_order};
 
 /// Columns that dashagg sets on its own when the table has them, whether or not the manifest says so.
 const STAMPS: [&str; 1] = ["updated_at"];
@@ -30,10 +34,12 @@ const STAMPS: [&str; 1] = ["updated_at"];
 pub struct Catalog {
     /// In order of their names.
     pub sets: Vec<Set>,
+    /// Sets that are made for other engines: name and those engines.
+    pub elsewhere: Vec<(String, Vec<String>)>,
 }
 
 /// One dashboard's summaries, maintained together.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Set {
     /// The folder's name.
     pub name: String,
@@ -47,13 +53,17 @@ pub struct Set {
     pub scripts: Vec<Script>,
     /// Where the set was read, for messages.
     pub location: String,
+    /// Change triggers wake `refresh --watch`.
+    pub notify: bool,
 }
 
 /// A raw table.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Source {
     /// Name in the manifest.
     pub name: String,
+    /// Its schema; `None`: found as an unqualified name would be.
+    pub schema: Option<String>,
     /// Name in the database.
     pub table: String,
     /// Partition columns: name, and an expression where it is not a plain column.
@@ -101,11 +111,15 @@ pub enum Against {
     Summary(usize),
 }
 
-/// A table whose content one SELECT defines.
-#[derive(Debug)]
+/// A table, or a materialized view, whose content one SELECT defines.
+#[derive(Debug, Clone)]
 pub struct Summary {
     /// Name in the manifest.
     pub name: String,
+    /// What it is in the database.
+    pub kind: Kind,
+    /// Its schema; `None`: the connection's own.
+    pub schema: Option<String>,
     /// Name in the database.
     pub table: String,
     /// Distance from the source, from 1.
@@ -134,6 +148,22 @@ pub struct Summary {
     pub ignore: Vec<String>,
     /// Older than this is stale.
     pub max_age: Option<Duration>,
+    /// A refresh that takes longer is stale.
+    pub max_duration: Option<Duration>,
+    /// Larger than this many bytes is stale.
+    pub max_bytes: Option<u64>,
+    /// When `refresh --due` refreshes it.
+    pub schedule: Option<Schedule>,
+    /// How its content moves with the clock, if it does.
+    pub clock: Option<Clock>,
+    /// How far back its partitions reach.
+    pub keep: Option<Keep>,
+    /// The first partition value that is kept, once a run has fixed its date.
+    pub kept_from: Option<String>,
+    /// Has a view that is always equal to the SELECT as of now.
+    pub live: bool,
+    /// Users or roles that may read it.
+    pub readers: Vec<String>,
     /// Lower tiers that it reads (indexes into [`Set::summaries`]).
     pub reads_summaries: Vec<usize>,
     /// Sources that it reads (indexes into [`Set::sources`]).
@@ -147,15 +177,17 @@ impl Catalog {
     /// [`Failure`] with exit code 2 that names file and key.
     pub fn load(folder: Option<&Path>, dialect: &dyn Dialect) -> Result<Self> {
         let tree = Tree::load(folder)?;
-        let sets = tree
-            .sets
-            .iter()
-            .map(|(name, files)| {
-                let location = format!("{}/{name}", tree.origin);
-                Set::load(name, &location, files, dialect)
-            })
-            .collect::<Result<_>>()?;
-        Ok(Self { sets })
+        let mut catalog = Self { sets: Vec::new(), elsewhere: Vec::new() };
+        for (name, files) in &tree.sets {
+            let location = format!("{}/{name}", tree.origin);
+            let manifest = read_manifest(&location, files)?;
+            if manifest.engines.is_empty() || manifest.engines.iter().any(|engine| engine == dialect.name()) {
+                catalog.sets.push(Set::load(name, &location, manifest, files, dialect)?);
+            } else {
+                catalog.elsewhere.push((name.clone(), manifest.engines));
+            }
+        }
+        Ok(catalog)
     }
 
     /// The sets that the arguments name (`set` or `set.summary`), all if there are none.
@@ -181,6 +213,11 @@ impl Catalog {
                     .unwrap_or((argument.as_str(), None)),
             };
             let Some(set) = self.sets.iter().find(|set| set.name == set_name) else {
+                if let Some((name, engines)) = self.elsewhere.iter().find(|(name, _)| name == set_name) {
+                    return Err(Failure::usage(format!("set {name} is made for {}", engines.join(", ")))
+                        .hint("connect to such a database, or add this engine to the set's manifest and scripts")
+                        .into());
+                }
                 let known: Vec<&str> = self.sets.iter().map(|set| set.name.as_str()).collect();
                 return Err(Failure::usage(format!("there is no set '{set_name}'"))
                     .hint(format!("sets: {}", known.join(", ")))
@@ -227,22 +264,43 @@ impl Selected<'_> {
     }
 }
 
+fn read_manifest(location: &str, files: &Files) -> Result<ManifestFile, Failure> {
+    let text = files.get(MANIFEST).map(String::as_str).unwrap_or_default();
+    toml::from_str(text).map_err(|error| {
+        let line = error
+            .span()
+            .map(|span| format!(":{}", text[..span.start.min(text.len())].matches('\n').count() + 1))
+            .unwrap_or_default();
+        Failure::usage(format!("{location}/{MANIFEST}{line}: {}", error.message().trim()))
+    })
+}
+
 impl Set {
-    fn load(name: &str, location: &str, files: &Files, dialect: &dyn Dialect) -> Result<Self> {
+    fn load(
+        name: &str,
+        location: &str,
+        manifest: ManifestFile,
+        files: &Files,
+        dialect: &dyn Dialect,
+    ) -> Result<Self> {
         let manifest_path = format!("{location}/{MANIFEST}");
-        let text = files.get(MANIFEST).map(String::as_str).unwrap_or_default();
-        let manifest: ManifestFile = toml::from_str(text).map_err(|error| {
-            let line = error
-                .span()
-                .map(|span| format!(":{}", text[..span.start.min(text.len())].matches('\n').count() + 1))
-                .unwrap_or_default();
-            Failure::usage(format!("{manifest_path}{line}: {}", error.message().trim()))
-        })?;
         let bad = |message: String| Failure::usage(format!("{manifest_path}: {message}"));
+        for engine in &manifest.engines {
+            if !engine::NAMES.contains(&engine.as_str()) {
+                return Err(
+                    bad(format!("engines: '{engine}' is none of {}", engine::NAMES.join(", "))).into()
+                );
+            }
+        }
+        if manifest.schema.is_some() && !dialect.has_schemas() {
+            return Err(bad(format!("schema: {} has no schemas inside a database", dialect.name())).into());
+        }
+        let schema = manifest.schema.clone();
 
         let mut sources = Vec::new();
         for (name, entry) in manifest.sources {
-            sources.push(Source::load(name, entry, &manifest.summaries).map_err(&bad)?);
+            let source = Source::load(name, entry, &manifest.summaries).map_err(&bad)?;
+            sources.push(Source { schema: schema.clone(), ..source });
         }
         if manifest.summaries.is_empty() {
             return Err(bad("no [summaries.…] section: there is nothing to keep".into()).into());
@@ -257,12 +315,6 @@ impl Set {
                 return Err(bad(format!("summaries {other} and {name} name the same table {table}")).into());
             }
         }
-        let mut pending = Vec::new();
-        for (name, entry) in manifest.summaries {
-            pending.push(Draft::load(&name, entry, location, files, dialect, &sources, &tables)?);
-        }
-        let summaries = in_tier_order(pending, &sources).map_err(bad)?;
-
         let folder = format!("{}/", dialect.name());
         let mut scripts = Vec::new();
         for (path, text) in files {
@@ -273,6 +325,27 @@ impl Set {
             }
         }
         let scripts = script::in_order(&format!("{location}/{}", dialect.name()), scripts)?;
+        let views: Vec<String> = manifest
+            .summaries
+            .iter()
+            .filter(|(_, entry)| entry.kind == Kind::MaterializedView)
+            .map(|(name, _)| name.clone())
+            .collect();
+        let around = Around {
+            location,
+            files,
+            scripts: &scripts,
+            dialect,
+            sources: &sources,
+            tables: &tables,
+            schema,
+            views: &views,
+        };
+        let mut pending = Vec::new();
+        for (name, entry) in manifest.summaries {
+            pending.push(Draft::load(&name, entry, &around)?);
+        }
+        let summaries = in_tier_order(pending, &sources).map_err(bad)?;
         for summary in &summaries {
             if !has_partitions(summary, &summaries, &sources) {
                 return Err(bad(format!(
@@ -291,7 +364,76 @@ impl Set {
             summaries,
             scripts,
             location: location.to_owned(),
+            notify: manifest.notify,
         })
+    }
+
+    /// The groups of summaries that publish together: all tables, then each materialized view with those that it
+    /// is connected to. Indexes into [`Set::summaries`], in tier order.
+    pub fn units(&self) -> Vec<Vec<usize>> {
+        let of_kind =
+            |kind: Kind| (0..self.summaries.len()).filter(move |at| self.summaries[*at].kind == kind);
+        let tables: Vec<usize> = of_kind(Kind::Table).collect();
+        let mut units: Vec<Vec<usize>> = Vec::new();
+        for index in of_kind(Kind::MaterializedView) {
+            let reads = &self.summaries[index].reads_summaries;
+            let (mut joined, rest): (Vec<_>, Vec<_>) =
+                units.into_iter().partition(|unit| unit.iter().any(|member| reads.contains(member)));
+            let mut unit: Vec<usize> = joined.drain(..).flatten().collect();
+            unit.push(index);
+            units = rest;
+            units.push(unit);
+        }
+        for unit in &mut units {
+            unit.sort_unstable();
+        }
+        units.sort();
+        if !tables.is_empty() {
+            units.insert(0, tables);
+        }
+        units
+    }
+
+    /// The set as if it had only these summaries, and the sources that they need.
+    pub fn part(&self, members: &[usize]) -> Set {
+        let names: Vec<&str> = members.iter().map(|at| self.summaries[*at].name.as_str()).collect();
+        let kept: Vec<usize> = (0..self.sources.len())
+            .filter(|at| {
+                members.iter().any(|member| self.summaries[*member].reads_sources.contains(at))
+                    || self.sources[*at]
+                        .invalidates
+                        .as_ref()
+                        .is_some_and(|(name, _)| names.contains(&name.as_str()))
+            })
+            .collect();
+        let place = |list: &[usize], old: usize| list.iter().position(|other| *other == old);
+        let summaries = members
+            .iter()
+            .map(|at| {
+                let summary = &self.summaries[*at];
+                Summary {
+                    reads_summaries: summary
+                        .reads_summaries
+                        .iter()
+                        .filter_map(|old| place(members, *old))
+                        .collect(),
+                    reads_sources: summary
+                        .reads_sources
+                        .iter()
+                        .filter_map(|old| place(&kept, *old))
+                        .collect(),
+                    against: match summary.against {
+                        Against::Source(old) => place(&kept, old).map_or(Against::Nothing, Against::Source),
+                        Against::Summary(old) => {
+                            place(members, old).map_or(Against::Nothing, Against::Summary)
+                        }
+                        Against::Nothing => Against::Nothing,
+                    },
+                    ..summary.clone()
+                }
+            })
+            .collect();
+        Set { summaries, sources: kept.iter().map(|at| self.sources[*at].clone()).collect(), ..self.clone() }
     }
 }
 
@@ -313,7 +455,33 @@ fn has_partitions(summary: &Summary, all: &[Summary], sources: &[Source]) -> boo
     columns.is_empty()
 }
 
+impl Summary {
+    /// The table's full name, as statements spell it.
+    pub fn target(&self, dialect: &dyn Dialect, own_schema: &str) -> String {
+        dialect.qualify(self.schema_in(own_schema), &self.table)
+    }
+
+    /// Whether a partition has left the summary.
+    pub fn has_expired(&self, partition: &[Option<String>]) -> bool {
+        let first = partition.first().and_then(|value| value.as_deref());
+        self.kept_from.as_deref().zip(first).is_some_and(|(kept, value)| value < kept)
+    }
+
+    /// Its schema, given the connection's own.
+    pub fn schema_in<'a>(&'a self, own_schema: &'a str) -> &'a str {
+        self.schema.as_deref().unwrap_or(own_schema)
+    }
+}
+
 impl Source {
+    /// The table's name, as statements spell it.
+    pub fn sql(&self, dialect: &dyn Dialect) -> String {
+        match &self.schema {
+            Some(schema) => dialect.qualify(schema, &self.table),
+            None => dialect.quote(&self.table),
+        }
+    }
+
     fn load(
         name: String,
         entry: SourceEntry,
@@ -372,6 +540,7 @@ impl Source {
         }
         Ok(Self {
             table: entry.table.unwrap_or_else(|| name.clone()),
+            schema: None,
             partition,
             track,
             log,

@@ -5,11 +5,39 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::files::{Files, MANIFEST};
-use super::manifest::SummaryEntry;
-use super::{Against, STAMPS, Source, Summary, lexer};
+use super::manifest::{ClockEntry, SummaryEntry};
+use super::script::Script;
+use super::{Against, Kind, STAMPS, Source, Summary, lexer, views};
 use crate::checksum;
 use crate::engine::Dialect;
 use crate::error::Failure;
+use crate::schedule::{Clock, Keep, Schedule, bytes};
+
+/// What a summary's section is read against.
+pub(super) struct Around<'a> {
+    /// Where the set is, for messages.
+    pub location: &'a str,
+    /// Its files.
+    pub files: &'a Files,
+    /// This engine's scripts.
+    pub scripts: &'a [Script],
+    /// The engine.
+    pub dialect: &'a dyn Dialect,
+    /// The set's sources.
+    pub sources: &'a [Source],
+    /// Name and table of every summary.
+    pub tables: &'a [(String, String)],
+    /// Schema of the set.
+    pub schema: Option<String>,
+    /// Names of the summaries that are materialized views.
+    pub views: &'a [String],
+}
+
+impl Around<'_> {
+    fn is_view(&self, name: &String) -> bool {
+        self.views.contains(name)
+    }
+}
 
 /// A summary whose place among the tiers is not known yet.
 pub(super) struct Draft {
@@ -18,37 +46,25 @@ pub(super) struct Draft {
     entry: SummaryEntry,
     select: String,
     select_file: String,
+    schema: Option<String>,
     max_age: Option<Duration>,
+    max_duration: Option<Duration>,
+    max_bytes: Option<u64>,
+    schedule: Option<Schedule>,
+    clock: Option<Clock>,
+    keep: Option<Keep>,
     reads_sources: Vec<usize>,
     reads: Vec<String>,
 }
 
 impl Draft {
-    pub(super) fn load(
-        name: &str,
-        entry: SummaryEntry,
-        location: &str,
-        files: &Files,
-        dialect: &dyn Dialect,
-        sources: &[Source],
-        tables: &[(String, String)],
-    ) -> Result<Self> {
+    pub(super) fn load(name: &str, entry: SummaryEntry, around: &Around<'_>) -> Result<Self> {
+        let Around { location, dialect, sources, tables, .. } = *around;
         let at = format!("{location}/{MANIFEST}: summaries.{name}");
         let bad = |message: String| Failure::usage(format!("{at}: {message}"));
-        let own = entry
-            .select
-            .strip_suffix(".sql")
-            .map(|stem| format!("{stem}.{}.sql", dialect.name()))
-            .filter(|file| files.contains_key(file));
-        let file = own.unwrap_or_else(|| entry.select.clone());
-        let Some(text) = files.get(&file) else {
-            return Err(bad(format!("select = \"{file}\": there is no such file in {location}")).into());
-        };
         let rules = dialect.lex_rules();
-        let text = checksum::normalised(text);
-        let Some(select) = lexer::without_semicolon(&text, rules) else {
-            return Err(Failure::usage(format!("{location}/{file}: must hold exactly one SELECT")).into());
-        };
+        let table = entry.table.clone().unwrap_or_else(|| name.to_owned());
+        let (file, select) = defining_select(&entry, &table, around).map_err(&bad)?;
         if entry.key.is_empty() {
             return Err(bad("key is empty: name the columns that identify a row".into()).into());
         }
@@ -71,25 +87,47 @@ impl Draft {
         {
             return Err(bad(format!("max_shrink = {share}: a share lies between 0 and 1")).into());
         }
-        let max_age = entry
-            .max_age
-            .as_deref()
-            .map(|text| {
+        let span = |key: &str, text: Option<&String>| {
+            text.map(|text| {
                 humantime::parse_duration(text)
-                    .map_err(|_| bad(format!("max_age = \"{text}\": write a duration such as \"26h\"")))
+                    .map_err(|_| bad(format!("{key} = \"{text}\": write a duration such as \"26h\"")))
             })
-            .transpose()?;
+            .transpose()
+        };
+        let max_age = span("max_age", entry.max_age.as_ref())?;
+        let max_duration = span("max_duration", entry.max_duration.as_ref())?;
+        let max_bytes = entry.max_bytes.as_deref().map(bytes).transpose().map_err(&bad)?;
+        let schedule =
+            Schedule::parse(entry.every.as_deref(), entry.at.as_deref(), entry.timezone.as_deref())
+                .map_err(&bad)?;
+        let clock = match &entry.clock {
+            None => None,
+            Some(ClockEntry::Every(text)) => {
+                Some(Clock::Every(span("clock", Some(text))?.unwrap_or_default()))
+            }
+            Some(ClockEntry::Midnight { midnight }) => Some(Clock::midnight(midnight).map_err(&bad)?),
+        };
+        let keep = entry.keep.as_deref().map(Keep::parse).transpose().map_err(&bad)?;
+        if keep.is_some() && (entry.partition.is_empty() || entry.kind != Kind::Table) {
+            return Err(bad("keep needs a summary table with a partition column of dates".into()).into());
+        }
+        if entry.kind == Kind::MaterializedView {
+            refuse_on_a_view(&entry, dialect).map_err(&bad)?;
+        }
 
         let mut reads_sources = Vec::new();
         let mut reads = Vec::new();
         for (schema, table) in lexer::tables_read(&select, rules) {
             let as_summary = tables.iter().find(|(_, t)| t.eq_ignore_ascii_case(&table));
-            let as_source = sources.iter().position(|s| {
-                s.table.eq_ignore_ascii_case(&table)
-                    || schema
-                        .as_ref()
-                        .is_some_and(|schema| s.table.eq_ignore_ascii_case(&format!("{schema}.{table}")))
-            });
+            let as_source = sources.iter().position(|s| s.table.eq_ignore_ascii_case(&table));
+            if as_summary.is_none()
+                && let Some(wanted) = around.schema.as_ref().filter(|_| schema.is_none())
+            {
+                return Err(Failure::usage(format!(
+                    "{location}/{file}: reads {table} without its schema; write {wanted}.{table}"
+                ))
+                .into());
+            }
             match (as_summary, as_source) {
                 (Some((other, _)), _) if schema.is_some() => {
                     return Err(Failure::usage(format!(
@@ -110,6 +148,21 @@ impl Draft {
                 }
             }
         }
+        let views = |name: &String| around.is_view(name);
+        if entry.kind == Kind::Table && reads.iter().any(views) {
+            return Err(bad(
+                "a summary table cannot read a materialized view: the two would not publish together".into(),
+            )
+            .hint("make both tables, or both materialized views")
+            .into());
+        }
+        if entry.kind == Kind::MaterializedView && !reads.iter().all(views) {
+            return Err(bad(
+                "a materialized view cannot read a summary table: the two would not publish together".into(),
+            )
+            .hint("make both tables, or both materialized views")
+            .into());
+        }
         if !reads.is_empty() && lexer::has_with(&select, rules) && !dialect.nested_with_sees_shadow() {
             return Err(Failure::usage(format!(
                 "{location}/{file}: reads another summary and has a WITH clause of its own; on this engine the \
@@ -119,15 +172,76 @@ impl Draft {
             .into());
         }
         Ok(Self {
-            table: entry.table.clone().unwrap_or_else(|| name.to_owned()),
+            table,
+            schema: around.schema.clone(),
             name: name.to_owned(),
             select,
             select_file: format!("{location}/{file}"),
             max_age,
+            max_duration,
+            max_bytes,
+            schedule,
+            clock,
+            keep,
             reads_sources,
             reads,
             entry,
         })
+    }
+}
+
+/// The SELECT that defines a summary, and the file that holds it.
+fn defining_select(
+    entry: &SummaryEntry,
+    table: &str,
+    around: &Around<'_>,
+) -> Result<(String, String), String> {
+    let Around { location, dialect, .. } = *around;
+    let rules = dialect.lex_rules();
+    let Some(name) = &entry.select else {
+        if entry.kind == Kind::Table {
+            return Err("select is missing: name the file of its SELECT".to_owned());
+        }
+        return views::definition(around.scripts, around.schema.as_deref(), table, rules)
+            .map(|(file, select)| (format!("{}/{file}", dialect.name()), select))
+            .ok_or_else(|| {
+                format!(
+                    "no script in {location}/{} says CREATE MATERIALIZED VIEW {table} AS …",
+                    dialect.name()
+                )
+            });
+    };
+    if entry.kind == Kind::MaterializedView {
+        return Err(
+            "select: leave it out; the SELECT of a materialized view is the one in its script".to_owned()
+        );
+    }
+    let own = name
+        .strip_suffix(".sql")
+        .map(|stem| format!("{stem}.{}.sql", dialect.name()))
+        .filter(|file| around.files.contains_key(file));
+    let file = own.unwrap_or_else(|| name.clone());
+    let Some(text) = around.files.get(&file) else {
+        return Err(format!("select = \"{file}\": there is no such file in {location}"));
+    };
+    let select = lexer::without_semicolon(&checksum::normalised(text), rules)
+        .ok_or_else(|| format!("{location}/{file}: must hold exactly one SELECT"))?;
+    Ok((file, select))
+}
+
+/// Keys of a section that mean nothing for a materialized view.
+fn refuse_on_a_view(entry: &SummaryEntry, dialect: &dyn Dialect) -> Result<(), String> {
+    if !dialect.has_materialized_views() {
+        return Err(format!("kind: {} has no materialized views; list the set's `engines`", dialect.name()));
+    }
+    let meaningless = [
+        ("partition", !entry.partition.is_empty()),
+        ("grain", !entry.grain.is_empty()),
+        ("live", entry.live),
+    ];
+    match meaningless.iter().find(|(_, given)| *given) {
+        Some((key, _)) => Err(format!("{key}: a materialized view is always refreshed as a whole")),
+        None => Ok(()),
     }
 }
 
@@ -146,6 +260,16 @@ pub(super) fn in_tier_order(mut pending: Vec<Draft>, sources: &[Source]) -> Resu
         for draft in ready {
             let reads_summaries: Vec<usize> =
                 draft.reads.iter().filter_map(|name| done.iter().position(|s| s.name == *name)).collect();
+            for lower in reads_summaries.iter().map(|lower| &done[*lower]) {
+                if let Some(below) = lower.keep
+                    && !draft.keep.is_some_and(|own| below.covers(own))
+                {
+                    return Err(format!(
+                        "summaries.{}.keep: it reads {}, which keeps less; what that has dropped would be lost here",
+                        draft.name, lower.name
+                    ));
+                }
+            }
             let against = if draft.entry.conserve.is_empty() {
                 Against::Nothing
             } else if let Some(lower) =
@@ -162,6 +286,8 @@ pub(super) fn in_tier_order(mut pending: Vec<Draft>, sources: &[Source]) -> Resu
             done.push(Summary {
                 checksum: checksum::of_file(&draft.select),
                 name: draft.name,
+                kind: draft.entry.kind,
+                schema: draft.schema,
                 table: draft.table,
                 tier,
                 select: draft.select,
@@ -180,6 +306,14 @@ pub(super) fn in_tier_order(mut pending: Vec<Draft>, sources: &[Source]) -> Resu
                     .chain(STAMPS.iter().map(|name| (*name).to_owned()))
                     .collect(),
                 max_age: draft.max_age,
+                max_duration: draft.max_duration,
+                max_bytes: draft.max_bytes,
+                schedule: draft.schedule,
+                clock: draft.clock,
+                keep: draft.keep,
+                kept_from: None,
+                live: draft.entry.live,
+                readers: draft.entry.readers,
                 reads_summaries,
                 reads_sources: draft.reads_sources,
             });

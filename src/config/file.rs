@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error};
 
+use super::hooks::HookSection;
 use super::{Secret, TlsMode};
 use crate::error::Failure;
 
@@ -14,6 +15,7 @@ pub(super) struct File {
     pub database: DatabaseSection,
     pub run: RunSection,
     pub log: LogSection,
+    pub hooks: Vec<HookSection>,
 }
 
 #[derive(Debug, serde::Deserialize)]

@@ -6,6 +6,7 @@
 //! A password in the file belongs to the file's database, so an explicit URL with its own must win over it.
 
 mod file;
+pub mod hooks;
 mod secret;
 mod url;
 
@@ -49,10 +50,14 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// The database to connect to.
     pub database: DatabaseTarget,
+    /// That database is named in `file`, not by `-D` or the environment.
+    pub database_from_file: bool,
     /// Folder of the sets; `None` means those bundled in the binary.
     pub sql_dir: Option<PathBuf>,
     /// How runs behave.
     pub run: RunConfig,
+    /// What happens after a publish that changed something.
+    pub hooks: Vec<hooks::Hook>,
     /// Log filter, `info` or `dashagg=debug`: valid for tracing's `EnvFilter`.
     pub log: String,
 }
@@ -257,7 +262,14 @@ impl Config {
             .or_else(|| env("DASHAGG_SQL_DIR").map(PathBuf::from))
             .or_else(|| file.run.sql_dir.as_ref().map(|dir| folder.join(dir)));
         let database = database_target(&file, folder, &env, url, url_from_file, &mut warnings)?;
-        Ok((Self { file: path, database, sql_dir, run, log }, warnings))
+        let hooks = file
+            .hooks
+            .into_iter()
+            .enumerate()
+            .map(|(at, hook)| hooks::Hook::read(at, hook))
+            .collect::<Result<_, _>>()?;
+        let database_from_file = url_from_file;
+        Ok((Self { file: path, database, database_from_file, sql_dir, run, hooks, log }, warnings))
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Missing {
     pub name: String,
     /// The source's table.
     pub table: String,
+    /// Its schema, if the manifest names one.
+    pub schema: Option<String>,
     /// What makes it, after what clears the way for it.
     pub sql: Vec<String>,
 }
@@ -30,7 +32,7 @@ pub(super) async fn missing(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Mi
         if source.indexes.is_empty() {
             continue;
         }
-        let Some(mut shape) = Shape::read(engine, None, &source.table).await? else {
+        let Some(mut shape) = Shape::read(engine, source.schema.as_deref(), &source.table).await? else {
             return Err(Failure::new(
                 ExitCode::Failed,
                 format!("source table {} does not exist in {}", source.table, engine.server().database),
@@ -45,11 +47,17 @@ pub(super) async fn missing(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Mi
             }
             let d = engine.dialect();
             let mut sql = Vec::new();
+            let leaves: Vec<String> = match d.leaves_sql(source.schema.as_deref(), &source.table) {
+                Some(leaves) => engine.query(&leaves).await?.into_iter().flatten().flatten().collect(),
+                None => Vec::new(),
+            };
             if let Some(have) = shape.indexes.iter().find(|have| have.name == index.name) {
                 // An interrupted online build leaves an index behind that has the right columns and serves
                 // nothing. Anything else of that name is somebody's index, and not ours to drop.
-                let leftover = have.partial && have.columns == index.columns;
+                let leftover = have.broken && have.columns == index.columns;
                 match d.drop_broken_index(&index.name).filter(|_| leftover) {
+                    // One over partitions is completed instead.
+                    Some(_) if !leaves.is_empty() => {}
                     Some(drop) => sql.push(drop),
                     None => {
                         return Err(Failure::new(
@@ -66,13 +74,23 @@ pub(super) async fn missing(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Mi
                     }
                 }
             }
-            sql.push(d.create_index_online(&index.name, &source.table, &index.columns));
-            missing.push(Missing { name: index.name.clone(), table: source.table.clone(), sql });
+            if leaves.is_empty() {
+                sql.push(d.create_index_online(&index.name, &source.sql(d), &index.columns));
+            } else {
+                sql.extend(d.index_leaves_online(&index.name, &source.sql(d), &leaves, &index.columns));
+            }
+            missing.push(Missing {
+                name: index.name.clone(),
+                table: source.table.clone(),
+                schema: source.schema.clone(),
+                sql,
+            });
             // A wider index planned before a narrower one makes the narrower superfluous.
             shape.indexes.push(Index {
                 name: index.name.clone(),
                 unique: false,
                 partial: false,
+                broken: false,
                 columns: index.columns.clone(),
             });
         }
@@ -85,7 +103,7 @@ pub(super) async fn missing(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Mi
 /// # Errors
 /// Whatever the server says.
 pub(super) async fn announce(engine: &mut dyn Engine, missing: &Missing) -> Result<()> {
-    let sql = engine.dialect().estimated_rows_sql(&missing.table);
+    let sql = engine.dialect().estimated_rows_sql(missing.schema.as_deref(), &missing.table);
     let rows = engine.scalar(&sql).await?.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
     let wait = Duration::from_secs(rows / 500_000 + 1);
     tracing::info!(

@@ -41,6 +41,78 @@ pub trait Dialect: super::track::Tracking + Send + Sync {
     /// Whether a CTE outside also shadows a table inside a file that has a WITH of its own.
     fn nested_with_sees_shadow(&self) -> bool;
 
+    /// Whether a database has schemas inside.
+    fn has_schemas(&self) -> bool {
+        false
+    }
+
+    /// Whether there are materialized views.
+    fn has_materialized_views(&self) -> bool {
+        false
+    }
+
+    /// The SELECT as if the clock stood at `moment` (as [`Dialect::moment_sql`] gave it).
+    fn as_of(&self, select: &str, moment: &str) -> String {
+        let _ = moment;
+        select.to_owned()
+    }
+
+    /// Statements of which the last shows the plan of a query, as far as an index can serve it.
+    fn explain_sql(&self, query: &str) -> Vec<String> {
+        vec![format!("EXPLAIN {query}")]
+    }
+
+    /// Whether a tuple of expressions is among the rows of a SELECT that does not depend on them.
+    fn among(&self, tuple: &[String], select: &str) -> String {
+        match tuple {
+            [only] => format!("{only} IN ({select})"),
+            _ => format!("({}) IN ({select})", tuple.join(", ")),
+        }
+    }
+
+    /// Makes a view, or gives it another definition.
+    fn replace_view(&self, view: &str, body: &str) -> Vec<String> {
+        vec![format!("CREATE OR REPLACE VIEW {view} AS {body}")]
+    }
+
+    /// Removes a view, if it is there.
+    fn drop_view(&self, view: &str) -> String {
+        format!("DROP VIEW IF EXISTS {view}")
+    }
+
+    /// Lets a user or role read a table, where there are users.
+    fn grant_read(&self, schema: &str, table: &str, reader: &str) -> Vec<String> {
+        let _ = (schema, table, reader);
+        Vec::new()
+    }
+
+    /// Wakes those who listen on a channel, where there are channels.
+    fn notify_sql(&self, channel: &str, payload: &str) -> Option<String> {
+        let _ = (channel, payload);
+        None
+    }
+
+    /// One value: 1 if a materialized view has rows that can be read, 0 if it was never filled.
+    fn populated_sql(&self, schema: &str, table: &str) -> String {
+        let _ = (schema, table);
+        "SELECT 1".to_owned()
+    }
+
+    /// Recomputes a materialized view; `concurrently`: without stopping its readers.
+    fn refresh_view_sql(&self, target: &str, concurrently: bool) -> String {
+        format!("REFRESH MATERIALIZED VIEW {}{target}", if concurrently { "CONCURRENTLY " } else { "" })
+    }
+
+    /// Copies columns of a table into a new private scratch table.
+    fn copy_private(&self, scratch: &str, target: &str, columns: &str) -> String {
+        format!("CREATE TEMPORARY TABLE {scratch} AS SELECT {columns} FROM {target}")
+    }
+
+    /// One value: the moment at which the open transaction's clock functions stand, as text to the last digit.
+    fn moment_sql(&self) -> &'static str {
+        self.clock_sql()
+    }
+
     /// A name as SQL spells it; any text without a NUL byte is a name.
     fn quote(&self, ident: &str) -> String;
 
@@ -56,14 +128,14 @@ pub trait Dialect: super::track::Tracking + Send + Sync {
     /// order; no row if there is no such table. `schema` `None`: found as an unqualified name would be.
     fn columns_sql(&self, schema: Option<&str>, table: &str) -> String;
 
-    /// Rows (index, 1 if unique, 1 if partial, column) ordered by index and position.
+    /// Rows (index, 1 if unique, 1 if partial or 2 if broken, column) ordered by index and position.
     fn indexes_sql(&self, schema: Option<&str>, table: &str) -> String;
 
     /// One value: bytes that table and indexes take on disk.
     fn bytes_sql(&self, schema: &str, table: &str) -> String;
 
     /// One value: about how many rows a table has, from statistics, in no time; NULL if unknown.
-    fn estimated_rows_sql(&self, table: &str) -> String;
+    fn estimated_rows_sql(&self, schema: Option<&str>, table: &str) -> String;
 
     /// One value: how many tables the current database or schema has.
     fn table_count_sql(&self) -> String;
@@ -141,8 +213,26 @@ pub trait Dialect: super::track::Tracking + Send + Sync {
         filter: &str,
     ) -> String;
 
-    /// Builds an index on a live table without stopping its writers.
+    /// Builds an index on a live table, whose name comes as statements spell it, without stopping its writers.
     fn create_index_online(&self, name: &str, table: &str, columns: &[String]) -> String;
+
+    /// Rows (name as statements spell it) of the partitions of a table whose index cannot be built online as one.
+    fn leaves_sql(&self, schema: Option<&str>, table: &str) -> Option<String> {
+        let _ = (schema, table);
+        None
+    }
+
+    /// Builds an index on each partition without stopping its writers, then the table's out of those.
+    fn index_leaves_online(
+        &self,
+        name: &str,
+        table: &str,
+        leaves: &[String],
+        columns: &[String],
+    ) -> Vec<String> {
+        let _ = leaves;
+        vec![self.create_index_online(name, table, columns)]
+    }
 
     /// Removes an index of that name that an interrupted online build left behind unusable, if the engine
     /// leaves such things.

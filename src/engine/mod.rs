@@ -27,6 +27,9 @@ pub use dialect::{Dialect, LexRules};
 pub use error::{DbError, ErrorClass};
 pub use shape::{Column, Index, Shape};
 
+/// Folders of scripts, one an engine.
+pub const NAMES: [&str; 3] = ["mysql", "postgres", "sqlite"];
+
 /// One result row; every value as the text that the server sends, `None` for NULL.
 pub type Row = Vec<Option<String>>;
 
@@ -60,6 +63,13 @@ pub struct Server {
 pub trait Canceller: Send + Sync {
     /// Best effort: an error means that the statement runs on until its own end.
     async fn cancel(&self) -> Result<(), DbError>;
+}
+
+/// Hears what the triggers of a set say at each commit.
+#[async_trait]
+pub trait Listener: Send {
+    /// Returns once something was said.
+    async fn wait(&mut self) -> Result<(), DbError>;
 }
 
 /// One connection to one database, its session normalised (UTC, strict mode, time-outs).
@@ -113,6 +123,12 @@ pub trait Engine: Send {
 
     /// A handle that can stop this connection's running statement.
     fn canceller(&self) -> Arc<dyn Canceller>;
+
+    /// Listens on channels, on a connection of its own; `None` where the engine has no such thing.
+    async fn listener(&mut self, channels: &[String]) -> Result<Option<Box<dyn Listener>>, DbError> {
+        let _ = channels;
+        Ok(None)
+    }
 
     /// What must be true of server and rights before a refresh, beyond being connected; the error says
     /// in words what to change.

@@ -87,7 +87,7 @@ impl Dialect for MysqlDialect {
         )
     }
 
-    fn estimated_rows_sql(&self, table: &str) -> String {
+    fn estimated_rows_sql(&self, _schema: Option<&str>, table: &str) -> String {
         format!(
             "SELECT CAST(TABLE_ROWS AS CHAR) FROM information_schema.TABLES \
              WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {}",
@@ -220,11 +220,17 @@ impl Dialect for MysqlDialect {
         )
     }
 
+    fn grant_read(&self, schema: &str, table: &str, reader: &str) -> Vec<String> {
+        let (user, host) = reader.rsplit_once('@').unwrap_or((reader, "%"));
+        let reader = format!("{}@{}", self.literal(user), self.literal(host));
+        vec![format!("GRANT SELECT ON {} TO {reader}", self.qualify(schema, table))]
+    }
+
     fn create_index_online(&self, name: &str, table: &str, columns: &[String]) -> String {
         let columns: Vec<String> = columns.iter().map(|column| self.quote(column)).collect();
         format!(
             "ALTER TABLE {} ADD INDEX {} ({}), ALGORITHM=INPLACE, LOCK=NONE",
-            self.quote(table),
+            table,
             self.quote(name),
             columns.join(", ")
         )

@@ -8,11 +8,14 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgSslMode};
 use sqlx::{ConnectOptions, Connection, Postgres as Pg};
 
 use super::dialect::{LexRules, Scratch, jump_distinct, on_key};
-use super::{Canceller, Column, DbError, Dialect, Engine, ErrorClass, Row, Server, Tx, probe_io, text_io};
+use super::{
+    Canceller, Column, DbError, Dialect, Engine, ErrorClass, Listener, Row, Server, Tx, probe_io, text_io,
+};
+use crate::catalog::lexer;
 use crate::config::{DatabaseTarget, TlsMode};
 
 /// The text side.
@@ -43,6 +46,85 @@ impl Dialect for PostgresDialect {
         true
     }
 
+    fn has_schemas(&self) -> bool {
+        true
+    }
+
+    fn has_materialized_views(&self) -> bool {
+        true
+    }
+
+    fn as_of(&self, select: &str, moment: &str) -> String {
+        let at = format!("(TIMESTAMPTZ {})", self.literal(moment));
+        let tokens = lexer::tokens(select, self.lex_rules());
+        let mut out = String::new();
+        let mut last = 0;
+        for (index, spanned) in tokens.iter().enumerate() {
+            let is_call = |words: &[&str]| {
+                words.iter().any(|word| spanned.is_word(word))
+                    && tokens.get(index + 1).is_some_and(|next| next.is_symbol('('))
+                    && tokens.get(index + 2).is_some_and(|next| next.is_symbol(')'))
+            };
+            let clocks = ["now", "transaction_timestamp", "statement_timestamp", "clock_timestamp"];
+            let (text, end) = if is_call(&clocks) {
+                (at.clone(), tokens[index + 2].end)
+            } else if spanned.is_word("current_timestamp") {
+                (at.clone(), spanned.end)
+            } else if spanned.is_word("current_date") {
+                (format!("({at}::date)"), spanned.end)
+            } else if spanned.is_word("localtimestamp") {
+                (format!("({at}::timestamp)"), spanned.end)
+            } else {
+                continue;
+            };
+            out.push_str(&select[last..spanned.start]);
+            out.push_str(&text);
+            last = end;
+        }
+        out.push_str(&select[last..]);
+        out
+    }
+
+    fn among(&self, tuple: &[String], select: &str) -> String {
+        match tuple {
+            // An array is computed once and reaches the indexes; a subquery does neither.
+            [only] => format!("{only} = ANY (ARRAY({select}))"),
+            _ => format!("({}) IN ({select})", tuple.join(", ")),
+        }
+    }
+
+    fn explain_sql(&self, query: &str) -> Vec<String> {
+        // Without this a small table is read whole although an index could serve.
+        vec!["SET LOCAL enable_seqscan = off".to_owned(), format!("EXPLAIN {query}")]
+    }
+
+    fn grant_read(&self, schema: &str, table: &str, reader: &str) -> Vec<String> {
+        let reader = self.quote(reader);
+        vec![
+            format!("GRANT USAGE ON SCHEMA {} TO {reader}", self.quote(schema)),
+            format!("GRANT SELECT ON {} TO {reader}", self.qualify(schema, table)),
+        ]
+    }
+
+    fn notify_sql(&self, channel: &str, payload: &str) -> Option<String> {
+        Some(format!("SELECT pg_notify({}, {})", self.literal(channel), self.literal(payload)))
+    }
+
+    fn populated_sql(&self, schema: &str, table: &str) -> String {
+        format!(
+            "SELECT CASE WHEN relispopulated THEN 1 ELSE 0 END FROM pg_catalog.pg_class WHERE oid = {}",
+            self.regclass(Some(schema), table)
+        )
+    }
+
+    fn copy_private(&self, scratch: &str, target: &str, columns: &str) -> String {
+        format!("CREATE TEMPORARY TABLE {scratch} ON COMMIT DROP AS SELECT {columns} FROM {target}")
+    }
+
+    fn moment_sql(&self) -> &'static str {
+        "SELECT now()::text"
+    }
+
     fn quote(&self, ident: &str) -> String {
         format!("\"{}\"", ident.replace('"', "\"\""))
     }
@@ -69,7 +151,7 @@ impl Dialect for PostgresDialect {
     fn indexes_sql(&self, schema: Option<&str>, table: &str) -> String {
         format!(
             "SELECT ic.relname, CASE WHEN i.indisunique THEN 1 ELSE 0 END, \
-             CASE WHEN i.indpred IS NOT NULL OR NOT i.indisvalid THEN 1 ELSE 0 END, a.attname \
+             CASE WHEN NOT i.indisvalid THEN 2 WHEN i.indpred IS NOT NULL THEN 1 ELSE 0 END, a.attname \
              FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid \
              CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, ord) \
              LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0 \
@@ -82,11 +164,11 @@ impl Dialect for PostgresDialect {
         format!("SELECT pg_total_relation_size({})", self.regclass(Some(schema), table))
     }
 
-    fn estimated_rows_sql(&self, table: &str) -> String {
+    fn estimated_rows_sql(&self, schema: Option<&str>, table: &str) -> String {
         format!(
             "SELECT CASE WHEN reltuples < 0 THEN NULL ELSE reltuples::bigint END FROM pg_catalog.pg_class \
              WHERE oid = {}",
-            self.regclass(None, table)
+            self.regclass(schema, table)
         )
     }
 
@@ -197,12 +279,38 @@ impl Dialect for PostgresDialect {
 
     fn create_index_online(&self, name: &str, table: &str, columns: &[String]) -> String {
         let columns: Vec<String> = columns.iter().map(|column| self.quote(column)).collect();
-        format!(
-            "CREATE INDEX CONCURRENTLY {} ON {} ({})",
-            self.quote(name),
-            self.quote(table),
-            columns.join(", ")
-        )
+        format!("CREATE INDEX CONCURRENTLY {} ON {} ({})", self.quote(name), table, columns.join(", "))
+    }
+
+    fn leaves_sql(&self, schema: Option<&str>, table: &str) -> Option<String> {
+        Some(format!(
+            "SELECT i.inhrelid::regclass::text FROM pg_catalog.pg_inherits i \
+             JOIN pg_catalog.pg_class c ON c.oid = i.inhparent AND c.relkind = 'p' WHERE i.inhparent = {} ORDER BY 1",
+            self.regclass(schema, table)
+        ))
+    }
+
+    fn index_leaves_online(
+        &self,
+        name: &str,
+        table: &str,
+        leaves: &[String],
+        columns: &[String],
+    ) -> Vec<String> {
+        let list = columns.iter().map(|column| self.quote(column)).collect::<Vec<_>>().join(", ");
+        let part = |leaf: &str| {
+            let head: String = name.chars().take(40).collect();
+            format!("{head}_{}", &crate::checksum::hex(leaf)[..8])
+        };
+        // The table's own stays unusable until every partition has its part; those are in the table's schema.
+        let mut sql =
+            vec![format!("CREATE INDEX IF NOT EXISTS {} ON ONLY {table} ({list})", self.quote(name))];
+        for leaf in leaves {
+            let own = self.quote(&part(leaf));
+            sql.push(format!("CREATE INDEX CONCURRENTLY IF NOT EXISTS {own} ON {leaf} ({list})"));
+            sql.push(format!("ALTER INDEX {} ATTACH PARTITION {own}", self.quote(name)));
+        }
+        sql
     }
 
     fn drop_broken_index(&self, name: &str) -> Option<String> {
@@ -507,6 +615,18 @@ impl Engine for Postgres {
         Ok(Some(Box::new(Self::open(self.options.clone(), self.target.clone()).await?)))
     }
 
+    async fn listener(&mut self, channels: &[String]) -> Result<Option<Box<dyn Listener>>, DbError> {
+        let pool = sqlx::postgres::PgPoolOptions::new()
+            .max_connections(1)
+            .connect_with(self.options.clone())
+            .await
+            .map_err(|error| translate(error, ""))?;
+        let mut listener = PgListener::connect_with(&pool).await.map_err(|error| translate(error, ""))?;
+        let names = channels.iter().map(String::as_str);
+        listener.listen_all(names).await.map_err(|error| translate(error, ""))?;
+        Ok(Some(Box::new(Ears(listener))))
+    }
+
     fn canceller(&self) -> Arc<dyn Canceller> {
         Arc::new(CancelBackend { options: self.options.clone(), pid: self.pid })
     }
@@ -522,6 +642,16 @@ fn holder_sql(key: i64) -> String {
         bits >> 32,
         bits & 0xffff_ffff
     )
+}
+
+struct Ears(PgListener);
+
+#[async_trait]
+impl Listener for Ears {
+    async fn wait(&mut self) -> Result<(), DbError> {
+        // `None`: the connection was lost and made anew; something may have been said meanwhile.
+        self.0.try_recv().await.map(|_| ()).map_err(|error| translate(error, ""))
+    }
 }
 
 struct CancelBackend {

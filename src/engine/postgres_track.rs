@@ -67,7 +67,10 @@ impl PostgresDialect {
         format!(
             "WITH RECURSIVE tree AS (SELECT to_regclass({})::oid AS oid UNION ALL \
              SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid)",
-            self.literal(&self.quote(&spec.source))
+            self.literal(&match &spec.source_schema {
+                Some(schema) => self.qualify(schema, &spec.source),
+                None => self.quote(&spec.source),
+            })
         )
     }
 }
@@ -98,8 +101,13 @@ impl Tracking for PostgresDialect {
     fn trigger_ddl(&self, spec: &TrackSpec) -> Vec<String> {
         let function = self.qualify(&spec.schema, &spec.trigger("note"));
         let log = self.qualify(&spec.schema, &spec.log());
+        // Delivered at the commit, and once however many statements send it.
+        let wake = spec
+            .notify
+            .as_ref()
+            .map_or_else(String::new, |channel| format!("PERFORM pg_notify({}, '');", self.literal(channel)));
         let body = format!(
-            "BEGIN IF TG_OP = 'INSERT' THEN {new} ELSIF TG_OP = 'DELETE' THEN {old} \
+            "BEGIN {wake} IF TG_OP = 'INSERT' THEN {new} ELSIF TG_OP = 'DELETE' THEN {old} \
              ELSIF TG_OP = 'UPDATE' THEN {new} {old} \
              ELSE INSERT INTO {log} (dashagg_grain) VALUES ('a'); END IF; RETURN NULL; END",
             new = self.note_rows(spec, "dashagg_new"),
@@ -192,8 +200,9 @@ impl Tracking for PostgresDialect {
                 "DROP FUNCTION IF EXISTS {}() CASCADE",
                 self.qualify(&spec.schema, &spec.trigger("note"))
             ),
-            format!("DROP TABLE IF EXISTS {}", self.qualify(&spec.schema, &spec.log())),
-            format!("DROP TABLE IF EXISTS {}", self.qualify(&spec.schema, &spec.work())),
+            // Takes the live views along, which are made anew once there are other logs.
+            format!("DROP TABLE IF EXISTS {} CASCADE", self.qualify(&spec.schema, &spec.log())),
+            format!("DROP TABLE IF EXISTS {} CASCADE", self.qualify(&spec.schema, &spec.work())),
         ]
     }
 

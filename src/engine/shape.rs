@@ -30,6 +30,8 @@ pub struct Index {
     pub unique: bool,
     /// Covers only some rows (a WHERE clause) or expressions, so it does not serve every query.
     pub partial: bool,
+    /// An interrupted online build left it behind; it serves nothing.
+    pub broken: bool,
     /// Plain columns in order.
     pub columns: Vec<String>,
 }
@@ -74,13 +76,20 @@ impl Shape {
         for row in engine.query(&dialect.indexes_sql(schema, table)).await? {
             let cell = |at: usize| row.get(at).cloned().flatten().unwrap_or_default();
             let (name, column) = (cell(0), cell(3));
-            let partial = cell(2) == "1" || column.is_empty();
+            let broken = cell(2) == "2";
+            let partial = cell(2) != "0" || column.is_empty();
             match indexes.last_mut().filter(|index| index.name == name) {
                 Some(index) => {
                     index.partial |= partial;
                     index.columns.push(column);
                 }
-                None => indexes.push(Index { name, unique: cell(1) == "1", partial, columns: vec![column] }),
+                None => indexes.push(Index {
+                    name,
+                    unique: cell(1) == "1",
+                    partial,
+                    broken,
+                    columns: vec![column],
+                }),
             }
         }
         Ok(Some(Self { columns, indexes }))

@@ -91,7 +91,7 @@ impl Dialect for SqliteDialect {
         )
     }
 
-    fn estimated_rows_sql(&self, table: &str) -> String {
+    fn estimated_rows_sql(&self, _schema: Option<&str>, table: &str) -> String {
         // Good enough to announce a wait: exact where rows are never deleted.
         format!("SELECT MAX(rowid) FROM {}", self.quote(table))
     }
@@ -191,9 +191,17 @@ impl Dialect for SqliteDialect {
         )
     }
 
+    fn explain_sql(&self, query: &str) -> Vec<String> {
+        vec![format!("EXPLAIN QUERY PLAN {query}")]
+    }
+
+    fn replace_view(&self, view: &str, body: &str) -> Vec<String> {
+        vec![self.drop_view(view), format!("CREATE VIEW {view} AS {body}")]
+    }
+
     fn create_index_online(&self, name: &str, table: &str, columns: &[String]) -> String {
         let columns: Vec<String> = columns.iter().map(|column| self.quote(column)).collect();
-        format!("CREATE INDEX {} ON {} ({})", self.quote(name), self.quote(table), columns.join(", "))
+        format!("CREATE INDEX {} ON {} ({})", self.quote(name), table, columns.join(", "))
     }
 
     fn seconds_before(&self, moment: &str, seconds: f64) -> String {

@@ -167,6 +167,37 @@ impl Shapes<'_> {
             .join(", ")
     }
 
+    /// The compared columns, as a list.
+    pub fn compared_columns(&self) -> String {
+        let names: Vec<String> =
+            self.compared.iter().map(|column| self.dialect.quote(&column.name)).collect();
+        names.join(", ")
+    }
+
+    /// One row (inserted, updated, deleted): what turned the rows of `before` into those of the table.
+    pub fn count_changes(&self, before: &str) -> String {
+        let d = self.dialect;
+        let columns = self.compared_columns();
+        let same: Vec<String> = self
+            .compared
+            .iter()
+            .map(|column| {
+                let name = d.quote(&column.name);
+                d.same(&format!("b.{name}"), &format!("t.{name}"), column)
+            })
+            .collect();
+        let sum = |condition: &str| format!("COALESCE(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END), 0)");
+        format!(
+            "SELECT {}, {}, {} FROM (SELECT 1 AS dashagg_here, {columns} FROM {before}) b \
+             FULL JOIN (SELECT 1 AS dashagg_here, {columns} FROM {}) t ON {}",
+            sum("b.dashagg_here IS NULL"),
+            sum(&format!("b.dashagg_here = 1 AND t.dashagg_here = 1 AND NOT ({})", same.join(" AND "))),
+            sum("t.dashagg_here IS NULL"),
+            self.target,
+            on_key(d, "b", "t", self.key)
+        )
+    }
+
     /// `WITH …` for the shadows, or nothing.
     pub fn with_clause(&self, shadows: &[Shadow]) -> String {
         if shadows.is_empty() {

@@ -22,6 +22,10 @@ pub struct TrackSpec {
     pub schema: String,
     /// The source table.
     pub source: String,
+    /// Its schema; `None`: found as an unqualified name would be.
+    pub source_schema: Option<String>,
+    /// The channel that a note wakes `refresh --watch` on, where the engine has that.
+    pub notify: Option<String>,
     /// Part of every name that tracking makes; changes when the columns do.
     pub id: String,
     /// What a note holds: the partition columns, then the rest of the key.

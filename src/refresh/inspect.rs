@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use crate::catalog::{Set, Source, Summary};
+use crate::catalog::{Kind, Set, Source, Summary};
 use crate::engine::statements::Shapes;
 use crate::engine::{Column, Dialect, Engine, ErrorClass, Shape};
 use crate::error::Failure;
@@ -73,7 +73,7 @@ pub async fn inspect<'a>(engine: &mut dyn Engine, set: &'a Set) -> Result<Vec<Pr
 }
 
 async fn inspect_source(engine: &mut dyn Engine, set: &Set, source: &Source) -> Result<()> {
-    let Some(shape) = Shape::read(engine, None, &source.table).await? else {
+    let Some(shape) = Shape::read(engine, source.schema.as_deref(), &source.table).await? else {
         return Err(Failure::new(
             ExitCode::Failed,
             format!("source table {} does not exist in {}", source.table, engine.server().database),
@@ -102,9 +102,10 @@ async fn inspect_summary<'a>(
     summary: &'a Summary,
 ) -> Result<Prepared<'a>> {
     let dialect = engine.dialect();
-    let schema = engine.server().schema.clone();
+    let own = engine.server().schema.clone();
+    let schema = summary.schema_in(&own);
     let fail = |message: String| Failure::new(ExitCode::Failed, message);
-    let Some(shape) = Shape::read(engine, Some(&schema), &summary.table).await? else {
+    let Some(shape) = Shape::read(engine, Some(schema), &summary.table).await? else {
         return Err(fail(format!(
             "summary table {} does not exist in {}",
             summary.table,
@@ -123,7 +124,8 @@ async fn inspect_summary<'a>(
                 ))
                 .into());
             }
-            Some(column) if column.nullable => {
+            // The columns of a materialized view take NULL; its refresh looks for one.
+            Some(column) if column.nullable && summary.kind == Kind::Table => {
                 return Err(fail(format!("{}.{name} is part of the key but may be NULL", summary.table))
                     .hint("declare the column NOT NULL in a new script")
                     .into());
@@ -147,7 +149,7 @@ async fn inspect_summary<'a>(
         .into());
     }
 
-    let target = dialect.qualify(&schema, &summary.table);
+    let target = summary.target(dialect, &own);
     let bare = Shapes {
         dialect,
         target: target.clone(),
@@ -234,8 +236,8 @@ pub async fn known_partitions(
             continue;
         }
         let quoted: Vec<String> = columns.iter().map(|name| dialect.quote(name)).collect();
-        let schema = engine.server().schema.clone();
-        let led = Shape::read(engine, Some(&schema), &item.summary.table)
+        let own = engine.server().schema.clone();
+        let led = Shape::read(engine, Some(item.summary.schema_in(&own)), &item.summary.table)
             .await?
             .is_some_and(|shape| shape.index_led_by(columns).is_some());
         let mut tuples: Vec<Tuple> = engine.query(&dialect.distinct_sql(&item.target, &quoted, led)).await?;
@@ -267,10 +269,10 @@ async fn source_partitions(
     };
     let plain = source.partition.iter().all(|(_, expression)| expression.is_none());
     let led = plain
-        && Shape::read(engine, None, &source.table)
+        && Shape::read(engine, source.schema.as_deref(), &source.table)
             .await?
             .is_some_and(|shape| shape.index_led_by(columns).is_some());
-    Ok(engine.query(&dialect.distinct_sql(&dialect.quote(&source.table), &expressions, led)).await?)
+    Ok(engine.query(&dialect.distinct_sql(&source.sql(dialect), &expressions, led)).await?)
 }
 
 /// The SQL of a source's partition column, if the source has it.

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use anyhow::{Result, anyhow};
 
 use super::stage::Work;
+use crate::catalog::Summary;
 use crate::engine::statements::OP;
-use crate::engine::{DbError, Engine, ErrorClass, Tx};
+use crate::engine::{DbError, Dialect, Engine, ErrorClass, Tx};
+use crate::hooks::Values;
 use crate::ledger::{self, RunRecord, SetState};
 
 /// Rows that a delta inserts, updates and deletes.
@@ -54,6 +56,24 @@ pub async fn count_delta(engine: &mut dyn Engine, work: &Work<'_>, index: usize)
     Ok(Counts { inserted: get("I"), updated: get("U"), deleted: get("D") })
 }
 
+/// How many rows of a delta leave by retention.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn expired_in_delta(engine: &mut dyn Engine, work: &Work<'_>, index: usize) -> Result<u64> {
+    let summary = work.prepared[index].summary;
+    let (Some(first), Some(column)) = (&summary.kept_from, summary.partition.first()) else { return Ok(0) };
+    let d = work.dialect;
+    let sql = format!(
+        "SELECT COUNT(*) FROM {} WHERE {} = 'D' AND {} < {}",
+        work.delta(index),
+        d.quote(OP),
+        d.quote(column),
+        d.literal(first)
+    );
+    Ok(engine.scalar(&sql).await?.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
 /// What goes into the ledger for one summary.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -65,6 +85,8 @@ pub struct Outcome {
     pub rows: u64,
     /// Seconds the run took so far.
     pub seconds: f64,
+    /// Values that hooks want to know.
+    pub changed: Values,
 }
 
 /// Publishes. `state` is what was read when the run began: its generation is the fence. `consume`: statements
@@ -134,7 +156,8 @@ async fn inside(
                 fail::fail_point!("applying");
             }
         }
-        for sql in ledger_rows(work, outcome, record) {
+        let (rows, seconds) = (outcome.rows, outcome.seconds);
+        for sql in ledger_rows(d, &work.set.name, item.summary, rows, outcome.counts, seconds, record) {
             engine.execute(&sql).await?;
         }
     }
@@ -149,11 +172,18 @@ fn again(message: &str) -> anyhow::Error {
     DbError::new(ErrorClass::Transient, message).into()
 }
 
-fn ledger_rows(work: &Work<'_>, outcome: &Outcome, record: &RunRecord) -> [String; 2] {
-    let d = work.dialect;
-    let summary = work.prepared[outcome.index].summary;
+/// What the ledger keeps of a published summary.
+pub(super) fn ledger_rows(
+    d: &dyn Dialect,
+    set: &str,
+    summary: &Summary,
+    rows: u64,
+    counts: Counts,
+    seconds: f64,
+    record: &RunRecord,
+) -> [String; 2] {
     let at = ledger::stamp(record.started + std::time::Duration::from_secs_f64(record.seconds));
-    let (set, name) = (d.literal(&work.set.name), d.literal(&summary.name));
+    let (set, name) = (d.literal(set), d.literal(&summary.name));
     [
         // The bytes on disk outlive this row; keep what was measured last.
         format!(
@@ -163,13 +193,13 @@ fn ledger_rows(work: &Work<'_>, outcome: &Outcome, record: &RunRecord) -> [Strin
             d.literal(&summary.table),
             summary.tier,
             summary.checksum,
-            outcome.rows,
+            rows,
             d.literal(&record.run_id),
             record.mode,
-            outcome.seconds,
-            outcome.counts.inserted,
-            outcome.counts.updated,
-            outcome.counts.deleted,
+            seconds,
+            counts.inserted,
+            counts.updated,
+            counts.deleted,
         ),
         format!(
             "INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, \
@@ -179,13 +209,13 @@ fn ledger_rows(work: &Work<'_>, outcome: &Outcome, record: &RunRecord) -> [Strin
             d.literal(&summary.table),
             summary.tier,
             summary.checksum,
-            outcome.rows,
+            rows,
             d.literal(&record.run_id),
             record.mode,
-            outcome.seconds,
-            outcome.counts.inserted,
-            outcome.counts.updated,
-            outcome.counts.deleted,
+            seconds,
+            counts.inserted,
+            counts.updated,
+            counts.deleted,
         ),
     ]
 }

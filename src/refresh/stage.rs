@@ -208,7 +208,7 @@ impl Work<'_> {
                     })
                     .collect::<Option<_>>()?;
                 Some(TotalsText {
-                    table: self.dialect.quote(&source.table),
+                    table: source.sql(self.dialect),
                     partition: if wave.by_key { Vec::new() } else { spelled.clone() },
                     spelled,
                     totals: source
@@ -319,6 +319,7 @@ async fn steps(
             for lower in &item.summary.reads_summaries {
                 follow(lead, work, *lower, *index, &scopes[*lower], &mut scope).await?;
             }
+            super::tables::forget_expired(item.summary, &mut scope);
             scopes[*index] = plan::cheaper(item.summary, &scope, rows[*index], known);
             for wave in plan::scope_waves(*index, item.summary, &scopes[*index], known) {
                 // Summaries of one tier that recompute the same chunks share them, and what they read.

@@ -102,6 +102,19 @@ pub struct RefreshReport {
     pub seconds: f64,
     /// One entry per selected set.
     pub sets: Vec<SetRefresh>,
+    /// One entry per hook that ran.
+    pub hooks: Vec<HookReport>,
+}
+
+/// How a hook ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct HookReport {
+    /// Which one.
+    pub hook: String,
+    /// How it ended.
+    pub status: RunStatus,
+    /// Why it failed.
+    pub error: Option<String>,
 }
 
 /// What `refresh` did to one set.
@@ -127,6 +140,68 @@ pub struct SetRefresh {
     pub retries: u32,
 }
 
+impl SetRefresh {
+    /// A set of which nothing was published.
+    #[must_use]
+    pub fn failed(set: &str, seconds: f64, error: String, retries: u32) -> Self {
+        Self {
+            set: set.to_owned(),
+            mode: Mode::None,
+            status: RunStatus::Failed,
+            seconds,
+            partitions: 0,
+            summaries: Vec::new(),
+            error: Some(error),
+            reason: None,
+            retries,
+        }
+    }
+
+    /// This and what was done to other summaries of the same set.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        use RunStatus::{Failed, Noop, Ok, Partial};
+        self.status = match (self.status, other.status) {
+            (Failed, Failed) => Failed,
+            (Failed | Partial, _) | (_, Failed | Partial) => Partial,
+            (Noop, Noop) => Noop,
+            _ => Ok,
+        };
+        if self.mode == Mode::None || other.mode == Mode::Complete {
+            self.mode = if other.mode == Mode::None { self.mode } else { other.mode };
+        }
+        self.seconds += other.seconds;
+        self.partitions += other.partitions;
+        self.retries += other.retries;
+        self.summaries.extend(other.summaries);
+        self.error = self.error.or(other.error);
+        self.reason = match (self.reason, other.reason) {
+            (Some(first), Some(second)) if first != second => Some(format!("{first}; {second}")),
+            (first, second) => first.or(second),
+        };
+        self
+    }
+}
+
+impl SummaryRefresh {
+    /// A summary that was not published.
+    #[must_use]
+    pub fn failed(name: &str, table: &str, seconds: f64, error: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            table: table.to_owned(),
+            status: RunStatus::Failed,
+            rows: None,
+            inserted: 0,
+            updated: 0,
+            deleted: 0,
+            seconds,
+            error: Some(error.to_owned()),
+            changed: crate::hooks::Values::new(),
+        }
+    }
+}
+
 /// What `refresh` did to one summary.
 #[derive(Clone, Debug, Serialize)]
 pub struct SummaryRefresh {
@@ -148,6 +223,9 @@ pub struct SummaryRefresh {
     pub seconds: f64,
     /// Why it failed.
     pub error: Option<String>,
+    /// For hooks: values of the columns that they name, among the rows that changed.
+    #[serde(skip)]
+    pub changed: crate::hooks::Values,
 }
 
 /// How the summaries are.
@@ -180,6 +258,10 @@ pub struct SummaryStatus {
     pub age_seconds: Option<u64>,
     /// Changed partitions that are not yet published.
     pub pending_partitions: Option<u64>,
+    /// When its schedule asks for the next refresh: RFC 3339, UTC; `None` without a schedule.
+    pub next_due: Option<String>,
+    /// Why it is stale or failed, in words.
+    pub note: Option<String>,
     /// How it is.
     pub state: State,
     /// How changes of its source are noticed, and what that cannot see.

@@ -31,6 +31,12 @@ impl Report for RefreshReport {
                 writeln!(out, "{}: {error}", set.set)?;
             }
         }
+        for hook in &self.hooks {
+            match &hook.error {
+                Some(error) => writeln!(out, "{}: failed: {}", hook.hook, printable(error))?,
+                None => writeln!(out, "{}: done", hook.hook)?,
+            }
+        }
 
         let took = duration_in_words(self.seconds);
         let summaries = self.sets.iter().flat_map(|set| &set.summaries);
@@ -81,7 +87,17 @@ impl Report for StatusReport {
             table.add_row(status_row(summary));
         }
         align(&mut table, &[1, 2, 3, 5]);
-        print(&table, out)
+        print(&table, out)?;
+        for summary in &self.summaries {
+            let name = format!("{}.{}", summary.set, summary.name);
+            if let Some(note) = &summary.note {
+                writeln!(out, "{name}: {}", printable(note))?;
+            }
+            if let Some(due) = &summary.next_due {
+                writeln!(out, "{name}: next due {due}")?;
+            }
+        }
+        Ok(())
     }
 
     fn to_json(&self, out: &mut dyn Write) -> io::Result<()> {

@@ -29,6 +29,7 @@ fn summary(name: &str, rows: u64) -> SummaryRefresh {
         deleted: 0,
         seconds: 1.2,
         error: None,
+        changed: crate::hooks::Values::new(),
     }
 }
 
@@ -48,6 +49,7 @@ fn refresh() -> RefreshReport {
             reason: Some("--partition".into()),
             retries: 1,
         }],
+        hooks: vec![],
     }
 }
 
@@ -112,7 +114,8 @@ fn refresh_table() {
         "financials  failed\nfinancials: connection refused\nFailed after 2.5 s; nothing was published.\n"
     );
 
-    let noop = RefreshReport { run_id: None, status: RunStatus::Noop, seconds: 0.004, sets: vec![] };
+    let noop =
+        RefreshReport { run_id: None, status: RunStatus::Noop, seconds: 0.004, sets: vec![], hooks: vec![] };
     assert_eq!(text(&noop, false), "Nothing to do: all summaries are current (4 ms).\n");
 }
 
@@ -149,6 +152,8 @@ fn status_forms() {
                 refreshed_at: Some("2025-03-01T03:00:00Z".into()),
                 age_seconds: Some(187),
                 pending_partitions: Some(0),
+                next_due: None,
+                note: None,
                 state: State::Fresh,
                 tracking: Some("triggers".into()),
                 last_run: Some(LastRun {
@@ -172,6 +177,8 @@ fn status_forms() {
                 refreshed_at: None,
                 age_seconds: None,
                 pending_partitions: None,
+                next_due: None,
+                note: None,
                 state: State::Never,
                 tracking: None,
                 last_run: None,

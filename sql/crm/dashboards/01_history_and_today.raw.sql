@@ -1,0 +1,13 @@
+-- One organisation, the last 90 days and today, by day. All from orders.
+SELECT (created_at AT TIME ZONE 'Australia/Sydney')::date AS metric_date,
+       COUNT(*)                    AS orders_count,
+       COALESCE(SUM(total), 0)     AS revenue,
+       COUNT(DISTINCT customer_id) AS customer_count,
+       ROUND(AVG(total), 2)        AS average_order_value
+FROM orders
+WHERE organization_id = '00000000-0000-4000-8000-000000000001'
+  AND deleted_at IS NULL
+  AND created_at >= (date_trunc('day', now() AT TIME ZONE 'Australia/Sydney') - INTERVAL '90 days')
+                    AT TIME ZONE 'Australia/Sydney'
+GROUP BY (created_at AT TIME ZONE 'Australia/Sydney')::date
+ORDER BY metric_date

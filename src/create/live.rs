@@ -1,0 +1,245 @@
+//! Live views: `<table>_live` returns the published rows of every partition that nothing waits for, and the SELECT
+//! over raw rows for those that something waits for. One statement sees one snapshot, in which each committed change
+//! has either a note or a publish that covers it: so the view always equals a recompute, whatever is claimed or being
+//! published meanwhile.
+
+use anyhow::Result;
+
+use crate::catalog::{Kind, Method, Set, Source, Summary};
+use crate::engine::{Dialect, Engine};
+use crate::error::Failure;
+use crate::refresh::inspect::{self, Prepared};
+use crate::tracking;
+
+/// The view's name.
+pub(crate) fn name(summary: &Summary) -> String {
+    format!("{}_live", summary.table)
+}
+
+/// Makes, or makes anew, the live views of a set.
+///
+/// # Errors
+/// A summary that cannot have one (exit code 2); whatever the server says.
+pub(crate) async fn apply(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
+    let mut made = Vec::new();
+    for (view, statements) in sql(engine, set).await? {
+        for statement in statements {
+            engine.execute(&statement).await.map_err(|error| {
+                Failure::new(crate::exit_code::ExitCode::Failed, format!("making view {view}: {error}"))
+            })?;
+        }
+        made.push(view);
+    }
+    Ok(made)
+}
+
+/// Name and statements of each live view.
+///
+/// # Errors
+/// A summary that cannot have one (exit code 2).
+pub(crate) async fn sql(engine: &mut dyn Engine, set: &Set) -> Result<Vec<(String, Vec<String>)>> {
+    let mut all = Vec::new();
+    let tables: Vec<usize> =
+        (0..set.summaries.len()).filter(|at| set.summaries[*at].kind == Kind::Table).collect();
+    if !set.summaries.iter().any(|summary| summary.live) {
+        return Ok(all);
+    }
+    let part = set.part(&tables);
+    let prepared = inspect::inspect(engine, &part).await?;
+    let d = engine.dialect();
+    let own = engine.server().schema.clone();
+    for (index, item) in prepared.iter().enumerate().filter(|(_, item)| item.summary.live) {
+        let view = d.qualify(item.summary.schema_in(&own), &name(item.summary));
+        let body = definition(d, &own, &part, &prepared, index)?;
+        all.push((name(item.summary), d.replace_view(&view, &body)));
+    }
+    Ok(all)
+}
+
+fn definition(
+    d: &'static dyn Dialect,
+    own: &str,
+    set: &Set,
+    prepared: &[Prepared<'_>],
+    index: usize,
+) -> Result<String, Failure> {
+    let summary = &set.summaries[index];
+    let refuse = |why: String| {
+        Failure::usage(format!("{}/summaries.toml: summaries.{}.live: {why}", set.location, summary.name))
+    };
+    if summary.kind != Kind::Table || summary.keep.is_some() {
+        return Err(refuse("needs a summary table without `keep`".to_owned()));
+    }
+    let below = below(set, index);
+    let mut sources: Vec<usize> =
+        below.iter().flat_map(|at| set.summaries[*at].reads_sources.clone()).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    if let Some(source) = sources.iter().map(|at| &set.sources[*at]).find(|s| s.track != Method::Triggers) {
+        return Err(refuse(format!("changes of {} are not noted by triggers", source.name)));
+    }
+    let pending = Pending { d, own, set, summary, sources: &sources };
+    let target = summary.target(d, own);
+    let as_stored = |item: &Prepared<'_>, alias: &str| -> String {
+        let cells = item.columns.iter().map(|column| {
+            let name = d.quote(&column.name);
+            format!("{} AS {name}", d.cast(&format!("{alias}.{name}"), column))
+        });
+        cells.collect::<Vec<_>>().join(", ")
+    };
+    let shadows: Vec<String> = below
+        .iter()
+        .filter(|at| **at != index)
+        .map(|at| {
+            let lower = &set.summaries[*at];
+            let has_all = summary.partition.iter().all(|name| lower.partition.contains(name));
+            let condition = if has_all { pending.is_pending("q") } else { "1 = 1".to_owned() };
+            format!(
+                "{} AS (SELECT {} FROM (\n{}\n) q WHERE {condition})",
+                d.quote(&lower.table),
+                as_stored(&prepared[*at], "q"),
+                lower.select
+            )
+        })
+        .collect();
+    let with = if shadows.is_empty() { String::new() } else { format!("WITH {} ", shadows.join(", ")) };
+    let published: Vec<String> =
+        prepared[index].columns.iter().map(|column| format!("t.{}", d.quote(&column.name))).collect();
+    Ok(format!(
+        "SELECT {} FROM {target} t WHERE NOT ({}) UNION ALL SELECT {} FROM ({with}SELECT * FROM (\n{}\n) s) l WHERE {}",
+        published.join(", "),
+        pending.is_pending("t"),
+        as_stored(&prepared[index], "l"),
+        summary.select,
+        pending.is_pending("l"),
+    ))
+}
+
+/// A summary and every tier below it, lowest first.
+fn below(set: &Set, index: usize) -> Vec<usize> {
+    let mut found = vec![index];
+    let mut at = 0;
+    while let Some(next) = found.get(at).copied() {
+        for lower in &set.summaries[next].reads_summaries {
+            if !found.contains(lower) {
+                found.push(*lower);
+            }
+        }
+        at += 1;
+    }
+    found.sort_unstable();
+    found
+}
+
+/// What waits for a publish, as SQL.
+struct Pending<'a> {
+    d: &'static dyn Dialect,
+    own: &'a str,
+    set: &'a Set,
+    summary: &'a Summary,
+    sources: &'a [usize],
+}
+
+impl Pending<'_> {
+    fn notes(&self, source: &Source) -> (String, Vec<String>) {
+        let spec = tracking::outline(self.set, source, self.own);
+        let notes = tracking::waiting_rows(self.d, &spec);
+        (notes, spec.columns.iter().map(|column| column.name.clone()).collect())
+    }
+
+    /// Whether a row of `alias` is in a partition that waits.
+    fn is_pending(&self, alias: &str) -> String {
+        let d = self.d;
+        let parts: Vec<String> = self.summary.partition.iter().map(|name| d.quote(name)).collect();
+        if parts.is_empty() {
+            return self.anything();
+        }
+        let whole = self.everything();
+        let target = self.summary.target(d, self.own);
+        let list = parts.join(", ");
+        let mut selects = vec![format!("SELECT {list} FROM {target} WHERE {whole}")];
+        for at in self.sources {
+            let source = &self.set.sources[*at];
+            let (notes, columns) = self.notes(source);
+            if source.invalidates.is_none()
+                && self.summary.partition.iter().all(|name| columns.contains(name))
+            {
+                let known: Vec<String> = parts.iter().map(|name| format!("n.{name} IS NOT NULL")).collect();
+                selects.push(format!(
+                    "SELECT {} FROM {notes} n WHERE n.dashagg_grain <> 'a' AND {}",
+                    parts.iter().map(|name| format!("n.{name}")).collect::<Vec<_>>().join(", "),
+                    known.join(" AND ")
+                ));
+                // When everything waits, partitions that are not published yet count too.
+                let expressions: Option<Vec<String>> = self
+                    .summary
+                    .partition
+                    .iter()
+                    .map(|name| crate::refresh::inspect::partition_expression(d, source, name))
+                    .collect();
+                if let Some(expressions) = expressions {
+                    let from = source.sql(d);
+                    selects.push(format!("SELECT {} FROM {from} WHERE {whole}", expressions.join(", ")));
+                }
+            } else if let Some((name, on)) = &source.invalidates
+                && let Some(occurs) = self.set.summaries.iter().find(|summary| summary.name == *name)
+                && on.iter().all(|name| columns.contains(name))
+                && self.summary.partition.iter().all(|name| occurs.partition.contains(name))
+            {
+                let same: Vec<String> =
+                    on.iter().map(|name| format!("o.{0} = n.{0}", d.quote(name))).collect();
+                selects.push(format!(
+                    "SELECT {} FROM {} o JOIN {notes} n ON {}",
+                    parts.iter().map(|name| format!("o.{name}")).collect::<Vec<_>>().join(", "),
+                    occurs.target(d, self.own),
+                    same.join(" AND ")
+                ));
+            }
+        }
+        let own: Vec<String> = parts.iter().map(|name| format!("{alias}.{name}")).collect();
+        d.among(&own, &selects.join(" UNION "))
+    }
+
+    /// Whether everything waits: never built by this SELECT, or a note that names no partition.
+    fn everything(&self) -> String {
+        let d = self.d;
+        let mut any = vec![format!(
+            "NOT EXISTS (SELECT 1 FROM {} WHERE {} AND published_at IS NOT NULL AND select_checksum = '{}')",
+            d.qualify(self.own, "dashagg_summary"),
+            crate::ledger::these(d, &self.set.name, &[&self.summary.name]),
+            self.summary.checksum
+        )];
+        for at in self.sources {
+            let source = &self.set.sources[*at];
+            let (notes, columns) = self.notes(source);
+            let named = match &source.invalidates {
+                Some((name, on)) => {
+                    on.iter().all(|name| columns.contains(name))
+                        && self.set.summaries.iter().any(|summary| {
+                            summary.name == *name
+                                && self.summary.partition.iter().all(|part| summary.partition.contains(part))
+                        })
+                }
+                None => self.summary.partition.iter().all(|name| columns.contains(name)),
+            };
+            any.push(if named && !columns.is_empty() {
+                format!("EXISTS (SELECT 1 FROM {notes} n WHERE n.dashagg_grain = 'a')")
+            } else {
+                self.noted(source)
+            });
+        }
+        format!("({})", any.join(" OR "))
+    }
+
+    /// Whether anything at all waits, for a summary without partitions.
+    fn anything(&self) -> String {
+        let mut any = vec![self.everything()];
+        any.extend(self.sources.iter().map(|at| self.noted(&self.set.sources[*at])));
+        format!("({})", any.join(" OR "))
+    }
+
+    /// Whether a source has any note.
+    fn noted(&self, source: &Source) -> String {
+        format!("({}) = 1", self.d.noted_sql(&tracking::outline(self.set, source, self.own)))
+    }
+}

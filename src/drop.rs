@@ -1,0 +1,116 @@
+//! `dashagg drop`: takes a set out of the database again: its summaries, its tracking and its rows in the ledger,
+//! never a source. Every statement may find its object gone already, so that a half-made or half-dropped set goes too.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use anyhow::{Context as _, Result};
+
+use crate::catalog::{Catalog, Kind, Set};
+use crate::cli::DropArgs;
+use crate::create::live;
+use crate::engine::Engine;
+use crate::error::Failure;
+use crate::exit_code::ExitCode;
+use crate::ledger;
+use crate::session::{self, Context};
+use crate::tracking;
+
+/// Removes one set.
+///
+/// # Errors
+/// Not confirmed (exit code 2); another run at work (11); whatever the server says, after which it can be run again.
+pub async fn run(
+    context: &Context,
+    catalog: &Catalog,
+    args: &DropArgs,
+    out: &mut dyn Write,
+) -> Result<ExitCode> {
+    let selected = catalog.select(std::slice::from_ref(&args.set))?;
+    let set = match selected.as_slice() {
+        [one] if one.summaries.is_empty() => one.set,
+        _ => {
+            return Err(
+                Failure::usage(format!("'{}' is not a set: only whole sets are dropped", args.set)).into()
+            );
+        }
+    };
+    let mut engine = context.connect().await?;
+    let engine = engine.as_mut();
+    let set_up = ledger::exists(engine).await?;
+    let statements = statements(engine, set, set_up).await?;
+    if args.dry_run {
+        for sql in &statements {
+            writeln!(out, "{sql};")?;
+        }
+        return Ok(ExitCode::Ok);
+    }
+    if !args.yes {
+        confirm(set, &engine.server().database.clone())?;
+    }
+    if set_up && ledger::registered(engine).await?.contains(&set.name) {
+        session::lock(context, engine, &set.name, args.wait.unwrap_or(context.config.run.wait)).await?;
+    }
+    let result = apply(context, engine, &statements).await;
+    session::unlock(engine, &set.name).await;
+    result?;
+    if !context.quiet {
+        writeln!(out, "{}: dropped; its sources, and the indexes on them, are as they were", set.name)?;
+    }
+    Ok(ExitCode::Ok)
+}
+
+async fn apply(context: &Context, engine: &mut dyn Engine, statements: &[String]) -> Result<()> {
+    for sql in statements {
+        context.interrupt.check()?;
+        engine.execute(sql).await.with_context(|| sql.clone())?;
+    }
+    Ok(())
+}
+
+/// Readers' views first, then what writes to the logs, then the tables, and the ledger's memory last.
+async fn statements(engine: &mut dyn Engine, set: &Set, set_up: bool) -> Result<Vec<String>> {
+    let mut sql = Vec::new();
+    let own = engine.server().schema.clone();
+    let d = engine.dialect();
+    for summary in set.summaries.iter().rev().filter(|summary| summary.kind == Kind::Table) {
+        sql.push(d.drop_view(&d.qualify(summary.schema_in(&own), &live::name(summary))));
+    }
+    if set_up {
+        for source in &set.sources {
+            sql.extend(tracking::untrack_sql(engine, set, source).await?);
+        }
+    }
+    for summary in set.summaries.iter().rev() {
+        let what = match summary.kind {
+            Kind::Table => "TABLE",
+            Kind::MaterializedView => "MATERIALIZED VIEW",
+        };
+        sql.push(format!("DROP {what} IF EXISTS {}", summary.target(d, &own)));
+    }
+    if set_up {
+        let name = d.literal(&set.name);
+        let tables = ledger::tables().filter(|table| *table != "dashagg_set").chain(["dashagg_set"]);
+        sql.extend(tables.map(|table| format!("DELETE FROM {table} WHERE set_name = {name}")));
+    }
+    Ok(sql)
+}
+
+fn confirm(set: &Set, database: &str) -> Result<()> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Err(Failure::usage(format!("drop {} is not confirmed", set.name))
+            .hint("say --yes, or see first what it does with --dry-run")
+            .into());
+    }
+    eprint!(
+        "Remove the {} summaries of {} from {database}? Sources stay. Type the set's name: ",
+        set.summaries.len(),
+        set.name
+    );
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer)?;
+    if answer.trim() == set.name {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("drop {} is not confirmed; nothing was done", set.name)).into())
+}

@@ -1,0 +1,209 @@
+//! A Redis cache: counters raised, keys removed by pattern, and listed queries put into keys again.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use redis::aio::MultiplexedConnection;
+use serde_json::{Map, Value};
+
+use super::{MOST_VALUES, Values};
+use crate::checksum;
+use crate::config::hooks::{Warm, placeholders};
+use crate::engine::{Engine, Tx};
+use crate::session::Context;
+
+/// Keys that one SCAN looks at, and one UNLINK removes: small steps keep the server answering others.
+const BATCH: usize = 500;
+
+pub(super) async fn run(
+    context: &Context,
+    url: &str,
+    delete: &[String],
+    bump: &[String],
+    warm: &[Warm],
+    values: &Values,
+) -> Result<()> {
+    // The client's own error would repeat the URL.
+    let client =
+        redis::Client::open(url).map_err(|_| anyhow::anyhow!("the URL is not one of a Redis server"))?;
+    let mut connection =
+        client.get_multiplexed_async_connection().await.context("cannot connect to Redis")?;
+    for key in bump.iter().flat_map(|text| expand(text, values, &plain)) {
+        let _: i64 = redis::cmd("INCR").arg(&key).query_async(&mut connection).await?;
+    }
+    for pattern in delete.iter().flat_map(|text| patterns(text, values)) {
+        remove(&mut connection, &pattern).await.with_context(|| format!("removing {pattern}"))?;
+    }
+    if warm.is_empty() {
+        return Ok(());
+    }
+    let mut engine = context.connect().await?;
+    let engine = engine.as_mut();
+    engine.begin(Tx::Read).await?;
+    for one in warm {
+        fill(engine, &mut connection, one, values).await.with_context(|| format!("warming {}", one.key))?;
+    }
+    engine.commit().await?;
+    Ok(())
+}
+
+/// KEYS would stop the server for as long as it takes to look at every key; SCAN does not.
+async fn remove(connection: &mut MultiplexedConnection, pattern: &str) -> Result<()> {
+    let mut cursor: u64 = 0;
+    loop {
+        let (next, keys): (u64, Vec<Vec<u8>>) = redis::cmd("SCAN")
+            .arg(cursor)
+            .arg("MATCH")
+            .arg(pattern)
+            .arg("COUNT")
+            .arg(BATCH)
+            .query_async(connection)
+            .await?;
+        if !keys.is_empty() {
+            let _: i64 = redis::cmd("UNLINK").arg(&keys).query_async(connection).await?;
+        }
+        if next == 0 {
+            return Ok(());
+        }
+        cursor = next;
+    }
+}
+
+async fn fill(
+    engine: &mut dyn Engine,
+    connection: &mut MultiplexedConnection,
+    warm: &Warm,
+    values: &Values,
+) -> Result<()> {
+    let d = engine.dialect();
+    let columns: BTreeSet<String> =
+        placeholders(&warm.key).into_iter().chain(placeholders(&warm.query)).collect();
+    for chosen in combinations(&columns, values) {
+        let put = |text: &str, spell: &dyn Fn(&str) -> String| {
+            chosen.iter().fold(text.to_owned(), |text, (name, value)| {
+                text.replace(&format!("{{{name}}}"), &spell(value))
+            })
+        };
+        let key = put(&warm.key, &plain);
+        let query = put(&warm.query, &|value| d.literal(value));
+        let rows = engine.query(&query).await?;
+        let names = if rows.is_empty() { Vec::new() } else { engine.column_names(&query).await? };
+        let answer: Vec<Value> = rows
+            .into_iter()
+            .map(|row| {
+                let cells = names.iter().cloned().zip(row.into_iter().map(Value::from));
+                Value::Object(cells.collect::<Map<String, Value>>())
+            })
+            .collect();
+        let _: () = redis::cmd("SET")
+            .arg(&key)
+            .arg(Value::Array(answer).to_string())
+            .arg("PX")
+            .arg(millis(warm, &key))
+            .query_async(connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The life of a key: the same each time, and other than its neighbours'.
+fn millis(warm: &Warm, key: &str) -> u64 {
+    let spread = warm.stagger.as_millis().max(1);
+    let extra = u128::from(checksum::number(key).unsigned_abs()) % spread;
+    let life = warm.ttl.max(Duration::from_millis(1)).as_millis() + extra;
+    u64::try_from(life).unwrap_or(u64::MAX)
+}
+
+fn plain(value: &str) -> String {
+    value.to_owned()
+}
+
+/// A value in a pattern means itself.
+fn literally(value: &str) -> String {
+    let mut out = String::new();
+    for c in value.chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '\\' | '^' | '-') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// A pattern for every changed value; one with `*` where there are too many to name, or none is known.
+fn patterns(text: &str, values: &Values) -> Vec<String> {
+    let named = expand(text, values, &literally);
+    if !named.is_empty() {
+        return named;
+    }
+    let star = placeholders(text)
+        .iter()
+        .fold(text.to_owned(), |text, name| text.replace(&format!("{{{name}}}"), "*"));
+    vec![star]
+}
+
+fn expand(text: &str, values: &Values, spell: &dyn Fn(&str) -> String) -> Vec<String> {
+    let columns: BTreeSet<String> = placeholders(text).into_iter().collect();
+    combinations(&columns, values)
+        .into_iter()
+        .map(|chosen| {
+            chosen.iter().fold(text.to_owned(), |text, (name, value)| {
+                text.replace(&format!("{{{name}}}"), &spell(value))
+            })
+        })
+        .collect()
+}
+
+/// Every combination of the changed values of some columns; none where one has too many, or no value is known.
+fn combinations(columns: &BTreeSet<String>, values: &Values) -> Vec<Vec<(String, String)>> {
+    let mut all: Vec<Vec<(String, String)>> = vec![Vec::new()];
+    for name in columns {
+        let Some(Some(known)) = values.get(name) else { return Vec::new() };
+        if all.len() * known.len() > MOST_VALUES {
+            return Vec::new();
+        }
+        all = all
+            .into_iter()
+            .flat_map(|chosen| {
+                known.iter().map(move |value| {
+                    let mut more = chosen.clone();
+                    more.push((name.clone(), value.clone()));
+                    more
+                })
+            })
+            .collect();
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values() -> Values {
+        Values::from([
+            ("org".to_owned(), Some(vec!["a*".to_owned(), "b".to_owned()])),
+            ("many".to_owned(), None),
+        ])
+    }
+
+    #[test]
+    fn a_pattern_names_each_changed_value_and_nothing_else() {
+        assert_eq!(patterns("d:{org}:*", &values()), ["d:a\\*:*", "d:b:*"]);
+        assert_eq!(patterns("d:{many}:x", &values()), ["d:*:x"]);
+        assert_eq!(patterns("d:*", &values()), ["d:*"]);
+    }
+
+    #[test]
+    fn lives_of_keys_differ_and_stay_in_their_span() {
+        let warm = Warm {
+            key: String::new(),
+            query: String::new(),
+            ttl: Duration::from_secs(60),
+            stagger: Duration::from_secs(30),
+        };
+        let lives: BTreeSet<u64> = (0..20).map(|n| millis(&warm, &format!("k{n}"))).collect();
+        assert!(lives.len() > 10 && lives.iter().all(|life| (60_000..90_000).contains(life)), "{lives:?}");
+    }
+}

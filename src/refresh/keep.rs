@@ -1,0 +1,51 @@
+//! Retention: a summary with `keep` is its SELECT less the partitions before a date. Said that way, everything that
+//! recomputes the SELECT (refresh, tiers above, verify) sees the same rows, and partitions leave like any row that
+//! the SELECT no longer yields.
+
+use std::time::SystemTime;
+
+use anyhow::Result;
+
+use crate::catalog::Set;
+use crate::engine::Engine;
+use crate::plan::Tuple;
+use crate::refresh::inspect::Prepared;
+
+/// The set with every SELECT cut off where its retention begins.
+pub(crate) fn cut(engine: &dyn Engine, set: &Set, now: SystemTime) -> Set {
+    let d = engine.dialect();
+    let mut set = set.clone();
+    for summary in &mut set.summaries {
+        let (Some(keep), Some(column)) = (summary.keep, summary.partition.first()) else { continue };
+        let first = keep.first(now);
+        summary.select = format!(
+            "SELECT k.* FROM (\n{}\n) k WHERE k.{} >= {}",
+            summary.select,
+            d.quote(column),
+            d.literal(&first)
+        );
+        summary.kept_from = Some(first);
+    }
+    set
+}
+
+/// Published partitions that a summary no longer keeps.
+///
+/// # Errors
+/// Whatever the server says.
+pub(super) async fn expired(engine: &mut dyn Engine, item: &Prepared<'_>) -> Result<Vec<Tuple>> {
+    let summary = item.summary;
+    let (Some(first), Some(column)) = (&summary.kept_from, summary.partition.first()) else {
+        return Ok(Vec::new());
+    };
+    let d = engine.dialect();
+    let columns: Vec<String> = summary.partition.iter().map(|name| d.quote(name)).collect();
+    let sql = format!(
+        "SELECT DISTINCT {} FROM {} WHERE {} < {}",
+        columns.join(", "),
+        item.target,
+        d.quote(column),
+        d.literal(first)
+    );
+    Ok(engine.query(&sql).await?)
+}

@@ -1,0 +1,368 @@
+//! The refresh of a set's summary tables, once the lock is held: claim → plan → stage → check → publish.
+
+use std::sync::Mutex;
+use std::time::{Instant, SystemTime};
+
+use anyhow::Result;
+
+use super::inspect::Prepared;
+use super::publish::{self, Counts, Outcome};
+use super::stage::{self, Work};
+use super::{Request, Unit, affected, check, inspect, noop};
+use crate::catalog::{Set, Summary};
+use crate::engine::dialect::Scratch;
+use crate::engine::statements::OP;
+use crate::engine::{Column, Engine};
+use crate::hooks::Values;
+use crate::ledger::{self, RunRecord, SetState};
+use crate::plan::{Ask, Asked, Mode, Plan, Scope, project};
+use crate::report::{Mode as ReportMode, RunStatus, SetRefresh, SummaryRefresh};
+use crate::session::Context;
+use crate::tracking;
+
+#[allow(clippy::too_many_arguments)]
+pub(super) async fn locked(
+    context: &Context,
+    request: &Request<'_>,
+    unit: &Unit<'_>,
+    run_id: &str,
+    token: &str,
+    retries: u32,
+    start: Instant,
+    large: bool,
+    engine: &mut dyn Engine,
+) -> Result<SetRefresh> {
+    let now = ledger::clock(engine).await?;
+    let set = &super::keep::cut(engine, &unit.part, now);
+    if retries > 0 && publish::was_published(engine, run_id).await? {
+        return republished(engine, set, retries, start).await;
+    }
+    let started = now - start.elapsed();
+    ledger::ensure_states(engine, &set.name, &unit.names()).await?;
+    let state = SetState::read(engine, &set.name).await?.ok_or_else(|| ledger::missing(engine))?;
+    let prepared = inspect::inspect(engine, set).await?;
+    let types: Vec<Column> = prepared.iter().flat_map(|item| item.columns.clone()).collect();
+    let tracked = tracking::ensure(engine, unit.set, &types).await?;
+    super::remake_live(engine, unit.set, &tracked).await?;
+    tracking::claim(engine, unit.set, &tracked, token).await?;
+    fail::fail_point!("claimed");
+    let mut changes = Vec::new();
+    for source in &set.sources {
+        let state = unit.tracked(&tracked, source);
+        changes.push(tracking::changes(engine, set, source, &state, false).await?);
+    }
+    let known = inspect::known_partitions(engine, set, &prepared).await?;
+    let mut asked = affected::affected(engine, set, &prepared, &changes).await?;
+    by_the_clock(engine, &prepared, &state, now, &mut asked).await?;
+    let plan = Plan::make(set, &state, &request.ask, &known, &asked)?;
+    tracing::debug!("set {}: {:?} ({})", set.name, plan.mode, plan.reason);
+    let Some(mode) = plan.mode else {
+        // Notes without effect (a product that sold nothing) are done with all the same.
+        let mut statements = vec![ledger::fence(engine.dialect(), &set.name, state.generation)];
+        statements.extend(tracking::consume_sql(engine, set, &changes, None));
+        ledger::in_write(engine, &statements).await?;
+        unit.heartbeat(engine).await?;
+        return Ok(noop(set, start, &plan.reason));
+    };
+
+    let dialect = engine.dialect();
+    let schema = engine.server().schema.clone();
+    let mut empty = Vec::new();
+    for item in &prepared {
+        empty.push(engine.query(&format!("SELECT 1 FROM {} LIMIT 1", item.target)).await?.is_empty());
+    }
+    let mut work = Work {
+        set,
+        prepared: &prepared,
+        token,
+        schema,
+        dialect,
+        empty,
+        settled: vec![false; prepared.len()],
+        large,
+        findings: Mutex::default(),
+    };
+    for (index, item) in prepared.iter().enumerate() {
+        let columns = item.shapes(dialect).scratch_columns(OP);
+        let looked_up = plan.waves.len() != 1 && work.read_above(index);
+        let unique = looked_up.then(|| work.key_list(index));
+        let sql = dialect.create_scratch(&work.delta(index), &columns, unique.as_deref(), Scratch::Shared);
+        engine.execute(&sql).await?;
+    }
+    let rows: Vec<u64> = set
+        .summaries
+        .iter()
+        .map(|summary| state.summary(&summary.name).and_then(|known| known.rows).unwrap_or(0))
+        .collect();
+    let mut helpers = helpers(context, request, engine, &plan).await?;
+    context.progress.start(&format!("refreshing {}", set.name), plan.steps() as u64);
+    let staged = stage::stage(context, engine, &mut helpers, &mut work, &plan, &rows, &known).await;
+    context.progress.finish(&format!("staged {}", set.name));
+    drop(helpers);
+    staged?;
+    context.interrupt.check()?;
+
+    let outcomes = outcomes(context, request, engine, &work, mode, &state, start).await?;
+    let total = |part: fn(&Counts) -> u64| outcomes.iter().map(|o| part(&o.counts)).sum::<u64>();
+    let record = RunRecord {
+        run_id: run_id.to_owned(),
+        set: set.name.clone(),
+        mode: mode.as_str(),
+        status: "ok",
+        started,
+        seconds: start.elapsed().as_secs_f64(),
+        partitions: plan.partitions as u64,
+        counts: [total(|c| c.inserted), total(|c| c.updated), total(|c| c.deleted)],
+        retries,
+        error: None,
+    };
+    fail::fail_point!("publish");
+    let only = plan.only.as_ref().filter(|_| mode == Mode::Incremental && named(&request.ask));
+    let only = only.map(|(columns, tuples)| (columns.as_slice(), tuples.as_slice()));
+    let mut consume = tracking::consume_sql(engine, set, &changes, only);
+    if only.is_none() {
+        consume.push(ledger::served(dialect, &set.name, &unit.names(), &ledger::stamp(started)));
+    }
+    publish::publish(engine, &work, &state, &outcomes, &record, &consume).await?;
+    measure(engine, &work, &state, &outcomes).await;
+
+    Ok(SetRefresh {
+        set: set.name.clone(),
+        mode: match mode {
+            Mode::Complete => ReportMode::Complete,
+            Mode::Incremental => ReportMode::Incremental,
+        },
+        status: RunStatus::Ok,
+        seconds: start.elapsed().as_secs_f64(),
+        partitions: plan.partitions as u64,
+        summaries: outcomes
+            .iter()
+            .map(|outcome| SummaryRefresh {
+                name: set.summaries[outcome.index].name.clone(),
+                table: set.summaries[outcome.index].table.clone(),
+                status: RunStatus::Ok,
+                rows: Some(outcome.rows),
+                inserted: outcome.counts.inserted,
+                updated: outcome.counts.updated,
+                deleted: outcome.counts.deleted,
+                seconds: outcome.seconds,
+                error: None,
+                changed: outcome.changed.clone(),
+            })
+            .collect(),
+        error: None,
+        reason: Some(plan.reason),
+        retries,
+    })
+}
+
+/// Adds what the clock asks for: partitions that have expired, content that has moved.
+///
+/// # Errors
+/// Whatever the server says.
+pub(super) async fn by_the_clock(
+    engine: &mut dyn Engine,
+    prepared: &[Prepared<'_>],
+    state: &SetState,
+    now: SystemTime,
+    asked: &mut Asked,
+) -> Result<()> {
+    for (item, scope) in prepared.iter().zip(&mut asked.scopes) {
+        scope.partitions.extend(super::keep::expired(engine, item).await?);
+        forget_expired(item.summary, scope);
+        if item.summary.clock.is_some() && asked.all.is_none() {
+            asked.all = super::unit::has_moved(item.summary, state, now);
+        }
+    }
+    Ok(())
+}
+
+/// Keys in partitions that the summary no longer keeps need no recompute: those partitions go as a whole.
+pub(super) fn forget_expired(summary: &Summary, scope: &mut Scope) {
+    if summary.kept_from.is_some() {
+        scope.keys.retain(|key| {
+            !project(key, &summary.grain, &summary.partition).is_some_and(|part| summary.has_expired(&part))
+        });
+    }
+}
+
+/// Whether the caller named partitions, so that notes of others must stay.
+fn named(ask: &Ask) -> bool {
+    matches!(ask, Ask::Partitions(_) | Ask::Since(_))
+}
+
+async fn helpers(
+    context: &Context,
+    request: &Request<'_>,
+    engine: &dyn Engine,
+    plan: &Plan,
+) -> Result<Vec<Box<dyn Engine>>> {
+    let keys: usize = plan.scopes.iter().map(|scope| scope.keys.len() / 250 + scope.partitions.len()).sum();
+    let widest = plan.waves.iter().map(|wave| wave.chunks.len()).max().unwrap_or(keys);
+    let wanted = request.jobs.map_or(engine.server().useful_jobs, usize::from).clamp(1, widest.max(1));
+    let mut helpers = Vec::new();
+    while helpers.len() + 1 < wanted {
+        match engine.another().await? {
+            Some(helper) => {
+                context.interrupt.watch(helper.as_ref());
+                helpers.push(helper);
+            }
+            None => break,
+        }
+    }
+    Ok(helpers)
+}
+
+/// Counts the deltas and lets the collapse guard judge them.
+async fn outcomes(
+    context: &Context,
+    request: &Request<'_>,
+    engine: &mut dyn Engine,
+    work: &Work<'_>,
+    mode: Mode,
+    state: &SetState,
+    start: Instant,
+) -> Result<Vec<Outcome>> {
+    let mut outcomes = Vec::new();
+    for (index, item) in work.prepared.iter().enumerate() {
+        let counts = publish::count_delta(engine, work, index).await?;
+        let in_scope = work
+            .findings
+            .lock()
+            .map_err(|_| anyhow::anyhow!("a staging connection failed"))?
+            .published
+            .get(&index)
+            .copied()
+            .unwrap_or(0);
+        let before = match mode {
+            Mode::Complete => in_scope,
+            Mode::Incremental => match state.summary(&item.summary.name).and_then(|known| known.rows) {
+                Some(rows) => rows,
+                None => engine
+                    .scalar(&format!("SELECT COUNT(*) FROM {}", item.target))
+                    .await?
+                    .and_then(|count| count.parse().ok())
+                    .unwrap_or(0),
+            },
+        };
+        if !request.allow_shrink {
+            // Rows that retention takes away were meant to go.
+            let expired = publish::expired_in_delta(engine, work, index).await?;
+            check::collapse_guard(
+                &work.set.name,
+                item.summary,
+                context.config.run.max_shrink,
+                before.saturating_sub(expired),
+                counts.inserted,
+                counts.deleted.saturating_sub(expired),
+            )?;
+        }
+        outcomes.push(Outcome {
+            index,
+            counts,
+            rows: (before + counts.inserted).saturating_sub(counts.deleted),
+            seconds: start.elapsed().as_secs_f64(),
+            changed: if counts.any() {
+                let delta = work.delta(index);
+                super::changed_values(context, engine, &work.set.name, item, &delta).await?
+            } else {
+                Values::new()
+            },
+        });
+    }
+    Ok(outcomes)
+}
+
+/// Notes the size on disk for `status`, after the commit: it must be instant there, and it is not worth
+/// failing a refresh for.
+async fn measure(engine: &mut dyn Engine, work: &Work<'_>, state: &SetState, outcomes: &[Outcome]) {
+    let d = work.dialect;
+    for outcome in outcomes {
+        let summary = work.prepared[outcome.index].summary;
+        let known = state.summary(&summary.name).is_some_and(|known| known.bytes.is_some());
+        if !outcome.counts.any() && known {
+            continue;
+        }
+        if work.empty[outcome.index]
+            && let Some(sql) = d.analyze_first(&work.prepared[outcome.index].target)
+            && let Err(error) = engine.query(&sql).await
+        {
+            tracing::debug!("statistics of {}: {error}", summary.table);
+        }
+        let sql = d.bytes_sql(summary.schema_in(&work.schema), &summary.table);
+        let bytes = engine.scalar(&sql).await.ok().flatten().and_then(|text| text.parse::<u64>().ok());
+        if let Some(bytes) = bytes {
+            let sql = format!(
+                "UPDATE dashagg_summary SET bytes = {bytes} WHERE set_name = {} AND summary = {}",
+                d.literal(&work.set.name),
+                d.literal(&summary.name)
+            );
+            if let Err(error) = ledger::in_write(engine, &[sql]).await {
+                tracing::debug!("noting the size of {}: {error:#}", summary.table);
+            }
+        }
+    }
+}
+
+/// The report of a publish whose COMMIT was answered by a broken connection.
+async fn republished(engine: &mut dyn Engine, set: &Set, retries: u32, start: Instant) -> Result<SetRefresh> {
+    let state = SetState::read(engine, &set.name).await?.ok_or_else(|| ledger::missing(engine))?;
+    let summaries = set
+        .summaries
+        .iter()
+        .map(|summary| {
+            let known = state.summary(&summary.name).cloned().unwrap_or_default();
+            SummaryRefresh {
+                name: summary.name.clone(),
+                table: summary.table.clone(),
+                status: RunStatus::Ok,
+                rows: known.rows,
+                inserted: known.inserted.unwrap_or(0),
+                updated: known.updated.unwrap_or(0),
+                deleted: known.deleted.unwrap_or(0),
+                seconds: known.seconds.unwrap_or(0.0),
+                error: None,
+                changed: Values::new(),
+            }
+        })
+        .collect();
+    Ok(SetRefresh {
+        set: set.name.clone(),
+        mode: ReportMode::Complete,
+        status: RunStatus::Ok,
+        seconds: start.elapsed().as_secs_f64(),
+        partitions: 0,
+        summaries,
+        error: None,
+        reason: Some("published before the connection broke".to_owned()),
+        retries,
+    })
+}
+
+/// Drops the scratch tables that a killed run left behind: whoever holds the lock is the only run.
+pub(super) async fn sweep(engine: &mut dyn Engine) {
+    let d = engine.dialect();
+    let schema = engine.server().schema.clone();
+    for prefix in ["dashagg_delta_", "dashagg_stage_"] {
+        let Ok(rows) = engine.query(&d.tables_like_sql(prefix)).await else { continue };
+        for name in rows.into_iter().filter_map(|row| row.into_iter().next().flatten()) {
+            let sql = format!("DROP TABLE IF EXISTS {}", d.qualify(&schema, &name));
+            match engine.execute(&sql).await {
+                Ok(_) => tracing::debug!("dropped {name}, left behind by a run that was killed"),
+                Err(error) => tracing::debug!("{name}: {error}"),
+            }
+        }
+    }
+}
+
+pub(super) async fn drop_scratch(engine: &mut dyn Engine, set: &Set, token: &str) {
+    let d = engine.dialect();
+    let schema = engine.server().schema.clone();
+    for index in 0..set.summaries.len() {
+        let name = format!("dashagg_delta_{token}_{index}");
+        let table = d.scratch_name(&schema, &name, Scratch::Shared);
+        if let Err(error) = engine.execute(&d.drop_scratch(&table, Scratch::Shared)).await {
+            tracing::debug!("{name}: {error}");
+        }
+    }
+}

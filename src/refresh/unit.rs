@@ -1,0 +1,129 @@
+//! What publishes together: all summary tables of a set, or materialized views that read each other.
+
+use std::time::SystemTime;
+
+use anyhow::Result;
+
+use crate::catalog::{Kind, Set, Source, Summary};
+use crate::engine::Engine;
+use crate::ledger::{self, SetState};
+use crate::session::{Context, Spare};
+use crate::tracking;
+
+/// A unit of refresh.
+pub(crate) struct Unit<'a> {
+    /// The whole set.
+    pub set: &'a Set,
+    /// The set as if it had only the unit's summaries.
+    pub part: Set,
+    /// What they are: a unit is of one kind.
+    pub kind: Kind,
+}
+
+impl<'a> Unit<'a> {
+    /// The unit of these summaries, as [`Set::units`] lists them.
+    pub fn new(set: &'a Set, members: &[usize]) -> Self {
+        let part = set.part(members);
+        let kind = part.summaries.first().map_or(Kind::Table, |summary| summary.kind);
+        Self { set, part, kind }
+    }
+
+    /// Its name in messages: the set's, or the first view's.
+    pub fn label(&self) -> String {
+        match (self.kind, self.part.summaries.first()) {
+            (Kind::MaterializedView, Some(first)) => format!("{}.{}", self.set.name, first.name),
+            _ => self.set.name.clone(),
+        }
+    }
+
+    /// Names of its summaries.
+    pub fn names(&self) -> Vec<&str> {
+        self.part.summaries.iter().map(|summary| summary.name.as_str()).collect()
+    }
+
+    /// The state of a source's tracking, out of the states of all the set's sources.
+    pub fn tracked(
+        &self,
+        states: &[(Option<String>, Option<String>)],
+        source: &Source,
+    ) -> (Option<String>, Option<String>) {
+        let at = self.set.sources.iter().position(|other| other.name == source.name);
+        at.and_then(|at| states.get(at).cloned()).unwrap_or_default()
+    }
+
+    /// Whether a few cheap look-ups prove that there is nothing to do. Any doubt, or error, is a "no": the whole
+    /// way then finds out, or says what is wrong.
+    pub async fn is_current(&self, engine: &mut dyn Engine) -> bool {
+        let Ok(Some(state)) = SetState::read(engine, &self.set.name).await else { return false };
+        let built = self.part.summaries.iter().all(|summary| {
+            state.summary(&summary.name).is_some_and(|known| {
+                known.is_built(&summary.checksum)
+                    && !known.has_failed()
+                    && known.changes == known.changes_done
+            })
+        });
+        if !built || !tracking::is_quiet(engine, &self.part).await {
+            return false;
+        }
+        if self.part.summaries.iter().all(|summary| summary.clock.is_none() && summary.keep.is_none()) {
+            return true;
+        }
+        let Ok(now) = ledger::clock(engine).await else { return false };
+        self.part.summaries.iter().all(|summary| has_moved(summary, &state, now).is_none())
+    }
+
+    /// Notes that its summaries are current as of now.
+    ///
+    /// # Errors
+    /// Whatever the server says.
+    pub async fn heartbeat(&self, engine: &mut dyn Engine) -> Result<()> {
+        let now = ledger::stamp(ledger::clock(engine).await?);
+        let d = engine.dialect();
+        let mut statements = Vec::new();
+        if self.kind == Kind::Table {
+            statements.push(ledger::heartbeat(d, &self.set.name, &now));
+        }
+        if self.kind != Kind::Table || self.part.summaries.iter().any(|summary| summary.schedule.is_some()) {
+            statements.push(ledger::served(d, &self.set.name, &self.names(), &now));
+        }
+        ledger::in_write(engine, &statements).await
+    }
+}
+
+/// Whether, and how, the clock has moved a summary's content since its last publish.
+pub(crate) fn has_moved(summary: &Summary, state: &SetState, now: SystemTime) -> Option<String> {
+    let known = state.summary(&summary.name)?;
+    let then = known.computed_at.as_deref().or(known.published_at.as_deref())?;
+    let then = humantime::parse_rfc3339(then).ok()?;
+    let moved = summary.clock.as_ref().is_some_and(|clock| clock.has_moved(then, now));
+    let expired = summary.keep.is_some_and(|keep| keep.first(then) != keep.first(now));
+    (moved || expired).then(|| format!("the clock moved {} on", summary.name))
+}
+
+/// The summaries that their schedule asks for now; `None` in the result never happens: a set without schedules is
+/// never due.
+///
+/// # Errors
+/// Whatever the server says.
+pub(crate) async fn due(context: &Context, set: &Set, spare: &mut Spare) -> Result<Option<Vec<usize>>> {
+    if set.summaries.iter().all(|summary| summary.schedule.is_none()) {
+        return Ok(Some(Vec::new()));
+    }
+    if spare.is_none() {
+        *spare = Some(context.connect().await?);
+    }
+    let Some(engine) = spare.as_deref_mut() else { return Ok(None) };
+    if !ledger::exists(engine).await? {
+        return Err(ledger::missing(engine).into());
+    }
+    let now = ledger::clock(engine).await?;
+    let state = SetState::read(engine, &set.name).await?.ok_or_else(|| ledger::missing(engine))?;
+    let due = set.summaries.iter().enumerate().filter(|(_, summary)| {
+        let served = state
+            .summary(&summary.name)
+            .and_then(|known| known.served_at.as_deref())
+            .and_then(|text| humantime::parse_rfc3339(text).ok());
+        summary.schedule.as_ref().is_some_and(|schedule| schedule.is_due(served, now))
+    });
+    Ok(Some(due.map(|(index, _)| index).collect()))
+}

@@ -1,0 +1,248 @@
+//! What changed in a source, by notes or by another method.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+
+use super::setup::{remembered, witness};
+use super::{Changes, MOST_KEYS, claimed, outline, waiting_rows, with_any_column};
+use crate::catalog::{Method, Set, Source};
+use crate::checksum;
+use crate::engine::{Engine, Shape};
+use crate::plan::Tuple;
+use crate::refresh::inspect::partition_expression;
+
+/// What a refresh would find to do, without claiming or setting up anything.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn foresee(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Changes>> {
+    let schema = engine.server().schema.clone();
+    let mut all = Vec::new();
+    for source in &set.sources {
+        let mut state = (None, None);
+        if source.track == Method::Triggers {
+            let spec = outline(set, source, &schema);
+            let known = remembered(engine, set, source).await?.unwrap_or_default();
+            let now = if known.track_id == spec.id { witness(engine, &spec).await? } else { None };
+            if now.is_none() || now != known.witness {
+                state.1 = Some(format!("changes of {} may have gone unseen", source.table));
+            }
+            if known.track_id != spec.id {
+                all.push(Changes { all: state.1, ..Changes::default() });
+                continue;
+            }
+        }
+        all.push(changes(engine, set, source, &state, true).await?);
+    }
+    Ok(all)
+}
+
+/// What changed in one source, from the notes claimed so far (to `foresee`: from all that wait) or by its own
+/// method.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn changes(
+    engine: &mut dyn Engine,
+    set: &Set,
+    source: &Source,
+    state: &(Option<String>, Option<String>),
+    foresee: bool,
+) -> Result<Changes> {
+    let mut changes = match &source.track {
+        Method::Triggers => noted(engine, set, source, foresee).await?,
+        Method::Untracked => {
+            Changes { all: Some(format!("changes of {} are not tracked", source.name)), ..Changes::default() }
+        }
+        Method::Window(count) => {
+            let mut partitions = partitions_where(engine, source, None).await?;
+            partitions.sort();
+            let keep = partitions.len().saturating_sub(*count);
+            Changes { partitions: partitions.split_off(keep).into_iter().collect(), ..Changes::default() }
+        }
+        Method::Watermark { column, overlap } => {
+            since_watermark(engine, set, source, column, overlap.as_secs_f64()).await?
+        }
+        Method::Fingerprint => fingerprinted(engine, set, source).await?,
+    };
+    changes.witness.clone_from(&state.0);
+    if let Some(gap) = &state.1 {
+        changes.all = Some(gap.clone());
+    }
+    changes.columns.clone_from(&source.log);
+    changes.partition = source.partition.len();
+    Ok(changes)
+}
+
+/// The notes that are claimed, or, to foresee a refresh, all that are waiting.
+async fn noted(engine: &mut dyn Engine, set: &Set, source: &Source, foresee: bool) -> Result<Changes> {
+    let d = engine.dialect();
+    let spec = outline(set, source, &engine.server().schema.clone());
+    let mut work = d.qualify(&spec.schema, &spec.work());
+    let mut changes = Changes::default();
+    let mut among = "1 = 1".to_owned();
+    if foresee {
+        let spec = with_any_column(engine, spec.clone(), source).await?;
+        work = waiting_rows(d, &spec);
+    } else {
+        for row in engine.query(&format!("SELECT DISTINCT dashagg_claim FROM {work}")).await? {
+            changes.claims.extend(row.into_iter().next().flatten());
+        }
+        if changes.claims.is_empty() {
+            return Ok(changes);
+        }
+        among = claimed(d, &changes.claims);
+    }
+    let grains = engine.query(&format!("SELECT DISTINCT dashagg_grain FROM {work} w WHERE {among}")).await?;
+    let has = |grain: &str| grains.iter().any(|row| row[0].as_deref() == Some(grain));
+    if has("a") || source.log.is_empty() {
+        changes.all = Some(format!(
+            "all of {} changed (TRUNCATE, or rows that no partition tells apart)",
+            source.table
+        ));
+        return Ok(changes);
+    }
+    let names: Vec<String> = source.log.iter().map(|name| d.quote(name)).collect();
+    let parts = &names[..spec.partition];
+    if has("p") {
+        let sql = format!(
+            "SELECT DISTINCT {} FROM {work} w WHERE {among} AND dashagg_grain = 'p'",
+            parts.join(", ")
+        );
+        changes.partitions = engine.query(&sql).await?.into_iter().collect();
+    }
+    if has("k") {
+        let sql = format!(
+            "SELECT DISTINCT {} FROM {work} w WHERE {among} AND dashagg_grain = 'k' LIMIT {}",
+            names.join(", "),
+            MOST_KEYS + 1
+        );
+        let keys: BTreeSet<Tuple> = engine.query(&sql).await?.into_iter().collect();
+        if keys.len() <= MOST_KEYS {
+            changes.keys = keys;
+        } else if parts.is_empty() {
+            changes.all = Some(format!("more than {MOST_KEYS} rows of {} changed", source.table));
+        } else {
+            let sql = format!("SELECT DISTINCT {} FROM {work} w WHERE {among}", parts.join(", "));
+            changes.partitions = engine.query(&sql).await?.into_iter().collect();
+        }
+    }
+    Ok(changes)
+}
+
+/// Partition values of a source, of all rows or of those that meet a condition.
+async fn partitions_where(
+    engine: &mut dyn Engine,
+    source: &Source,
+    condition: Option<&str>,
+) -> Result<Vec<Tuple>> {
+    let d = engine.dialect();
+    let expressions: Vec<String> =
+        source.partition.iter().filter_map(|(name, _)| partition_expression(d, source, name)).collect();
+    let table = source.sql(d);
+    let sql = match condition {
+        Some(condition) => {
+            format!("SELECT DISTINCT {} FROM {table} WHERE {condition}", expressions.join(", "))
+        }
+        None => {
+            let plain: Option<Vec<String>> = source
+                .partition
+                .iter()
+                .map(|(name, expression)| expression.is_none().then(|| name.clone()))
+                .collect();
+            let shape =
+                Shape::read(engine, source.schema.as_deref(), &source.table).await?.unwrap_or_default();
+            let led = plain.is_some_and(|columns| shape.index_led_by(&columns).is_some());
+            engine.dialect().distinct_sql(&table, &expressions, led)
+        }
+    };
+    Ok(engine.query(&sql).await?)
+}
+
+async fn since_watermark(
+    engine: &mut dyn Engine,
+    set: &Set,
+    source: &Source,
+    column: &str,
+    overlap_seconds: f64,
+) -> Result<Changes> {
+    let d = engine.dialect();
+    let known = remembered(engine, set, source).await?.unwrap_or_default();
+    let quoted = d.quote(column);
+    // Read before the rows: what is written in between is found again next time.
+    let newest = engine.scalar(&format!("SELECT MAX({quoted}) FROM {}", source.sql(d))).await?;
+    let Some(seen) = known.watermark else {
+        return Ok(Changes {
+            all: Some(format!("no watermark of {} is known yet", source.name)),
+            watermark: newest,
+            ..Changes::default()
+        });
+    };
+    let condition = format!("{quoted} >= {}", d.seconds_before(&d.literal(&seen), overlap_seconds));
+    let partitions = partitions_where(engine, source, Some(&condition)).await?;
+    Ok(Changes {
+        partitions: partitions.into_iter().collect(),
+        watermark: newest.or(Some(seen)),
+        ..Changes::default()
+    })
+}
+
+async fn fingerprinted(engine: &mut dyn Engine, set: &Set, source: &Source) -> Result<Changes> {
+    let d = engine.dialect();
+    let shape = Shape::read(engine, source.schema.as_deref(), &source.table).await?.unwrap_or_default();
+    let expressions: Vec<String> =
+        source.partition.iter().filter_map(|(name, _)| partition_expression(d, source, name)).collect();
+    let parts = expressions.len();
+    let table = source.sql(d);
+    let mut now: Vec<(Tuple, String)> = Vec::new();
+    match d.fingerprint_sql(&table, &expressions, &shape.columns) {
+        Some(sql) => {
+            for mut row in engine.query(&sql).await? {
+                let print: Vec<String> =
+                    row.split_off(parts).into_iter().map(Option::unwrap_or_default).collect();
+                now.push((row, print.join("/").chars().take(255).collect()));
+            }
+        }
+        None => {
+            let mut cells = expressions.clone();
+            cells.extend(shape.columns.iter().map(|column| d.quote(&column.name)));
+            let sql = format!("SELECT {} FROM {table}", cells.join(", "));
+            let mut sums: BTreeMap<Tuple, (u64, i64)> = BTreeMap::new();
+            engine
+                .for_each(&sql, &mut |mut row| {
+                    let rest = row.split_off(parts);
+                    let sum = sums.entry(row).or_default();
+                    sum.0 += 1;
+                    sum.1 = sum.1.wrapping_add(checksum::number(&format!("{rest:?}")));
+                })
+                .await?;
+            now.extend(sums.into_iter().map(|(tuple, (count, sum))| (tuple, format!("{count}/{sum}"))));
+        }
+    }
+    let sql = format!(
+        "SELECT part, print FROM dashagg_print WHERE set_name = {} AND source = {}",
+        d.literal(&set.name),
+        d.literal(&source.name)
+    );
+    let mut before: BTreeMap<String, String> = BTreeMap::new();
+    for row in engine.query(&sql).await? {
+        let mut cells = row.into_iter().map(Option::unwrap_or_default);
+        before.insert(cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
+    }
+    let mut changes = Changes::default();
+    for (tuple, print) in now {
+        let part = serde_json::to_string(&tuple).unwrap_or_default();
+        if before.remove(&part).as_ref() != Some(&print) {
+            changes.prints.push((part, Some(print)));
+            changes.partitions.insert(tuple);
+        }
+    }
+    for (part, _) in before {
+        if let Ok(tuple) = serde_json::from_str::<Tuple>(&part) {
+            changes.partitions.insert(tuple);
+        }
+        changes.prints.push((part, None));
+    }
+    Ok(changes)
+}

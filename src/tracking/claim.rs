@@ -1,0 +1,169 @@
+//! Claiming notes, and forgetting them in the transaction that publishes what they were about.
+
+use anyhow::Result;
+
+use super::{Changes, claimed, outline, with_any_column};
+use crate::catalog::{Kind, Method, Set};
+use crate::engine::statements::Slice;
+use crate::engine::track::TrackSpec;
+use crate::engine::{Column, Engine, Tx};
+use crate::ledger;
+use crate::plan::Tuple;
+
+/// Claims every note of every source under `token`. Commits: a run that dies afterwards leaves them claimed,
+/// and the next run finds them in the work table.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn claim(
+    engine: &mut dyn Engine,
+    set: &Set,
+    tracked: &[(Option<String>, Option<String>)],
+    token: &str,
+) -> Result<()> {
+    let schema = engine.server().schema.clone();
+    for (at, source) in set.sources.iter().enumerate().filter(|(_, source)| source.track == Method::Triggers)
+    {
+        let spec = outline(set, source, &schema);
+        let spec = with_any_column(engine, spec, source).await?;
+        let sql = engine.dialect().claim_sql(&spec, token);
+        let views = readers(set, at, Kind::MaterializedView);
+        if views.is_empty() {
+            ledger::in_write(engine, &sql).await?;
+            continue;
+        }
+        engine.begin(Tx::Write).await?;
+        let told = tell_views(engine, set, at, &spec, &sql, &views, &tracked[at], token).await;
+        if let Err(error) = told {
+            let _ = engine.rollback().await;
+            return Err(error);
+        }
+        engine.commit().await?;
+    }
+    Ok(())
+}
+
+/// Names of the summaries of one kind that read a source.
+fn readers(set: &Set, source: usize, kind: Kind) -> Vec<&str> {
+    set.summaries
+        .iter()
+        .filter(|summary| summary.kind == kind && summary.reads_sources.contains(&source))
+        .map(|summary| summary.name.as_str())
+        .collect()
+}
+
+/// Claims, and counts the claim for every materialized view that reads the source: each is due until a publish
+/// that began after the count has covered it. Notes that no table needs end here.
+#[allow(clippy::too_many_arguments)]
+async fn tell_views(
+    engine: &mut dyn Engine,
+    set: &Set,
+    at: usize,
+    spec: &TrackSpec,
+    claim: &[String],
+    views: &[&str],
+    (witness, gap): &(Option<String>, Option<String>),
+    token: &str,
+) -> Result<()> {
+    let d = engine.dialect();
+    for sql in claim {
+        engine.execute(sql).await?;
+    }
+    let work = d.qualify(&spec.schema, &spec.work());
+    let ours = format!("FROM {work} WHERE {}", claimed(d, &[token.to_owned()]));
+    let any = !engine.query(&format!("SELECT 1 {ours} LIMIT 1")).await?.is_empty();
+    if any || gap.is_some() {
+        let which = ledger::these(d, &set.name, views);
+        engine.execute(&format!("UPDATE dashagg_state SET changes = changes + 1 WHERE {which}")).await?;
+    }
+    let for_tables = set.sources[at].invalidates.is_some() || !readers(set, at, Kind::Table).is_empty();
+    if !for_tables {
+        if any {
+            engine.execute(&format!("DELETE {ours}")).await?;
+        }
+        if let (Some(witness), Some(_)) = (witness, gap) {
+            let sql = format!(
+                "UPDATE dashagg_source SET witness = {} WHERE set_name = {} AND source = {}",
+                d.literal(witness),
+                d.literal(&set.name),
+                d.literal(&set.sources[at].name)
+            );
+            engine.execute(&sql).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Statements for the publish transaction that forget what it publishes. `only`: the partitions that were
+/// published, if not all of them; notes that such a publish does not cover stay.
+pub fn consume_sql(
+    engine: &dyn Engine,
+    set: &Set,
+    changes: &[Changes],
+    only: Option<(&[String], &[Tuple])>,
+) -> Vec<String> {
+    let d = engine.dialect();
+    let mut sql = Vec::new();
+    for (source, changes) in set.sources.iter().zip(changes) {
+        if source.track == Method::Triggers && !changes.claims.is_empty() {
+            let spec = outline(set, source, &engine.server().schema);
+            let work = d.qualify(&spec.schema, &spec.work());
+            let among = claimed(d, &changes.claims);
+            match only {
+                None => sql.push(format!("DELETE FROM {work} WHERE {among}")),
+                Some((columns, tuples)) => {
+                    // A dimension's note may concern partitions that were not published.
+                    let covered = source.invalidates.is_none()
+                        && !columns.is_empty()
+                        && columns.iter().all(|name| source.log.contains(name));
+                    if covered {
+                        let slice = Slice::Tuples {
+                            columns: columns
+                                .iter()
+                                .map(|name| Column {
+                                    name: name.clone(),
+                                    sql_type: String::new(),
+                                    text: false,
+                                    integer: false,
+                                    generated: false,
+                                    nullable: true,
+                                })
+                                .collect(),
+                            rows: tuples.to_vec(),
+                        };
+                        let condition = slice.condition(d, &|name| d.quote(name));
+                        sql.push(format!(
+                            "DELETE FROM {work} WHERE {among} AND dashagg_grain <> 'a' AND {condition}"
+                        ));
+                    }
+                }
+            }
+        }
+        if only.is_some() {
+            continue;
+        }
+        let (set_name, name) = (d.literal(&set.name), d.literal(&source.name));
+        if changes.witness.is_some() || changes.watermark.is_some() {
+            let value =
+                |text: &Option<String>| text.as_ref().map_or("NULL".to_owned(), |text| d.literal(text));
+            sql.push(format!(
+                "UPDATE dashagg_source SET witness = {}, watermark = {} WHERE set_name = {set_name} AND source = {name}",
+                value(&changes.witness),
+                value(&changes.watermark)
+            ));
+        }
+        for (part, print) in &changes.prints {
+            let part = d.literal(part);
+            sql.push(format!(
+                "DELETE FROM dashagg_print WHERE set_name = {set_name} AND source = {name} AND part = {part}"
+            ));
+            if let Some(print) = print {
+                sql.push(format!(
+                    "INSERT INTO dashagg_print (set_name, source, part, print) VALUES ({set_name}, {name}, {part}, {})",
+                    d.literal(print)
+                ));
+            }
+        }
+    }
+    sql
+}

@@ -1,0 +1,231 @@
+//! What changed since the last publish: the state of each source's tracking, the notes claimed from it, and
+//! the gaps in which changes may have gone unseen.
+
+mod changes;
+mod claim;
+mod setup;
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+pub use self::changes::{changes, foresee};
+pub use self::claim::{claim, consume_sql};
+pub use self::setup::{ensure, preview, untrack_sql};
+use self::setup::{remembered, witness};
+use crate::catalog::{Method, Set, Source};
+use crate::checksum;
+use crate::engine::statements::Slice;
+use crate::engine::track::{TrackColumn, TrackSpec};
+use crate::engine::{Column, Engine, Shape};
+use crate::plan::Tuple;
+use crate::refresh::inspect::Prepared;
+
+/// More changed keys than this are dealt with by partition: keys travel through the client, partitions do not.
+pub const MOST_KEYS: usize = 20_000;
+
+/// What changed in one source.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Everything may have changed, and why.
+    pub all: Option<String>,
+    /// Columns of `keys`; the first `partition` of them are the partition columns.
+    pub columns: Vec<String>,
+    /// How many of `columns` are partition columns.
+    pub partition: usize,
+    /// Partitions that changed as a whole.
+    pub partitions: BTreeSet<Tuple>,
+    /// Single keys that changed.
+    pub keys: BTreeSet<Tuple>,
+    /// Claims under which the work table holds these notes.
+    pub claims: Vec<String>,
+    /// The witness to remember once everything is published.
+    pub witness: Option<String>,
+    /// The watermark to remember then.
+    pub watermark: Option<String>,
+    /// Fingerprints to remember then.
+    pub prints: Vec<(String, Option<String>)>,
+}
+
+impl Changes {
+    /// Whether anything changed.
+    pub fn any(&self) -> bool {
+        self.all.is_some() || !self.partitions.is_empty() || !self.keys.is_empty()
+    }
+}
+
+/// Names of a source's tracking, as far as the catalog alone knows them: enough to ask and to claim, not to
+/// make its tables.
+pub fn outline(set: &Set, source: &Source, schema: &str) -> TrackSpec {
+    let expressions: Vec<String> = source
+        .log
+        .iter()
+        .map(|name| {
+            source
+                .partition
+                .iter()
+                .find(|(column, _)| column == name)
+                .and_then(|(_, expression)| expression.clone())
+                .unwrap_or_default()
+        })
+        .collect();
+    let blank = |name: &str| Column {
+        name: name.to_owned(),
+        sql_type: String::new(),
+        text: false,
+        integer: false,
+        generated: false,
+        nullable: true,
+    };
+    TrackSpec {
+        schema: schema.to_owned(),
+        source: source.table.clone(),
+        source_schema: source.schema.clone(),
+        notify: set.notify.then(|| channel(&set.name)),
+        id: checksum::hex(&format!(
+            "{schema}/{}/{}/{:?}/{expressions:?}{}",
+            set.name,
+            source.table,
+            source.log,
+            if set.notify { "/notify" } else { "" }
+        ))[..10]
+            .to_owned(),
+        columns: source
+            .log
+            .iter()
+            .zip(expressions)
+            .map(|(name, expression)| TrackColumn {
+                name: name.clone(),
+                expression: Some(expression).filter(|text| !text.is_empty()),
+                column: blank(name),
+            })
+            .collect(),
+        partition: source.partition.len(),
+        source_columns: Vec::new(),
+        uniques: Vec::new(),
+        cascades: Vec::new(),
+    }
+}
+
+/// Whether nothing at all is waiting and no gap has opened: the path that must cost milliseconds. Makes no
+/// promise when it says no.
+///
+/// # Errors
+/// Never for a state that only [`ensure`] can judge; that is simply "no".
+pub async fn is_quiet(engine: &mut dyn Engine, set: &Set) -> bool {
+    let schema = engine.server().schema.clone();
+    for source in &set.sources {
+        if source.track != Method::Triggers {
+            return false;
+        }
+        let spec = outline(set, source, &schema);
+        if spec.columns.is_empty() && !source.log.is_empty() {
+            return false;
+        }
+        let noted = engine.scalar(&engine.dialect().noted_sql(&spec)).await;
+        if !matches!(noted, Ok(Some(ref text)) if text == "0") {
+            return false;
+        }
+        let known = remembered(engine, set, source).await.ok().flatten().unwrap_or_default();
+        match witness(engine, &spec).await {
+            Ok(Some(now)) if known.track_id == spec.id && known.witness == Some(now.clone()) => {}
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// The channel on which the triggers of a set wake `refresh --watch`.
+pub fn channel(set: &str) -> String {
+    format!("dashagg_{}", &checksum::hex(set)[..16])
+}
+
+/// A source without columns to tell changes apart by is noted by its first column.
+async fn with_any_column(engine: &mut dyn Engine, mut spec: TrackSpec, source: &Source) -> Result<TrackSpec> {
+    if spec.columns.is_empty()
+        && let Some(shape) = Shape::read(engine, source.schema.as_deref(), &source.table).await?
+        && let Some(first) = shape.columns.first()
+    {
+        spec.columns.push(TrackColumn { name: first.name.clone(), expression: None, column: first.clone() });
+    }
+    Ok(spec)
+}
+
+/// The rows of a summary that a dimension's changed keys occur in, from the published rows: as tuples of
+/// `columns`. `None`: too many to name.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn occurrences(
+    engine: &mut dyn Engine,
+    item: &Prepared<'_>,
+    on: &[String],
+    keys: &BTreeSet<Tuple>,
+    columns: &[String],
+) -> Result<Option<BTreeSet<Tuple>>> {
+    let d = engine.dialect();
+    let mut found = BTreeSet::new();
+    let all: Vec<Tuple> = keys.iter().cloned().collect();
+    let on_columns: Vec<Column> = on.iter().filter_map(|name| item.column(name).cloned()).collect();
+    let names: Vec<String> = columns.iter().map(|name| format!("t.{}", d.quote(name))).collect();
+    for chunk in all.chunks(500) {
+        let slice = Slice::Tuples { columns: on_columns.clone(), rows: chunk.to_vec() };
+        let sql = format!(
+            "SELECT DISTINCT {} FROM {} t WHERE {} LIMIT {}",
+            names.join(", "),
+            item.target,
+            slice.over(d, "t"),
+            MOST_KEYS + 1
+        );
+        found.extend(engine.query(&sql).await?);
+        if found.len() > MOST_KEYS {
+            return Ok(None);
+        }
+    }
+    Ok(Some(found))
+}
+
+fn claimed(d: &dyn crate::engine::Dialect, claims: &[String]) -> String {
+    let list: Vec<String> = claims.iter().map(|claim| d.literal(claim)).collect();
+    format!("dashagg_claim IN ({})", list.join(", "))
+}
+
+/// Every note that waits, claimed or not, as a table of (grain, columns…).
+pub(crate) fn waiting_rows(d: &dyn crate::engine::Dialect, spec: &TrackSpec) -> String {
+    let names: Vec<String> = spec.columns.iter().map(|column| d.quote(&column.name)).collect();
+    format!(
+        "(SELECT dashagg_grain, {} FROM {} UNION ALL SELECT * FROM ({}) n)",
+        names.join(", "),
+        d.qualify(&spec.schema, &spec.work()),
+        d.notes_sql(spec)
+    )
+}
+
+/// Partitions that wait for a refresh: of the log, and of claims that no publish has consumed. `None` in the
+/// result: nothing tells which, so all of them.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn waiting(engine: &mut dyn Engine, set: &Set) -> Result<Option<BTreeSet<Tuple>>> {
+    let d = engine.dialect();
+    let schema = engine.server().schema.clone();
+    let mut waiting = BTreeSet::new();
+    for source in set.sources.iter().filter(|source| source.track == Method::Triggers) {
+        let spec = outline(set, source, &schema);
+        let spec = with_any_column(engine, spec, source).await?;
+        let parts: Vec<String> =
+            spec.columns[..spec.partition].iter().map(|column| d.quote(&column.name)).collect();
+        let all = waiting_rows(d, &spec);
+        let mut cells = vec!["dashagg_grain".to_owned()];
+        cells.extend(parts.iter().cloned());
+        let rows = engine.query(&format!("SELECT DISTINCT {} FROM {all} a", cells.join(", "))).await?;
+        for mut row in rows {
+            let tuple = row.split_off(1);
+            if row[0].as_deref() == Some("a") || tuple.is_empty() {
+                return Ok(None);
+            }
+            waiting.insert(tuple);
+        }
+    }
+    Ok(Some(waiting))
+}

@@ -1,0 +1,330 @@
+//! Setting tracking up, and telling whether it has been in place all the time.
+
+use anyhow::Result;
+
+use super::outline;
+use crate::catalog::{Method, Set, Source};
+use crate::checksum;
+use crate::engine::track::{Cascade, TrackColumn, TrackSpec};
+use crate::engine::{Column, DbError, Engine, ErrorClass, Shape, Tx};
+use crate::error::Failure;
+use crate::exit_code::ExitCode;
+use crate::ledger;
+
+/// The same with column types and keys read from the database, fit to make tables and triggers from.
+///
+/// # Errors
+/// A source or a column that does not exist.
+async fn detail(engine: &mut dyn Engine, set: &Set, source: &Source, types: &[Column]) -> Result<TrackSpec> {
+    let schema = engine.server().schema.clone();
+    let mut spec = outline(set, source, &schema);
+    let Some(shape) = Shape::read(engine, source.schema.as_deref(), &source.table).await? else {
+        return Err(Failure::new(
+            ExitCode::Failed,
+            format!("source table {} does not exist in {}", source.table, engine.server().database),
+        )
+        .hint(format!(
+            "it belongs to your application; see sources.{} in {}/summaries.toml",
+            source.name, set.location
+        ))
+        .into());
+    };
+    if spec.columns.is_empty() {
+        // Nothing to tell changes apart by; any note will do.
+        if let Some(first) = shape.columns.first() {
+            spec.columns.push(TrackColumn {
+                name: first.name.clone(),
+                expression: None,
+                column: first.clone(),
+            });
+        }
+    }
+    for column in &mut spec.columns {
+        let found = match column.expression {
+            None => shape.column(&column.name),
+            Some(_) => types.iter().find(|known| known.name.eq_ignore_ascii_case(&column.name)),
+        };
+        let Some(found) = found else {
+            return Err(Failure::usage(format!(
+                "{}/summaries.toml: sources.{}: table {} has no column {}",
+                set.location, source.name, source.table, column.name
+            ))
+            .into());
+        };
+        column.column = found.clone();
+    }
+    spec.source_columns = shape.columns.iter().map(|column| column.name.clone()).collect();
+    spec.cascades = cascades(engine, &source.table).await?;
+    spec.uniques = shape
+        .indexes
+        .iter()
+        .filter(|index| index.unique && index.columns.iter().all(|name| !name.is_empty()))
+        .map(|index| index.columns.clone())
+        .collect();
+    Ok(spec)
+}
+
+/// The foreign keys by which changes reach a table behind its triggers' back: its own, and, since a cascaded
+/// delete fires nothing either, those of its ancestors.
+async fn cascades(engine: &mut dyn Engine, table: &str) -> Result<Vec<Cascade>> {
+    let Some(sql) = engine.dialect().cascades_sql() else { return Ok(Vec::new()) };
+    let rows: Vec<[String; 5]> = engine
+        .query(&sql)
+        .await?
+        .into_iter()
+        .map(|row| std::array::from_fn(|at| row.get(at).cloned().flatten().unwrap_or_default()))
+        .collect();
+    let mut found: Vec<Cascade> = Vec::new();
+    let mut reached = vec![table.to_owned()];
+    let mut at = 0;
+    while let Some(child) = reached.get(at).cloned() {
+        for [of, parent, own, other, name] in rows.iter().filter(|row| row[0] == child) {
+            let direct = of == table;
+            let pair = (own.clone(), other.clone());
+            // A key of several columns comes in several rows.
+            match found.iter_mut().find(|known| known.parent == *parent && known.name == *name) {
+                Some(known) if direct => known.columns.push(pair),
+                Some(_) => {}
+                None => found.push(Cascade {
+                    parent: parent.clone(),
+                    name: name.clone(),
+                    columns: if direct { vec![pair] } else { Vec::new() },
+                }),
+            }
+            if !reached.contains(parent) {
+                reached.push(parent.clone());
+            }
+        }
+        at += 1;
+    }
+    Ok(found)
+}
+
+/// Reads the witness of a source's tracking; `None` if a trigger is missing.
+pub(super) async fn witness(engine: &mut dyn Engine, spec: &TrackSpec) -> Result<Option<String>> {
+    let mut last = None;
+    for sql in engine.dialect().witness_sql(spec) {
+        match engine.scalar(&sql).await {
+            Ok(value) => return Ok(value.map(|text| checksum::hex(&text))),
+            // A better witness needs a right that this user lacks.
+            Err(error) if error.class == ErrorClass::Denied => last = Some(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match last {
+        Some(error) => Err(error.into()),
+        None => Ok(None),
+    }
+}
+
+/// What the ledger remembers of one source.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Remembered {
+    pub(super) track_id: String,
+    pub(super) witness: Option<String>,
+    pub(super) watermark: Option<String>,
+}
+
+pub(super) async fn remembered(
+    engine: &mut dyn Engine,
+    set: &Set,
+    source: &Source,
+) -> Result<Option<Remembered>> {
+    let d = engine.dialect();
+    let sql = format!(
+        "SELECT track_id, witness, watermark FROM dashagg_source WHERE set_name = {} AND source = {}",
+        d.literal(&set.name),
+        d.literal(&source.name)
+    );
+    Ok(engine.query(&sql).await?.into_iter().next().map(|row| {
+        let mut cells = row.into_iter();
+        Remembered {
+            track_id: cells.next().flatten().unwrap_or_default(),
+            witness: cells.next().flatten(),
+            watermark: cells.next().flatten(),
+        }
+    }))
+}
+
+/// Makes sure that every source's tracking is in place, before anything is computed. Returns, per source, why
+/// changes may have gone unseen (nothing, usually).
+///
+/// # Errors
+/// A missing right, in words: which one, and what else could be done.
+pub async fn ensure(
+    engine: &mut dyn Engine,
+    set: &Set,
+    types: &[Column],
+) -> Result<Vec<(Option<String>, Option<String>)>> {
+    let mut states = Vec::new();
+    for source in &set.sources {
+        if source.track != Method::Triggers {
+            let id = format!("{:?}", source.track).chars().take(64).collect::<String>();
+            let known = remembered(engine, set, source).await?;
+            let gap = match &known {
+                Some(known) if known.track_id == id => None,
+                _ => Some(format!("tracking of {} was just set up", source.name)),
+            };
+            if gap.is_some() {
+                remember_id(engine, set, source, known.as_ref(), &id).await?;
+            }
+            states.push((None, gap));
+            continue;
+        }
+        let spec = detail(engine, set, source, types).await?;
+        let known = remembered(engine, set, source).await?;
+        let now = match &known {
+            Some(known) if known.track_id == spec.id => witness(engine, &spec).await?,
+            _ => None,
+        };
+        let gap = match (&known, &now) {
+            (Some(known), Some(now)) if known.witness.as_ref() == Some(now) => None,
+            (Some(known), Some(_)) if known.witness.is_some() => Some(format!(
+                "{} was truncated, altered or replaced, or its triggers were switched off for a while",
+                source.table
+            )),
+            (Some(known), None) if known.witness.is_some() && known.track_id == spec.id => {
+                Some(format!("triggers on {} were missing", source.table))
+            }
+            _ => Some(format!("tracking of {} was just set up", source.table)),
+        };
+        // Whatever opened the gap may also have changed what the triggers must look like.
+        let now = match now {
+            Some(now) if gap.is_none() => Some(now),
+            _ => {
+                install(engine, set, source, &spec, known.as_ref()).await?;
+                witness(engine, &spec).await?
+            }
+        };
+        if now.is_none() {
+            return Err(Failure::new(
+                ExitCode::Failed,
+                format!("the change triggers on {} do not show after they were made", source.table),
+            )
+            .hint("grant the TRIGGER privilege on the source, or use track = \"fingerprint\"")
+            .into());
+        }
+        states.push((now, gap));
+    }
+    Ok(states)
+}
+
+/// The SQL by which [`ensure`] would set tracking up, for `create --dry-run`. Only looks. `fresh`: there is no
+/// ledger yet.
+///
+/// # Errors
+/// A source or a column that does not exist.
+pub async fn preview(
+    engine: &mut dyn Engine,
+    set: &Set,
+    types: &[Column],
+    fresh: bool,
+) -> Result<Vec<String>> {
+    let d = engine.dialect();
+    let mut sql = Vec::new();
+    for source in set.sources.iter().filter(|source| source.track == Method::Triggers) {
+        let spec = detail(engine, set, source, types).await?;
+        let known = if fresh { None } else { remembered(engine, set, source).await? };
+        let same = known.is_some_and(|known| known.track_id == spec.id);
+        if !same || witness(engine, &spec).await?.is_none() {
+            sql.extend(d.log_ddl(&spec));
+            sql.extend(d.trigger_ddl(&spec));
+        }
+    }
+    Ok(sql)
+}
+
+/// The SQL that takes a source's triggers, log and claims away, whatever of them is there.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn untrack_sql(engine: &mut dyn Engine, set: &Set, source: &Source) -> Result<Vec<String>> {
+    let schema = engine.server().schema.clone();
+    let mut spec = outline(set, source, &schema);
+    spec.cascades = cascades(engine, &source.table).await?;
+    let mut ids = vec![spec.id.clone()];
+    // What an older manifest had set up.
+    if let Some(known) = remembered(engine, set, source).await?
+        && known.track_id.len() == spec.id.len()
+        && !ids.contains(&known.track_id)
+    {
+        ids.push(known.track_id);
+    }
+    let d = engine.dialect();
+    Ok(ids.into_iter().flat_map(|id| d.untrack_sql(&TrackSpec { id, ..spec.clone() })).collect())
+}
+
+async fn remember_id(
+    engine: &mut dyn Engine,
+    set: &Set,
+    source: &Source,
+    known: Option<&Remembered>,
+    id: &str,
+) -> Result<()> {
+    let d = engine.dialect();
+    let (set_name, name, id) = (d.literal(&set.name), d.literal(&source.name), d.literal(id));
+    let sql = match known {
+        Some(_) => format!(
+            "UPDATE dashagg_source SET track_id = {id}, witness = NULL, watermark = NULL \
+             WHERE set_name = {set_name} AND source = {name}"
+        ),
+        None => format!(
+            "INSERT INTO dashagg_source (set_name, source, track_id) VALUES ({set_name}, {name}, {id})"
+        ),
+    };
+    ledger::in_write(engine, &[sql]).await
+}
+
+async fn install(
+    engine: &mut dyn Engine,
+    set: &Set,
+    source: &Source,
+    spec: &TrackSpec,
+    known: Option<&Remembered>,
+) -> Result<()> {
+    let d = engine.dialect();
+    let transactional = d.transactional_ddl();
+    if transactional {
+        engine.begin(Tx::Write).await?;
+    }
+    let mut statements = Vec::new();
+    if let Some(old) =
+        known.filter(|known| known.track_id != spec.id && known.track_id.len() == spec.id.len())
+    {
+        // The manifest asks for other columns now; what the old log held is covered by the complete refresh.
+        let old = TrackSpec { id: old.track_id.clone(), ..spec.clone() };
+        statements.extend(d.untrack_sql(&old));
+    }
+    statements.extend(d.log_ddl(spec));
+    statements.extend(d.trigger_ddl(spec));
+    for sql in statements {
+        if let Err(error) = engine.execute(&sql).await {
+            let _ = engine.rollback().await;
+            return Err(install_failure(source, error));
+        }
+    }
+    if transactional {
+        engine.commit().await?;
+    }
+    remember_id(engine, set, source, known, &spec.id).await
+}
+
+fn install_failure(source: &Source, error: DbError) -> anyhow::Error {
+    let what = format!("tracking {} by triggers: {error}", source.table);
+    let alternative = format!(
+        "or choose another method for sources.{}: track = \"fingerprint\", {{ window = 3 }} or {{ watermark = \"…\" }}",
+        source.name
+    );
+    match error.code.as_str() {
+        "1419" => Failure::new(ExitCode::Failed, what)
+            .hint(format!(
+                "binary logging is on: set log_bin_trust_function_creators = 1 or grant SUPER; {alternative}"
+            ))
+            .into(),
+        _ if error.class == ErrorClass::Denied => Failure::new(ExitCode::Failed, what)
+            .hint(format!("grant TRIGGER on {} (and CREATE in its schema); {alternative}", source.table))
+            .into(),
+        _ if error.class == ErrorClass::Transient => error.into(),
+        _ => Failure::new(ExitCode::Failed, what).hint(alternative).into(),
+    }
+}

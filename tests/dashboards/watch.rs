@@ -1,0 +1,188 @@
+//! `refresh --watch`: published within a second of a commit, and nothing lost, whatever dies.
+
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use crate::common::{Dashagg, Kind, TestDb, conformance};
+use crate::small::SOURCES;
+use crate::views::tiny;
+
+/// A watcher that does not outlive a test that fails.
+struct Watch(Option<Child>);
+
+impl Watch {
+    fn start(dashagg: Dashagg) -> Self {
+        Watch(Some(dashagg.spawn()))
+    }
+
+    fn kill(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn stop(mut watch: Watch) -> String {
+    let mut watch = watch.0.take().unwrap();
+    let pid = watch.id().to_string();
+    std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(15);
+    while watch.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "--watch does not stop");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let out = watch.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(0), "{text}");
+    text
+}
+
+/// Engines spell the same decimal with and without its zeros.
+fn number(client: &mut crate::common::Client, sql: &str) -> f64 {
+    client.one(sql).parse().unwrap()
+}
+
+fn until(what: &str, mut done: impl FnMut() -> bool) -> Duration {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(30), "{what}: not within 30 s");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    start.elapsed()
+}
+
+/// The published sum over everything: each change below adds to it.
+const SUM: &str = "SELECT COALESCE(SUM(amount), 0) FROM financials_summary_monthly_category";
+
+conformance!(a_commit_is_published_within_a_second_and_the_watcher_stops_cleanly, |db: &TestDb| {
+    db.exec(SOURCES);
+    db.dashagg().args(["create", "financials"]).run().ok();
+    let watch = Watch::start(db.dashagg().args(["refresh", "financials", "--watch"]));
+    let mut client = db.client();
+    let raw = "SELECT SUM(amount) FROM financials";
+    until("the first build", || number(&mut client, SUM) == number(&mut client, raw));
+    let mut latencies: Vec<Duration> = Vec::new();
+    for n in 0..10 {
+        client.exec(&format!(
+            "INSERT INTO financials VALUES ({}, 'A1', 'US', '2025-01-01', 'sales', 1)",
+            100 + n
+        ));
+        let sum = number(&mut client, raw);
+        latencies.push(until("a commit", || number(&mut client, SUM) == sum));
+    }
+    latencies.sort();
+    // A quiet machine needs a third of a second; the median is not what a busy neighbour spoils.
+    assert!(latencies[5] < Duration::from_secs(1), "{latencies:?}");
+    stop(watch);
+    db.dashagg().args(["verify", "financials"]).run().ok();
+});
+
+const MANIFEST: &str = "description = \"tiny\"\nengines = [\"postgres\"]\nnotify = true\n[sources.items]\n\
+    partition = [\"grp\"]\n\
+    [summaries.sums]\nselect = \"sums.sql\"\nkey = [\"grp\"]\npartition = [\"grp\"]\n";
+
+const SCRIPT: &str = "CREATE TABLE IF NOT EXISTS sums (grp TEXT PRIMARY KEY, amount NUMERIC(20,2));\n";
+
+fn own(db: &TestDb) -> Dashagg {
+    db.dashagg().args(["--sql-dir", db.dir().join("sql").to_str().unwrap()])
+}
+
+fn notifying() -> TestDb {
+    let db = TestDb::new(Kind::Postgres);
+    tiny(&db, MANIFEST, SCRIPT);
+    std::fs::write(
+        db.dir().join("sql/tiny/sums.sql"),
+        "SELECT grp, SUM(amount) AS amount FROM items GROUP BY grp\n",
+    )
+    .unwrap();
+    own(&db).args(["create", "tiny"]).run().ok();
+    db
+}
+
+#[test]
+fn fifty_commits_a_second_are_published_within_a_second_postgres() {
+    let db = notifying();
+    let watch = Watch::start(own(&db).args(["refresh", "tiny", "--watch"]));
+    let mut client = db.client();
+    let mut reader = db.client();
+    let mut latencies: Vec<Duration> = Vec::new();
+    let mut waiting: Vec<(u32, Instant)> = Vec::new();
+    let start = Instant::now();
+    let seconds: u64 =
+        std::env::var("DASHAGG_STRESS_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(8).min(20);
+    let mut id = 0;
+    // One row a commit, each worth 1: the published sum says how far the publishes have come.
+    while start.elapsed() < Duration::from_secs(seconds) || !waiting.is_empty() {
+        if start.elapsed() < Duration::from_secs(seconds)
+            && start.elapsed() >= Duration::from_millis(u64::from(id) * 20)
+        {
+            id += 1;
+            client.exec(&format!("INSERT INTO items VALUES ({id}, 'g{}', 1)", id % 5));
+            waiting.push((id, Instant::now()));
+        }
+        let published: f64 = reader.one("SELECT COALESCE(SUM(amount), 0) FROM sums").parse().unwrap();
+        waiting.retain(|(number, at)| {
+            let done = f64::from(*number) <= published;
+            if done {
+                latencies.push(at.elapsed());
+            }
+            !done
+        });
+        assert!(
+            start.elapsed() < Duration::from_secs(seconds + 30),
+            "{} commits were never published",
+            waiting.len()
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    latencies.sort();
+    let p95 = latencies[latencies.len() * 95 / 100];
+    println!(
+        "{} commits in {seconds} s: median {:?}, p95 {p95:?}",
+        latencies.len(),
+        latencies[latencies.len() / 2]
+    );
+    assert!(latencies.len() > 100);
+    assert!(p95 < Duration::from_secs(1), "p95 {p95:?}");
+    let said = stop(watch);
+    assert!(said.contains("commits wake it") || said.contains("polling instead"), "{said}");
+}
+
+#[test]
+fn nothing_is_lost_when_the_connection_or_the_process_is_killed_postgres() {
+    let db = notifying();
+    let mut watch = Watch::start(own(&db).args(["refresh", "tiny", "--watch"]));
+    let mut client = db.client();
+    let right = |client: &mut crate::common::Client| {
+        number(client, "SELECT COALESCE(SUM(amount), 0) FROM sums")
+            == number(client, "SELECT COALESCE(SUM(amount), 0) FROM items")
+    };
+    for round in 0..6 {
+        for n in 0..20 {
+            client.exec(&format!("INSERT INTO items VALUES ({}, 'g{}', 1)", round * 100 + n, n % 5));
+            if n == 10 {
+                match round % 3 {
+                    // Every connection of the watcher, the listening one too.
+                    0 | 1 => client.exec(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                         WHERE application_name LIKE 'dashagg%' AND datname = current_database()",
+                    ),
+                    _ => {
+                        watch.kill();
+                        watch = Watch::start(own(&db).args(["refresh", "tiny", "--watch"]));
+                    }
+                }
+            }
+        }
+        until("after a kill", || right(&mut client));
+    }
+    stop(watch);
+    own(&db).args(["verify", "tiny"]).run().ok();
+}
