@@ -15,7 +15,23 @@ const DIALECTS: [&dyn Dialect; 3] = [&MYSQL, &POSTGRES, &SQLITE];
 
 /// Scripts that were released. Databases out there have applied them, so they are never edited: add a line for each
 /// new script, and never change one.
-const RELEASED: [(&str, &str); 3] = [
+const RELEASED: [(&str, &str); 9] = [
+    (
+        "budget/postgres/0001_materialized_views.sql",
+        "ee3508f45e2132c0a565395e2678abc2cd1c215a126e33f0310020e13b0511cc",
+    ),
+    (
+        "crm/postgres/0001_materialized_views.sql",
+        "eb917a95d0c1e9f8ff601d8328190bae51b2c8c339d7c9c8ef1aef995eef3653",
+    ),
+    (
+        "crm/postgres/0002_source_indexes.sql",
+        "a4eda147efe4da18547f2ab3d68d7aa12ae0c5c35b0af3b2b27866904cfc42a5",
+    ),
+    (
+        "crm/postgres/0003_daily_metrics_table.sql",
+        "afdb922b539bce95c70de8a5eec3c101180acbf13dbe8295015aef710846b4a2",
+    ),
     (
         "financials/mysql/0001_summary_tables.sql",
         "526d2dcb03ac268a2da1f66a5120db58302f77667830755bd358cde84c9b81e8",
@@ -27,6 +43,14 @@ const RELEASED: [(&str, &str); 3] = [
     (
         "financials/sqlite/0001_summary_tables.sql",
         "0bf9f50145185d32b2a33cf5f5ff3d2383b659254e7925acfa2b2e5a99fe2e71",
+    ),
+    (
+        "manufacturing/postgres/0001_materialized_views.sql",
+        "ae2097c5d8ec7df6ae70593bcc1366d385e5c3739a8315d7c47b0fcef2ca54b2",
+    ),
+    (
+        "school/postgres/0001_materialized_views.sql",
+        "3ae712e8ca51f7eb5c5d430b353510e80900ffb03a1af8ab046e072af5729309",
     ),
 ];
 

@@ -90,7 +90,7 @@ mod tests {
             dollar_quotes: true,
             double_quoted_strings: false,
         };
-        let (file, select) = definition(&[script.clone()], Some("s"), "mv", rules).unwrap();
+        let (file, select) = definition(std::slice::from_ref(&script), Some("s"), "mv", rules).unwrap();
         assert_eq!(file, "0001_views.sql");
         assert_eq!(select, "WITH x AS (SELECT 1 AS a) SELECT a -- one\n  FROM x");
         assert!(definition(&[script], Some("s"), "none", rules).is_none());

@@ -195,12 +195,21 @@ mod tests {
         };
         let all: String = example
             .lines()
-            .map(|line| line.strip_prefix("# ").filter(|rest| is_option(rest)).unwrap_or(line))
+            .map(|line| {
+                line.strip_prefix("# ")
+                    .filter(|rest| is_option(rest) || rest.starts_with("[["))
+                    .unwrap_or(line)
+            })
             .map(|line| format!("{line}\n"))
             .collect();
         parse(&all, Path::new("config.example.toml")).unwrap();
 
         let documented: toml::Table = toml::from_str(&all).unwrap();
+        let hooks = refuse("[[hooks]]\nnone_such = 1\n");
+        for key in hooks.split('`').skip(3).step_by(2) {
+            let shown = documented["hooks"].as_array().unwrap().iter().any(|hook| hook.get(key).is_some());
+            assert!(shown, "hooks.{key} is not in config.example.toml");
+        }
         for section in ["database", "run", "log"] {
             // serde lists the known keys when it meets an unknown one.
             let known = refuse(&format!("[{section}]\nnone_such = 1\n"));

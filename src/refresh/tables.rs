@@ -15,7 +15,7 @@ use crate::engine::statements::OP;
 use crate::engine::{Column, Engine};
 use crate::hooks::Values;
 use crate::ledger::{self, RunRecord, SetState};
-use crate::plan::{Ask, Asked, Mode, Plan, Scope, project};
+use crate::plan::{Ask, Asked, Known, Mode, Plan, Scope, project};
 use crate::report::{Mode as ReportMode, RunStatus, SetRefresh, SummaryRefresh};
 use crate::session::Context;
 use crate::tracking;
@@ -94,7 +94,7 @@ pub(super) async fn locked(
         .iter()
         .map(|summary| state.summary(&summary.name).and_then(|known| known.rows).unwrap_or(0))
         .collect();
-    let mut helpers = helpers(context, request, engine, &plan).await?;
+    let mut helpers = helpers(context, request, engine, &plan, &rows, &known).await?;
     context.progress.start(&format!("refreshing {}", set.name), plan.steps() as u64);
     let staged = stage::stage(context, engine, &mut helpers, &mut work, &plan, &rows, &known).await;
     context.progress.finish(&format!("staged {}", set.name));
@@ -191,13 +191,25 @@ fn named(ask: &Ask) -> bool {
     matches!(ask, Ask::Partitions(_) | Ask::Since(_))
 }
 
+/// Rows that one connection computes before another is worth opening.
+const SMALL: u64 = 10_000;
+
 async fn helpers(
     context: &Context,
     request: &Request<'_>,
     engine: &dyn Engine,
     plan: &Plan,
+    rows: &[u64],
+    known: &[Known],
 ) -> Result<Vec<Box<dyn Engine>>> {
     let keys: usize = plan.scopes.iter().map(|scope| scope.keys.len() / 250 + scope.partitions.len()).sum();
+    // A connection costs as much as computing some thousand rows.
+    let tuples = known.iter().map(|known| known.tuples.len()).max().unwrap_or(1).max(1) as u64;
+    let each = rows.iter().max().copied().unwrap_or(0) / tuples;
+    let few_keys = plan.scopes.iter().map(|scope| scope.keys.len()).sum::<usize>() < 500;
+    if request.jobs.is_none() && few_keys && each * plan.partitions as u64 <= SMALL && !rows.contains(&0) {
+        return Ok(Vec::new());
+    }
     let widest = plan.waves.iter().map(|wave| wave.chunks.len()).max().unwrap_or(keys);
     let wanted = request.jobs.map_or(engine.server().useful_jobs, usize::from).clamp(1, widest.max(1));
     let mut helpers = Vec::new();

@@ -124,7 +124,7 @@ fn refresh_json() {
     let text = text(&refresh(), true);
     assert!(text.starts_with("{\"schema\":1,\"run_id\":\"17\",\"status\":\"ok\",\"seconds\":2.5,"));
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(keys(&value), sorted(["schema", "run_id", "status", "seconds", "sets"]));
+    assert_eq!(keys(&value), sorted(["schema", "run_id", "status", "seconds", "sets", "hooks"]));
     let set = &value["sets"][0];
     assert_eq!(
         keys(set),
@@ -210,6 +210,8 @@ fn status_forms() {
             "refreshed_at",
             "age_seconds",
             "pending_partitions",
+            "next_due",
+            "note",
             "state",
             "tracking",
             "last_run"
