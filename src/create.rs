@@ -2,7 +2,7 @@
 //! sources. Safe to run again and again; a script that stopped half-way is continued once it is mended.
 
 pub(crate) mod explain;
-mod grants;
+pub(crate) mod grants;
 mod indexes;
 pub(crate) mod live;
 mod scripts;
@@ -183,6 +183,19 @@ async fn apply_all(
     ledger::ensure_states(engine, &set.name, &names).await?;
     let applied = applied_scripts(engine, &set.name).await?;
     refuse_drift(set, &applied)?;
+    let pending = set
+        .scripts
+        .iter()
+        .any(|script| !applied.iter().any(|known| known.version == script.version && known.complete));
+    if pending {
+        // A script may alter what they read; they are made anew below.
+        let own = engine.server().schema.clone();
+        for summary in set.summaries.iter().filter(|summary| summary.live) {
+            let d = engine.dialect();
+            let view = d.qualify(summary.schema_in(&own), &live::name(summary));
+            engine.execute(&d.drop_view(&view)).await?;
+        }
+    }
     for script in &set.scripts {
         context.interrupt.check()?;
         let known = applied.iter().find(|known| known.version == script.version);

@@ -62,7 +62,8 @@ fn mark(context: &Context) -> Result<String> {
             .into());
     };
     let file = std::fs::canonicalize(file).with_context(|| file.display().to_string())?;
-    Ok(format!("# dashagg {}", file.display()))
+    // As it stands in the table, where `%` is escaped.
+    Ok(format!("# dashagg {}", file.display()).replace('%', "\\%"))
 }
 
 async fn install(
@@ -79,6 +80,15 @@ async fn install(
         )
         .hint("write url under [database] in the configuration file")
         .into());
+    }
+    for name in ["DASHAGG_PASSWORD", "DASHAGG_PASSWORD_FILE"] {
+        if std::env::var_os(name).is_some_and(|value| !value.is_empty()) {
+            return Err(Failure::usage(format!(
+                "the password comes from {name}, which cron's runs do not see"
+            ))
+            .hint("write password_file or password_command under [database] in the configuration file")
+            .into());
+        }
     }
     let line = line(context, args, global, mark)?;
     if args.dry_run {
@@ -112,9 +122,11 @@ async fn install(
     new.push_str(&line);
     new.push('\n');
     write(&new)?;
-    writeln!(out, "installed: {line}")?;
-    writeln!(out, "the crontab before is in {}", saved.display())?;
-    writeln!(out, "due by it: {}", scheduled.join(", "))?;
+    if !global.json {
+        writeln!(out, "installed: {line}")?;
+        writeln!(out, "the crontab before is in {}", saved.display())?;
+        writeln!(out, "due by it: {}", scheduled.join(", "))?;
+    }
 
     let try_args = RefreshArgs {
         select: Vec::new(),
@@ -143,16 +155,17 @@ async fn install(
 fn line(context: &Context, args: &CronInstallArgs, global: &GlobalArgs, mark: &str) -> Result<String> {
     let program = std::env::current_exe()?;
     let absolute = |path: &Path| std::path::absolute(path);
-    let config = mark.trim_start_matches("# dashagg ");
+    let config = mark.trim_start_matches("# dashagg ").replace("\\%", "%");
     let mut words =
-        vec![quoted(&program.display().to_string()), "-q".to_owned(), "-c".to_owned(), quoted(config)];
+        vec![quoted(&program.display().to_string()), "-q".to_owned(), "-c".to_owned(), quoted(&config)];
     if let Some(folder) = global.sql_dir.as_ref().filter(|_| context.config.sql_dir.is_some()) {
         words.push("--sql-dir".to_owned());
         words.push(quoted(&absolute(folder)?.display().to_string()));
     }
     words.push("refresh --due".to_owned());
     let log = quoted(&absolute(&args.log)?.display().to_string());
-    Ok(format!("* * * * * {} >> {log} 2>&1 {mark}", words.join(" ")).replace('%', "\\%"))
+    let command = format!("{} >> {log} 2>&1", words.join(" ")).replace('%', "\\%");
+    Ok(format!("* * * * * {command} {mark}"))
 }
 
 /// A word as the shell takes it.
@@ -173,7 +186,14 @@ fn without(table: &str, mark: &str) -> String {
 fn read() -> Result<String> {
     let out = Command::new("crontab").arg("-l").stdin(Stdio::null()).output().map_err(no_crontab)?;
     if out.status.success() {
-        return Ok(String::from_utf8_lossy(&out.stdout).into_owned());
+        return String::from_utf8(out.stdout).map_err(|_| {
+            Failure::new(
+                ExitCode::Failed,
+                "the crontab is not UTF-8, and other people's lines must stay as they are",
+            )
+            .hint("add the line of `dashagg cron install --dry-run` by hand")
+            .into()
+        });
     }
     let said = String::from_utf8_lossy(&out.stderr);
     if said.contains("no crontab") {

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::catalog::{Catalog, Kind, Set};
 use crate::cli::DropArgs;
-use crate::create::live;
+use crate::create::{self, live};
 use crate::engine::Engine;
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
@@ -36,8 +36,15 @@ pub async fn run(
     };
     let mut engine = context.connect().await?;
     let engine = engine.as_mut();
-    let set_up = ledger::exists(engine).await?;
-    let statements = statements(engine, set, set_up).await?;
+    // Names prove nothing: another program's table may have the name of one of ours.
+    let ours = ledger::exists(engine).await? && ledger::registered(engine).await?.contains(&set.name);
+    if !ours {
+        if !context.quiet {
+            writeln!(out, "{}: nothing of it is in {}", set.name, engine.server().database)?;
+        }
+        return Ok(ExitCode::Ok);
+    }
+    let statements = statements(engine, set).await?;
     if args.dry_run {
         for sql in &statements {
             writeln!(out, "{sql};")?;
@@ -47,9 +54,7 @@ pub async fn run(
     if !args.yes {
         confirm(set, &engine.server().database.clone())?;
     }
-    if set_up && ledger::registered(engine).await?.contains(&set.name) {
-        session::lock(context, engine, &set.name, args.wait.unwrap_or(context.config.run.wait)).await?;
-    }
+    session::lock(context, engine, &set.name, args.wait.unwrap_or(context.config.run.wait)).await?;
     let result = apply(context, engine, &statements).await;
     session::unlock(engine, &set.name).await;
     result?;
@@ -68,30 +73,28 @@ async fn apply(context: &Context, engine: &mut dyn Engine, statements: &[String]
 }
 
 /// Readers' views first, then what writes to the logs, then the tables, and the ledger's memory last.
-async fn statements(engine: &mut dyn Engine, set: &Set, set_up: bool) -> Result<Vec<String>> {
+async fn statements(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
     let mut sql = Vec::new();
     let own = engine.server().schema.clone();
     let d = engine.dialect();
-    for summary in set.summaries.iter().rev().filter(|summary| summary.kind == Kind::Table) {
+    // Without a script that ran, its tables are not of our making.
+    let made = !create::applied_scripts(engine, &set.name).await?.is_empty();
+    for summary in set.summaries.iter().rev().filter(|summary| summary.live && made) {
         sql.push(d.drop_view(&d.qualify(summary.schema_in(&own), &live::name(summary))));
     }
-    if set_up {
-        for source in &set.sources {
-            sql.extend(tracking::untrack_sql(engine, set, source).await?);
-        }
+    for source in &set.sources {
+        sql.extend(tracking::untrack_sql(engine, set, source).await?);
     }
-    for summary in set.summaries.iter().rev() {
+    for summary in set.summaries.iter().rev().filter(|_| made) {
         let what = match summary.kind {
             Kind::Table => "TABLE",
             Kind::MaterializedView => "MATERIALIZED VIEW",
         };
         sql.push(format!("DROP {what} IF EXISTS {}", summary.target(d, &own)));
     }
-    if set_up {
-        let name = d.literal(&set.name);
-        let tables = ledger::tables().filter(|table| *table != "dashagg_set").chain(["dashagg_set"]);
-        sql.extend(tables.map(|table| format!("DELETE FROM {table} WHERE set_name = {name}")));
-    }
+    let name = d.literal(&set.name);
+    let tables = ledger::tables().filter(|table| *table != "dashagg_set").chain(["dashagg_set"]);
+    sql.extend(tables.map(|table| format!("DELETE FROM {table} WHERE set_name = {name}")));
     Ok(sql)
 }
 

@@ -43,6 +43,25 @@ pub async fn choose<'a>(
     catalog: &'a Catalog,
     arguments: &[String],
 ) -> Result<(Vec<Selected<'a>>, Spare)> {
+    let (chosen, mut spare) = known(context, catalog, arguments).await?;
+    if chosen.is_empty()
+        && let Some(engine) = spare.as_deref_mut()
+    {
+        // Says what each set lacks.
+        fitting(engine, catalog).await?;
+    }
+    Ok((chosen, spare))
+}
+
+/// The same, and no set at all where none fits.
+///
+/// # Errors
+/// A name that does not exist; whatever the server says.
+pub async fn known<'a>(
+    context: &Context,
+    catalog: &'a Catalog,
+    arguments: &[String],
+) -> Result<(Vec<Selected<'a>>, Spare)> {
     if !arguments.is_empty() || catalog.sets.len() < 2 {
         return Ok((catalog.select(arguments)?, None));
     }
@@ -52,7 +71,7 @@ pub async fn choose<'a>(
         if ledger::exists(engine).await? { ledger::registered(engine).await? } else { Vec::new() };
     let mut chosen: Vec<&'a Set> = catalog.sets.iter().filter(|set| registered.contains(&set.name)).collect();
     if chosen.is_empty() {
-        chosen = fitting(engine, catalog).await?;
+        chosen = fitting(engine, catalog).await.unwrap_or_default();
     }
     let selected = chosen.into_iter().map(|set| Selected { set, summaries: Vec::new() }).collect();
     Ok((selected, Some(boxed)))

@@ -22,7 +22,7 @@ pub async fn run(
     catalog: &Catalog,
     args: &StatusArgs,
 ) -> Result<(StatusReport, ExitCode)> {
-    let (selected, spare) = session::choose(context, catalog, &args.select).await?;
+    let (selected, spare) = session::known(context, catalog, &args.select).await?;
     let mut engine = match spare {
         Some(engine) => engine,
         None => context.connect().await?,
@@ -36,7 +36,7 @@ pub async fn run(
     for selected in &selected {
         summaries.extend(of_set(engine, selected, set_up, args.exact).await?);
     }
-    let fresh = summaries.iter().all(|summary| summary.state == State::Fresh);
+    let fresh = !summaries.is_empty() && summaries.iter().all(|summary| summary.state == State::Fresh);
     let code = if args.strict && !fresh { ExitCode::Stale } else { ExitCode::Ok };
     Ok((StatusReport { summaries }, code))
 }
@@ -159,8 +159,11 @@ fn judge(
     let last_failed = state
         .and_then(|state| state.last_run.as_ref())
         .is_some_and(|run| matches!(run.status.as_str(), "failed" | "interrupted"));
-    // The set's last run may have been about its other summaries.
-    let failed = known.is_some_and(SummaryState::has_failed) || (last_failed && !several);
+    // The set's last run may have been about its other summaries, and one that found nothing to do leaves none.
+    let failed = match known.filter(|known| known.status.is_some()) {
+        Some(known) => known.has_failed(),
+        None => last_failed && !several,
+    };
     let edited =
         known.is_some_and(|known| known.published_at.is_some() && known.select_checksum != summary.checksum);
     if running {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::catalog::{Catalog, Method};
+use crate::catalog::{Catalog, Method, Selected};
 use crate::cli::RefreshArgs;
 use crate::engine::Listener;
 use crate::error::Failure;
@@ -27,7 +27,7 @@ const REST: Duration = Duration::from_millis(100);
 /// Summaries whose sources no trigger watches are computed this often.
 const UNTRACKED: Duration = Duration::from_secs(60);
 /// Longest pause after failures.
-const LONGEST: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_secs(5);
 /// Between two notes that nothing changed, for `status`.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
@@ -45,31 +45,40 @@ pub async fn run(context: &Context, catalog: &Catalog, args: &RefreshArgs) -> Re
         if listening { "commits wake it" } else { "looking for changes every 200 ms" }
     );
     let mut failures = 0u32;
-    let mut last_pass = None::<Instant>;
+    let mut untracked_at = None::<Instant>;
     let mut last_beat = Instant::now();
     while !context.interrupt.raised() {
-        let untracked_due = last_pass.is_none_or(|at| at.elapsed() >= UNTRACKED);
-        let quiet =
-            failures == 0 && last_pass.is_some() && is_quiet(&request, &mut spare, untracked_due).await;
+        if spare.is_none() {
+            spare = context.connect().await.ok();
+        }
+        let beat = last_beat.elapsed() >= HEARTBEAT;
+        let untracked = untracked_at.is_none_or(|at| at.elapsed() >= UNTRACKED);
+        let stale = stale(&request, &mut spare, untracked, beat).await;
         let mut pause = if listening { LISTENING_POLL } else { POLL };
-        if !quiet || last_beat.elapsed() >= HEARTBEAT {
-            let (ok, changed) = pass(context, &request, spare.take()).await;
-            failures = if ok { 0 } else { failures + 1 };
+        if beat {
             last_beat = Instant::now();
-            last_pass = Some(last_beat);
-            if changed {
-                pause = REST;
-            }
-            context.interrupt.forget();
+        }
+        if untracked {
+            untracked_at = Some(Instant::now());
+        }
+        if stale.is_empty() {
+            failures = 0;
+            sleep(context, &mut ears, pause).await;
+            continue;
+        }
+        let work = Request { selected: stale, ..request.clone() };
+        let (ok, changed) = pass(context, &work, spare.take()).await;
+        context.interrupt.forget();
+        failures = if ok { 0 } else { failures + 1 };
+        if changed {
+            pause = REST;
         }
         if failures > 0 {
             pause = (REST * 2u32.pow(failures.min(10))).min(LONGEST);
         }
-        if spare.is_none() && failures == 0 {
-            spare = context.connect().await.ok();
-        }
-        // After a refresh the logs are asked at once; a commit in between is in them.
-        sleep(context, &mut ears, pause).await;
+        // Without ears: a burst of commits becomes few refreshes. What is said meanwhile is in the logs.
+        sleep(context, &mut None, pause).await;
+        drain(&mut ears).await;
     }
     context.interrupt.acknowledge();
     tracing::info!("stopped");
@@ -82,10 +91,12 @@ async fn listen(
     request: &Request<'_>,
     spare: &mut Spare,
 ) -> Result<Option<Box<dyn Listener>>> {
+    // A set whose triggers say nothing has to be looked at often, and then all may be.
+    let all = request.selected.iter().all(|selected| selected.set.notify);
     let channels: Vec<String> = request
         .selected
         .iter()
-        .filter(|selected| selected.set.notify)
+        .filter(|_| all)
         .map(|selected| tracking::channel(&selected.set.name))
         .collect();
     if spare.is_none() {
@@ -106,26 +117,48 @@ async fn listen(
     Ok(Some(ears))
 }
 
-/// Whether a look at the logs shows that nothing waits.
-async fn is_quiet(request: &Request<'_>, spare: &mut Spare, untracked_due: bool) -> bool {
-    let Some(engine) = spare.as_deref_mut() else { return false };
+/// What a look at the logs shows to need a refresh. `beat`: what needs none is noted to be current.
+async fn stale<'a>(
+    request: &Request<'a>,
+    spare: &mut Spare,
+    untracked: bool,
+    beat: bool,
+) -> Vec<Selected<'a>> {
+    let Some(engine) = spare.as_deref_mut() else { return Vec::new() };
+    let mut stale = Vec::new();
+    let mut broken = false;
     for selected in &request.selected {
+        let mut summaries = Vec::new();
         for members in selected.set.units() {
             if !members.iter().any(|index| selected.includes(*index)) {
                 continue;
             }
             let unit = Unit::new(selected.set, &members);
             let tracked = unit.part.sources.iter().all(|source| source.track == Method::Triggers);
-            let current = if tracked { unit.is_current(engine).await } else { !untracked_due };
-            if !current {
-                return false;
+            if if tracked { unit.is_current(engine).await } else { !untracked } {
+                broken |= beat && tracked && unit.heartbeat(engine, false).await.is_err();
+            } else {
+                summaries.extend(members);
             }
         }
+        if !summaries.is_empty() {
+            stale.push(Selected { set: selected.set, summaries });
+        }
     }
-    true
+    if broken {
+        *spare = None;
+    }
+    stale
 }
 
-/// One refresh of everything selected. Returns whether it went well, and whether it changed anything.
+/// Hears, and forgets, all that has been said so far.
+async fn drain(ears: &mut Option<Box<dyn Listener>>) {
+    if let Some(listener) = ears {
+        while matches!(tokio::time::timeout(Duration::from_millis(1), listener.wait()).await, Ok(Ok(()))) {}
+    }
+}
+
+/// One refresh of what is stale. Returns whether it went well, and whether it changed anything.
 async fn pass(context: &Context, request: &Request<'_>, spare: Spare) -> (bool, bool) {
     match refresh::run(context, request, spare).await {
         Ok((report, code)) => {
@@ -174,7 +207,10 @@ async fn sleep(context: &Context, ears: &mut Option<Box<dyn Listener>>, pause: D
         let step = left.min(POLL);
         match ears {
             Some(listener) => match tokio::time::timeout(step, listener.wait()).await {
-                Ok(Ok(())) => return,
+                Ok(Ok(())) => {
+                    drain(ears).await;
+                    return;
+                }
                 Ok(Err(error)) => {
                     tracing::debug!("listening: {error}");
                     tokio::time::sleep(step).await;

@@ -350,7 +350,7 @@ fn a_host_that_does_not_answer_fails_quickly() {
 
 conformance!(before_create_there_is_nothing_but_advice, |db: &TestDb| {
     refuses(
-        dashagg(db).arg("create").run(),
+        dashagg(db).args(["create", "financials"]).run(),
         1,
         &["source table financials does not exist", "your application"],
     );

@@ -249,7 +249,7 @@ impl Catalog {
 }
 
 /// A set that the command line chose.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Selected<'a> {
     /// The set.
     pub set: &'a Set,

@@ -29,7 +29,7 @@ pub(super) fn sql(engine: &dyn Engine, set: &Set) -> Vec<String> {
 ///
 /// # Errors
 /// A reader that does not exist, or the lack of the right to grant.
-pub(super) async fn apply(engine: &mut dyn Engine, set: &Set) -> Result<usize> {
+pub(crate) async fn apply(engine: &mut dyn Engine, set: &Set) -> Result<usize> {
     let statements = sql(engine, set);
     for statement in &statements {
         engine

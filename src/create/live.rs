@@ -67,8 +67,8 @@ fn definition(
     let refuse = |why: String| {
         Failure::usage(format!("{}/summaries.toml: summaries.{}.live: {why}", set.location, summary.name))
     };
-    if summary.kind != Kind::Table || summary.keep.is_some() {
-        return Err(refuse("needs a summary table without `keep`".to_owned()));
+    if summary.kind != Kind::Table || summary.keep.is_some() || summary.clock.is_some() {
+        return Err(refuse("needs a summary table without `keep` and `clock`".to_owned()));
     }
     let below = below(set, index);
     let mut sources: Vec<usize> =

@@ -85,6 +85,15 @@ async fn one(context: &Context, hook: &Hook, report: &RefreshReport, changed: &[
         }
         Action::Redis { url, delete, bump, warm } => {
             let mut values = Values::new();
+            for column in hook.columns() {
+                let knows = |one: &&Changed<'_>| one.summary.changed.contains_key(&column);
+                if !changed.iter().any(|one| knows(&one)) {
+                    return Err(anyhow!("{{{column}}}: none of what changed has a column of that name"));
+                }
+                if !changed.iter().all(|one| knows(&one)) {
+                    values.insert(column, None);
+                }
+            }
             for one in changed {
                 for (column, found) in &one.summary.changed {
                     match (values.entry(column.clone()).or_insert_with(|| Some(Vec::new())), found) {

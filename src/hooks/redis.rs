@@ -29,6 +29,15 @@ pub(super) async fn run(
         redis::Client::open(url).map_err(|_| anyhow::anyhow!("the URL is not one of a Redis server"))?;
     let mut connection =
         client.get_multiplexed_async_connection().await.context("cannot connect to Redis")?;
+    for text in bump.iter().chain(warm.iter().flat_map(|warm| [&warm.key, &warm.query])) {
+        // After the deletes below it would be too late to say so.
+        if named(text, values).is_err() {
+            for pattern in delete.iter().flat_map(|text| patterns(text, values)) {
+                remove(&mut connection, &pattern).await?;
+            }
+            return named(text, values);
+        }
+    }
     for key in bump.iter().flat_map(|text| expand(text, values, &plain)) {
         let _: i64 = redis::cmd("INCR").arg(&key).query_async(&mut connection).await?;
     }
@@ -80,13 +89,8 @@ async fn fill(
     let columns: BTreeSet<String> =
         placeholders(&warm.key).into_iter().chain(placeholders(&warm.query)).collect();
     for chosen in combinations(&columns, values) {
-        let put = |text: &str, spell: &dyn Fn(&str) -> String| {
-            chosen.iter().fold(text.to_owned(), |text, (name, value)| {
-                text.replace(&format!("{{{name}}}"), &spell(value))
-            })
-        };
-        let key = put(&warm.key, &plain);
-        let query = put(&warm.query, &|value| d.literal(value));
+        let key = put(&warm.key, &chosen, &plain);
+        let query = put(&warm.query, &chosen, &|value| d.literal(value));
         let rows = engine.query(&query).await?;
         let names = if rows.is_empty() { Vec::new() } else { engine.column_names(&query).await? };
         let answer: Vec<Value> = rows
@@ -145,14 +149,42 @@ fn patterns(text: &str, values: &Values) -> Vec<String> {
 
 fn expand(text: &str, values: &Values, spell: &dyn Fn(&str) -> String) -> Vec<String> {
     let columns: BTreeSet<String> = placeholders(text).into_iter().collect();
-    combinations(&columns, values)
-        .into_iter()
-        .map(|chosen| {
-            chosen.iter().fold(text.to_owned(), |text, (name, value)| {
-                text.replace(&format!("{{{name}}}"), &spell(value))
-            })
-        })
-        .collect()
+    combinations(&columns, values).into_iter().map(|chosen| put(text, &chosen, spell)).collect()
+}
+
+/// The text with its names replaced, in one pass: a value that looks like a name is only a value.
+fn put(text: &str, chosen: &[(String, String)], spell: &dyn Fn(&str) -> String) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        let known = after.split_once('}').and_then(|(name, tail)| {
+            chosen.iter().find(|(other, _)| other == name).map(|(_, value)| (value, tail))
+        });
+        match known {
+            Some((value, tail)) => {
+                out.push_str(&spell(value));
+                rest = tail;
+            }
+            None => {
+                out.push('{');
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// A counter or a key needs a name: where there are too many to name, that is said, not skipped.
+fn named(text: &str, values: &Values) -> Result<()> {
+    let columns = placeholders(text);
+    match columns.iter().find(|name| !matches!(values.get(*name), Some(Some(_)))) {
+        Some(name) => Err(anyhow::anyhow!(
+            "{text}: more than {MOST_VALUES} values of {name} changed, or it is not known which"
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Every combination of the changed values of some columns; none where one has too many, or no value is known.
@@ -193,6 +225,13 @@ mod tests {
         assert_eq!(patterns("d:{org}:*", &values()), ["d:a\\*:*", "d:b:*"]);
         assert_eq!(patterns("d:{many}:x", &values()), ["d:*:x"]);
         assert_eq!(patterns("d:*", &values()), ["d:*"]);
+    }
+
+    #[test]
+    fn a_value_that_looks_like_a_name_is_only_a_value() {
+        let chosen = [("name".to_owned(), "{org}".to_owned()), ("org".to_owned(), "; DROP".to_owned())];
+        let text = put("a = {name} AND b = {org} AND {c}", &chosen, &|value| format!("'{value}'"));
+        assert_eq!(text, "a = '{org}' AND b = '; DROP' AND {c}");
     }
 
     #[test]

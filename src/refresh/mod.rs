@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
 
-use crate::catalog::{Catalog, Kind, Selected, Set};
+use crate::catalog::{Catalog, Kind, Selected, Set, Summary};
 use crate::checksum;
 use crate::cli::RefreshArgs;
 use crate::config::hooks::Hook;
@@ -33,6 +33,7 @@ use crate::session::{self, Context, Spare};
 pub(crate) use unit::Unit;
 
 /// What one refresh was asked to do.
+#[derive(Clone)]
 pub struct Request<'a> {
     /// Sets and summaries.
     pub selected: Vec<Selected<'a>>,
@@ -109,6 +110,8 @@ pub async fn run(
                 );
             }
             Err(error) => {
+                // The connection may be what is wrong.
+                spare = None;
                 sets.push(SetRefresh::failed(&selected.set.name, 0.0, Failure::of(&error).1, 0));
                 errors.push(error);
             }
@@ -278,7 +281,7 @@ async fn attempt(
     };
     let engine = boxed.as_mut();
     if retries == 0 && request.ask == Ask::Current && unit.is_current(engine).await {
-        unit.heartbeat(engine).await?;
+        unit.heartbeat(engine, false).await?;
         *spare = Some(boxed);
         return Ok(noop(set, start, "nothing changed"));
     }
@@ -287,9 +290,11 @@ async fn attempt(
     }
     engine.preflight().await?;
     let held = session::lock(context, engine, &set.name, request.wait).await?;
-    let token = checksum::hex(&format!("{run_id}/{retries}"))[..10].to_owned();
-    if held {
-        tables::sweep(engine).await;
+    // The set's own part comes first: what a killed run left is found by it, and no other set's scratch tables.
+    let own = tables::scratch_prefix(&set.name);
+    let token = format!("{own}{}", &checksum::hex(&format!("{run_id}/{retries}"))[..10]);
+    if held && unit.kind == Kind::Table {
+        tables::sweep(engine, &own).await;
     }
     let result = if unit.kind == Kind::MaterializedView {
         views::locked(context, request, unit, run_id, &token, retries, start, engine).await
@@ -332,6 +337,12 @@ async fn changed_values(
     Ok(values)
 }
 
+/// The same where the rows that changed are not known any more: any value may have.
+fn unknown_values(context: &Context, set: &str, summary: &Summary) -> Values {
+    let about = context.config.hooks.iter().filter(|hook| hook.is_about(set, &summary.name));
+    about.flat_map(Hook::columns).map(|column| (column, None)).collect()
+}
+
 /// Live views read the notes: where tracking was set up anew, they are made anew.
 async fn remake_live(
     engine: &mut dyn Engine,
@@ -340,6 +351,7 @@ async fn remake_live(
 ) -> Result<()> {
     if tracked.iter().any(|(_, gap)| gap.is_some()) {
         crate::create::live::apply(engine, set).await?;
+        crate::create::grants::apply(engine, set).await?;
     }
     Ok(())
 }

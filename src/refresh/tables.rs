@@ -10,9 +10,10 @@ use super::publish::{self, Counts, Outcome};
 use super::stage::{self, Work};
 use super::{Request, Unit, affected, check, inspect, noop};
 use crate::catalog::{Set, Summary};
+use crate::checksum;
 use crate::engine::dialect::Scratch;
 use crate::engine::statements::OP;
-use crate::engine::{Column, Engine};
+use crate::engine::{Column, DbError, Dialect, Engine, ErrorClass, Tx};
 use crate::hooks::Values;
 use crate::ledger::{self, RunRecord, SetState};
 use crate::plan::{Ask, Asked, Known, Mode, Plan, Scope, project};
@@ -35,7 +36,7 @@ pub(super) async fn locked(
     let now = ledger::clock(engine).await?;
     let set = &super::keep::cut(engine, &unit.part, now);
     if retries > 0 && publish::was_published(engine, run_id).await? {
-        return republished(engine, set, retries, start).await;
+        return republished(context, engine, set, retries, start).await;
     }
     let started = now - start.elapsed();
     ledger::ensure_states(engine, &set.name, &unit.names()).await?;
@@ -58,10 +59,20 @@ pub(super) async fn locked(
     tracing::debug!("set {}: {:?} ({})", set.name, plan.mode, plan.reason);
     let Some(mode) = plan.mode else {
         // Notes without effect (a product that sold nothing) are done with all the same.
-        let mut statements = vec![ledger::fence(engine.dialect(), &set.name, state.generation)];
-        statements.extend(tracking::consume_sql(engine, set, &changes, None));
-        ledger::in_write(engine, &statements).await?;
-        unit.heartbeat(engine).await?;
+        engine.begin(Tx::Write).await?;
+        let fence = ledger::fence(engine.dialect(), &set.name, state.generation);
+        if engine.execute(&fence).await? == 0 {
+            return Err(DbError::new(ErrorClass::Transient, "another run published in between").into());
+        }
+        for sql in tracking::consume_sql(engine, set, &changes, None) {
+            engine.execute(&sql).await?;
+        }
+        let computed = computed_sql(engine.dialect(), unit, false, &ledger::stamp(started));
+        if let Some(sql) = computed {
+            engine.execute(&sql).await?;
+        }
+        engine.commit().await?;
+        unit.heartbeat(engine, true).await?;
         return Ok(noop(set, start, &plan.reason));
     };
 
@@ -121,7 +132,9 @@ pub(super) async fn locked(
     let only = only.map(|(columns, tuples)| (columns.as_slice(), tuples.as_slice()));
     let mut consume = tracking::consume_sql(engine, set, &changes, only);
     if only.is_none() {
-        consume.push(ledger::served(dialect, &set.name, &unit.names(), &ledger::stamp(started)));
+        let at = ledger::stamp(started);
+        consume.push(ledger::served(dialect, &set.name, &unit.names(), &at));
+        consume.extend(computed_sql(dialect, unit, mode == Mode::Complete, &at));
     }
     publish::publish(engine, &work, &state, &outcomes, &record, &consume).await?;
     measure(engine, &work, &state, &outcomes).await;
@@ -153,6 +166,23 @@ pub(super) async fn locked(
         error: None,
         reason: Some(plan.reason),
         retries,
+    })
+}
+
+/// Notes as of when summaries are what their SELECT says: one that moves with the clock only by a complete run, any
+/// other by every run, which takes expired partitions out.
+fn computed_sql(d: &dyn Dialect, unit: &Unit<'_>, complete: bool, at: &str) -> Option<String> {
+    let timed =
+        unit.part.summaries.iter().filter(|summary| summary.clock.is_some() || summary.keep.is_some());
+    let names: Vec<&str> = timed
+        .filter(|summary| complete || summary.clock.is_none())
+        .map(|summary| summary.name.as_str())
+        .collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "UPDATE dashagg_state SET computed_at = '{at}' WHERE {}",
+            ledger::these(d, &unit.set.name, &names)
+        )
     })
 }
 
@@ -317,7 +347,13 @@ async fn measure(engine: &mut dyn Engine, work: &Work<'_>, state: &SetState, out
 }
 
 /// The report of a publish whose COMMIT was answered by a broken connection.
-async fn republished(engine: &mut dyn Engine, set: &Set, retries: u32, start: Instant) -> Result<SetRefresh> {
+pub(super) async fn republished(
+    context: &Context,
+    engine: &mut dyn Engine,
+    set: &Set,
+    retries: u32,
+    start: Instant,
+) -> Result<SetRefresh> {
     let state = SetState::read(engine, &set.name).await?.ok_or_else(|| ledger::missing(engine))?;
     let summaries = set
         .summaries
@@ -334,7 +370,7 @@ async fn republished(engine: &mut dyn Engine, set: &Set, retries: u32, start: In
                 deleted: known.deleted.unwrap_or(0),
                 seconds: known.seconds.unwrap_or(0.0),
                 error: None,
-                changed: Values::new(),
+                changed: super::unknown_values(context, &set.name, summary),
             }
         })
         .collect();
@@ -351,12 +387,17 @@ async fn republished(engine: &mut dyn Engine, set: &Set, retries: u32, start: In
     })
 }
 
-/// Drops the scratch tables that a killed run left behind: whoever holds the lock is the only run.
-pub(super) async fn sweep(engine: &mut dyn Engine) {
+/// What the names of a set's scratch tables go on with.
+pub(super) fn scratch_prefix(set: &str) -> String {
+    checksum::hex(set)[..6].to_owned()
+}
+
+/// Drops the scratch tables that a killed run of the set left behind: whoever holds its lock is its only run.
+pub(super) async fn sweep(engine: &mut dyn Engine, own: &str) {
     let d = engine.dialect();
     let schema = engine.server().schema.clone();
     for prefix in ["dashagg_delta_", "dashagg_stage_"] {
-        let Ok(rows) = engine.query(&d.tables_like_sql(prefix)).await else { continue };
+        let Ok(rows) = engine.query(&d.tables_like_sql(&format!("{prefix}{own}"))).await else { continue };
         for name in rows.into_iter().filter_map(|row| row.into_iter().next().flatten()) {
             let sql = format!("DROP TABLE IF EXISTS {}", d.qualify(&schema, &name));
             match engine.execute(&sql).await {

@@ -62,7 +62,7 @@ impl<'a> Unit<'a> {
                     && known.changes == known.changes_done
             })
         });
-        if !built || !tracking::is_quiet(engine, &self.part).await {
+        if !built || !self.is_filled(engine).await || !tracking::is_quiet(engine, &self.part).await {
             return false;
         }
         if self.part.summaries.iter().all(|summary| summary.clock.is_none() && summary.keep.is_none()) {
@@ -72,18 +72,40 @@ impl<'a> Unit<'a> {
         self.part.summaries.iter().all(|summary| has_moved(summary, &state, now).is_none())
     }
 
-    /// Notes that its summaries are current as of now.
+    /// Whether its views can be read: somebody may have emptied one by hand.
+    async fn is_filled(&self, engine: &mut dyn Engine) -> bool {
+        if self.kind == Kind::Table {
+            return true;
+        }
+        let own = engine.server().schema.clone();
+        for summary in &self.part.summaries {
+            let sql = engine.dialect().populated_sql(summary.schema_in(&own), &summary.table);
+            if !matches!(engine.scalar(&sql).await, Ok(Some(text)) if text == "1") {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Notes that its summaries are current as of now. `held`: by a run that holds the set's lock.
     ///
     /// # Errors
     /// Whatever the server says.
-    pub async fn heartbeat(&self, engine: &mut dyn Engine) -> Result<()> {
+    pub async fn heartbeat(&self, engine: &mut dyn Engine, held: bool) -> Result<()> {
+        // A run at work would find its ledger rows changed, and have to begin again.
+        if !held && engine.is_locked(&self.set.name).await? {
+            return Ok(());
+        }
         let now = ledger::stamp(ledger::clock(engine).await?);
         let d = engine.dialect();
         let mut statements = Vec::new();
         if self.kind == Kind::Table {
             statements.push(ledger::heartbeat(d, &self.set.name, &now));
         }
-        if self.kind != Kind::Table || self.part.summaries.iter().any(|summary| summary.schedule.is_some()) {
+        if held
+            || self.kind != Kind::Table
+            || self.part.summaries.iter().any(|summary| summary.schedule.is_some())
+        {
             statements.push(ledger::served(d, &self.set.name, &self.names(), &now));
         }
         ledger::in_write(engine, &statements).await
@@ -93,8 +115,13 @@ impl<'a> Unit<'a> {
 /// Whether, and how, the clock has moved a summary's content since its last publish.
 pub(crate) fn has_moved(summary: &Summary, state: &SetState, now: SystemTime) -> Option<String> {
     let known = state.summary(&summary.name)?;
-    let then = known.computed_at.as_deref().or(known.published_at.as_deref())?;
-    let then = humantime::parse_rfc3339(then).ok()?;
+    if summary.clock.is_none() && summary.keep.is_none() {
+        return None;
+    }
+    known.published_at.as_ref()?;
+    let then = known.computed_at.as_deref().and_then(|text| humantime::parse_rfc3339(text).ok());
+    // Not known: no run has computed all of it since it was said to move.
+    let then = then.unwrap_or(SystemTime::UNIX_EPOCH);
     let moved = summary.clock.as_ref().is_some_and(|clock| clock.has_moved(then, now));
     let expired = summary.keep.is_some_and(|keep| keep.first(then) != keep.first(now));
     (moved || expired).then(|| format!("the clock moved {} on", summary.name))

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::publish::Counts;
+use super::publish::{self, Counts};
 use super::{Request, Unit, check, inspect, noop, unit};
 use crate::catalog::Method;
 use crate::create;
@@ -47,6 +47,9 @@ pub(super) async fn locked(
     engine: &mut dyn Engine,
 ) -> Result<SetRefresh> {
     let set = unit.set;
+    if retries > 0 && publish::was_published(engine, run_id).await? {
+        return super::tables::republished(context, engine, &unit.part, retries, start).await;
+    }
     let names: Vec<&str> = set.summaries.iter().map(|summary| summary.name.as_str()).collect();
     ledger::ensure_states(engine, &set.name, &names).await?;
     let started = ledger::clock(engine).await? - start.elapsed();
@@ -59,7 +62,7 @@ pub(super) async fn locked(
     // Read after the claim and before the snapshot: exactly the changes that the snapshot includes, or fewer.
     let state = SetState::read(engine, &set.name).await?.ok_or_else(|| ledger::missing(engine))?;
     let Some(reason) = why(engine, unit, request, &state).await? else {
-        unit.heartbeat(engine).await?;
+        unit.heartbeat(engine, true).await?;
         return Ok(noop(set, start, "nothing changed"));
     };
     tracing::debug!("{}: {reason}", unit.label());
@@ -95,15 +98,9 @@ pub(super) async fn locked(
     let at = ledger::stamp(started);
     for (item, view) in prepared.iter().zip(&done) {
         let known = state.summary(&item.summary.name);
-        for sql in super::publish::ledger_rows(
-            d,
-            &set.name,
-            item.summary,
-            view.rows,
-            view.counts,
-            view.seconds,
-            &record,
-        ) {
+        for sql in
+            publish::ledger_rows(d, &set.name, item.summary, view.rows, view.counts, view.seconds, &record)
+        {
             engine.execute(&sql).await?;
         }
         engine

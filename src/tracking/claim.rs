@@ -76,7 +76,10 @@ async fn tell_views(
         let which = ledger::these(d, &set.name, views);
         engine.execute(&format!("UPDATE dashagg_state SET changes = changes + 1 WHERE {which}")).await?;
     }
-    let for_tables = set.sources[at].invalidates.is_some() || !readers(set, at, Kind::Table).is_empty();
+    let invalidates_table = set.sources[at].invalidates.as_ref().is_some_and(|(name, _)| {
+        set.summaries.iter().any(|summary| summary.name == *name && summary.kind == Kind::Table)
+    });
+    let for_tables = invalidates_table || !readers(set, at, Kind::Table).is_empty();
     if !for_tables {
         if any {
             engine.execute(&format!("DELETE {ours}")).await?;

@@ -146,6 +146,9 @@ pub(super) async fn remembered(
     }))
 }
 
+/// Length of the ids of triggers; the words for the other methods are longer.
+const ID_LENGTH: usize = 10;
+
 /// Makes sure that every source's tracking is in place, before anything is computed. Returns, per source, why
 /// changes may have gone unseen (nothing, usually).
 ///
@@ -166,6 +169,12 @@ pub async fn ensure(
                 _ => Some(format!("tracking of {} was just set up", source.name)),
             };
             if gap.is_some() {
+                // Triggers that it had before would go on writing notes that nobody reads.
+                if known.as_ref().is_some_and(|known| known.track_id.len() == ID_LENGTH) {
+                    for sql in untrack_sql(engine, set, source).await? {
+                        engine.execute(&sql).await?;
+                    }
+                }
                 remember_id(engine, set, source, known.as_ref(), &id).await?;
             }
             states.push((None, gap));

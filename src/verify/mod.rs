@@ -71,7 +71,7 @@ async fn verify_units(
     report: &mut VerifyReport,
 ) -> Result<()> {
     let set = selected.set;
-    let state = if ledger::exists(engine).await? { SetState::read(engine, &set.name).await? } else { None };
+    let set_up = ledger::exists(engine).await?;
     let now = ledger::clock(engine).await?;
     if let Ok(warnings) = explain::warnings(engine, set).await {
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
@@ -86,6 +86,9 @@ async fn verify_units(
         {
             continue;
         }
+        // In the snapshot of the comparison: a refresh in between must not make the two disagree.
+        engine.begin(Tx::Read).await?;
+        let state = if set_up { SetState::read(engine, &set.name).await? } else { None };
         let mut moved = false;
         for summary in &mut part.summaries {
             let known = state.as_ref().and_then(|state| state.summary(&summary.name));
@@ -132,7 +135,6 @@ async fn verify_set(
     report: &mut VerifyReport,
 ) -> Result<()> {
     let prepared = inspect::inspect(engine, set).await?;
-    engine.begin(Tx::Read).await?;
     let known = inspect::known_partitions(engine, set, &prepared).await?;
     let ask = if args.partition.is_empty() { Ask::Full } else { Ask::Partitions(args.partition.clone()) };
     let mut chosen = Chosen::new(&set.name, &ask, &known)?;

@@ -12,6 +12,7 @@ mod dropping;
 mod hooks;
 mod keep;
 mod live;
+mod plans;
 mod schedule;
 mod sets;
 mod sydney;
