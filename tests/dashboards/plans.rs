@@ -7,13 +7,12 @@ fn thirty_thousand_rows(db: &TestDb) {
     db.exec(SOURCES);
     let digits = "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 \
                   UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)";
+    let month = "CASE a.d WHEN 0 THEN '2025-01-01' WHEN 1 THEN '2025-02-01' ELSE '2025-03-01' END";
+    let month = if db.kind == Kind::Postgres { format!("CAST({month} AS date)") } else { month.to_owned() };
     db.exec(&format!(
-        "INSERT INTO financials SELECT 100 + a.d + 10 * b.d + 100 * c.d + 1000 * e.d + 10000 * f.d, 'A1', 'US', \
-         CASE a.d WHEN 0 THEN '2025-01-01' WHEN 1 THEN '2025-02-01' WHEN 2 THEN '2025-03-01' ELSE '2025-04-01' END, \
+        "INSERT INTO financials SELECT 100 + a.d + 10 * b.d + 100 * c.d + 1000 * e.d + 10000 * f.d, 'A1', 'US', {month}, \
          'sales', 1 FROM {digits} a CROSS JOIN {digits} b CROSS JOIN {digits} c CROSS JOIN {digits} e \
          CROSS JOIN (SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2) f"
-            .replace("CASE a.d", if db.kind == Kind::Postgres { "CAST(CASE a.d" } else { "CASE a.d" })
-            .replace("'2025-04-01' END", if db.kind == Kind::Postgres { "'2025-04-01' END AS date)" } else { "'2025-04-01' END" })
     ));
     match db.kind {
         Kind::Mariadb => db.exec("ANALYZE TABLE financials"),
