@@ -106,7 +106,12 @@ async fn listen(
     if channels.is_empty() {
         return Ok(None);
     }
-    let Some(mut ears) = engine.listener(&channels).await? else { return Ok(None) };
+    let Some(mut ears) = engine.listener(&channels).await? else {
+        if engine.dialect().notify_sql("", "").is_some() {
+            tracing::warn!("NOTIFY does not come through a transaction pooler: polling instead");
+        }
+        return Ok(None);
+    };
     if let Some(sql) = engine.dialect().notify_sql(&channels[0], "") {
         engine.query(&sql).await?;
         if tokio::time::timeout(Duration::from_secs(2), ears.wait()).await.is_err() {

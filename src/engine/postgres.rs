@@ -407,6 +407,8 @@ impl Postgres {
             .map_err(|error| DbError::new(ErrorClass::Connect, error.to_string()))?
             .disable_statement_logging()
             .statement_cache_capacity(0)
+            // Poolers refuse a start-up parameter that they do not know; servers print floats exactly without it.
+            .extra_float_digits(None)
             .application_name(&format!("dashagg {}", std::process::id()));
         if let Some(password) = &target.password {
             options = options.password(password.expose());
@@ -498,6 +500,24 @@ impl Postgres {
     /// Advisory locks are numbers within the database; the schema keeps two installations apart.
     fn lock_key(&self, name: &str) -> i64 {
         crate::checksum::number(&format!("dashagg:{}:{name}", self.server.schema))
+    }
+
+    /// Whether transactions of one connection run in different server sessions. A pooler gives a free session to
+    /// whoever asks next: so another connection that begins a transaction gets ours, and we then get another.
+    async fn is_pooled(&mut self) -> Result<bool, DbError> {
+        let pid = "SELECT pg_backend_pid()";
+        let mut other = Self::open(self.options.clone(), self.target.clone()).await?;
+        for _ in 0..3 {
+            let ours = self.scalar(pid).await?;
+            other.begin(Tx::Read).await?;
+            let theirs = other.scalar(pid).await?;
+            let again = self.scalar(pid).await?;
+            other.rollback().await?;
+            if ours == theirs || ours != again {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn local_settings(&self) -> String {
@@ -616,6 +636,10 @@ impl Engine for Postgres {
     }
 
     async fn listener(&mut self, channels: &[String]) -> Result<Option<Box<dyn Listener>>, DbError> {
+        // LISTEN through a transaction pooler stays with a server session that others get next: never send it there.
+        if self.is_pooled().await? {
+            return Ok(None);
+        }
         let pool = sqlx::postgres::PgPoolOptions::new()
             .max_connections(1)
             .connect_with(self.options.clone())
@@ -664,7 +688,13 @@ impl Canceller for CancelBackend {
     async fn cancel(&self) -> Result<(), DbError> {
         let mut connection =
             PgConnection::connect_with(&self.options).await.map_err(|error| translate(error, ""))?;
-        let sql = format!("SELECT pg_cancel_backend({})", self.pid);
+        // Behind a pooler the session may be somebody else's by now: only one that bears our name is ours.
+        let sql = format!(
+            "SELECT pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity \
+             WHERE pid = {} AND application_name = 'dashagg {}'",
+            self.pid,
+            std::process::id()
+        );
         sqlx::raw_sql(super::audited(&sql))
             .execute::<_, Pg>(&mut connection)
             .await

@@ -221,7 +221,11 @@ impl Client {
                         .await?,
                 ),
                 Kind::Postgres => Conn::Postgres(
-                    PgConnectOptions::from_str(url)?.ssl_mode(PgSslMode::Disable).connect().await?,
+                    PgConnectOptions::from_str(url)?
+                        .ssl_mode(PgSslMode::Disable)
+                        .extra_float_digits(None)
+                        .connect()
+                        .await?,
                 ),
                 Kind::Sqlite => Conn::Sqlite(SqliteConnectOptions::from_str(url)?.connect().await?),
             })
