@@ -32,6 +32,18 @@ pub struct Driver {
 /// A connection that the next step may use; it is put back where nothing went wrong.
 pub type Spare = Option<Box<dyn Engine>>;
 
+/// The spare connection, opened if there is none.
+///
+/// # Errors
+/// Those of [`Context::connect`].
+pub async fn connected<'a>(context: &Context, spare: &'a mut Spare) -> Result<&'a mut dyn Engine> {
+    let engine = match spare.take() {
+        Some(engine) => engine,
+        None => context.connect().await?,
+    };
+    Ok(spare.insert(engine).as_mut())
+}
+
 /// The sets that the arguments name. Where none is named and there are several: those that `create` has
 /// registered in this database, or, before the first `create`, those whose sources are all there. Returns the
 /// connection that this took.

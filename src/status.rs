@@ -110,10 +110,7 @@ async fn of_set(
                 },
             },
             next_due: summary.schedule.as_ref().map(|schedule| {
-                let served = known
-                    .and_then(|known| known.served_at.as_deref())
-                    .and_then(|text| humantime::parse_rfc3339(text).ok());
-                let due = schedule.is_due(served, now);
+                let due = schedule.is_due(known.and_then(SummaryState::served), now);
                 ledger::stamp(if due { schedule.last(now) } else { schedule.next(now) })
             }),
             note: note(summary, known, age),

@@ -15,7 +15,7 @@ use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::refresh::{self, Request, Unit};
 use crate::report::RunStatus;
-use crate::session::{Context, Spare};
+use crate::session::{self, Context, Spare};
 use crate::tracking;
 
 /// Between two looks at the logs.
@@ -99,10 +99,7 @@ async fn listen(
         .filter(|_| all)
         .map(|selected| tracking::channel(&selected.set.name))
         .collect();
-    if spare.is_none() {
-        *spare = Some(context.connect().await?);
-    }
-    let Some(engine) = spare.as_deref_mut() else { return Ok(None) };
+    let engine = session::connected(context, spare).await?;
     if channels.is_empty() {
         return Ok(None);
     }
@@ -134,10 +131,7 @@ async fn stale<'a>(
     let mut broken = false;
     for selected in &request.selected {
         let mut summaries = Vec::new();
-        for members in selected.set.units() {
-            if !members.iter().any(|index| selected.includes(*index)) {
-                continue;
-            }
+        for members in selected.units() {
             let unit = Unit::new(selected.set, &members);
             let tracked = unit.part.sources.iter().all(|source| source.track == Method::Triggers);
             if if tracked { unit.is_current(engine).await } else { !untracked } {

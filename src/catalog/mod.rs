@@ -262,6 +262,13 @@ impl Selected<'_> {
     pub fn includes(&self, index: usize) -> bool {
         self.summaries.is_empty() || self.summaries.contains(&index)
     }
+
+    /// The units of the set of which any summary was asked for: what publishes together is selected together.
+    pub fn units(&self) -> Vec<Vec<usize>> {
+        let mut units = self.set.units();
+        units.retain(|unit| unit.iter().any(|index| self.includes(*index)));
+        units
+    }
 }
 
 fn read_manifest(location: &str, files: &Files) -> Result<ManifestFile, Failure> {

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
-use crate::engine::{Dialect, Engine, Tx};
+use crate::engine::{DbError, Dialect, Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 
@@ -255,12 +255,19 @@ impl RunRecord {
     }
 }
 
-/// The fence: true for exactly one of the runs that read `generation`.
-pub fn fence(d: &dyn Dialect, set: &str, generation: i64) -> String {
-    format!(
+/// Passes the fence, inside a write transaction: exactly one of the runs that read `generation` does.
+///
+/// # Errors
+/// A transient one when another run has passed it; the caller rolls back and starts again from the beginning.
+pub async fn pass_fence(engine: &mut dyn Engine, set: &str, generation: i64) -> Result<()> {
+    let sql = format!(
         "UPDATE dashagg_set SET generation = generation + 1 WHERE set_name = {} AND generation = {generation}",
-        d.literal(set)
-    )
+        engine.dialect().literal(set)
+    );
+    if engine.execute(&sql).await? == 0 {
+        return Err(DbError::new(ErrorClass::Transient, "another run published in between").into());
+    }
+    Ok(())
 }
 
 /// The note that a run found nothing to do, which is news for `status`: the summaries are current as of now.

@@ -1,5 +1,7 @@
 //! What the ledger knows of a set: its summaries and its latest run.
 
+use std::time::SystemTime;
+
 use anyhow::Result;
 
 use crate::engine::Engine;
@@ -49,6 +51,11 @@ impl SummaryState {
     /// Whether it has been published, by this very SELECT.
     pub fn is_built(&self, checksum: &str) -> bool {
         self.published_at.is_some() && self.select_checksum == checksum
+    }
+
+    /// Start of the last run that left it current.
+    pub fn served(&self) -> Option<SystemTime> {
+        humantime::parse_rfc3339(self.served_at.as_deref()?).ok()
     }
 
     /// Whether its last run failed.

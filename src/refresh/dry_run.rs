@@ -13,7 +13,7 @@ use crate::exit_code::ExitCode;
 use crate::ledger::{self, SetState};
 use crate::plan::{Mode, Plan};
 use crate::report;
-use crate::session::Context;
+use crate::session::{self, Context};
 use crate::tracking;
 
 /// What a refresh would do to one unit.
@@ -38,18 +38,16 @@ pub async fn run(
     let (request, mut spare) = Request::new(context, catalog, args).await?;
     let mut sets: Vec<Value> = Vec::new();
     for selected in &request.selected {
-        let due = if request.due { unit::due(context, selected.set, &mut spare).await? } else { None };
-        for members in selected.set.units() {
-            let asked = members.iter().any(|index| selected.includes(*index))
-                && due.as_ref().is_none_or(|due| members.iter().any(|index| due.contains(index)));
-            if !asked {
+        let due = match request.due {
+            true => Some(unit::due(context, selected.set, &mut spare).await?),
+            false => None,
+        };
+        for members in selected.units() {
+            if due.as_ref().is_some_and(|due| !members.iter().any(|index| due.contains(index))) {
                 continue;
             }
             let unit = Unit::new(selected.set, &members);
-            if spare.is_none() {
-                spare = Some(context.connect().await?);
-            }
-            let Some(engine) = spare.as_deref_mut() else { continue };
+            let engine = session::connected(context, &mut spare).await?;
             let foreseen = foresee(engine, &request, &unit).await?;
             if json {
                 sets.push(as_json(&unit, &foreseen));

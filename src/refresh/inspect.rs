@@ -219,6 +219,16 @@ async fn inspect_summary<'a>(
     Ok(Prepared { summary, target, columns, stamped, replace: shape.has_other_unique(&summary.key) })
 }
 
+/// Whether a materialized view has rows that can be read; `None`: there is no such view.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn is_filled(engine: &mut dyn Engine, summary: &Summary) -> Result<Option<bool>> {
+    let own = engine.server().schema.clone();
+    let sql = engine.dialect().populated_sql(summary.schema_in(&own), &summary.table);
+    Ok(engine.scalar(&sql).await?.map(|text| text == "1"))
+}
+
 /// The partitions that exist, in the sources or in the published rows, per list of partition columns.
 ///
 /// # Errors

@@ -91,19 +91,17 @@ pub async fn run(
     let mut sets = Vec::new();
     let mut errors: Vec<anyhow::Error> = Vec::new();
     for selected in &request.selected {
-        let due = if request.due { unit::due(context, selected.set, &mut spare).await } else { Ok(None) };
+        let due = match request.due {
+            true => unit::due(context, selected.set, &mut spare).await.map(Some),
+            false => Ok(None),
+        };
         match due {
             Ok(Some(due)) if due.is_empty() => continue,
             Ok(due) => {
-                let units: Vec<Vec<usize>> = selected
-                    .set
-                    .units()
-                    .into_iter()
-                    .filter(|unit| unit.iter().any(|index| selected.includes(*index)))
-                    .filter(|unit| {
-                        due.as_ref().is_none_or(|due| unit.iter().any(|index| due.contains(index)))
-                    })
-                    .collect();
+                let mut units = selected.units();
+                units.retain(|unit| {
+                    due.as_ref().is_none_or(|due| unit.iter().any(|index| due.contains(index)))
+                });
                 sets.push(
                     refresh_set(context, request, selected.set, &units, &run_id, &mut spare, &mut errors)
                         .await,

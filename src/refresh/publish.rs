@@ -127,10 +127,7 @@ async fn inside(
     consume: &[String],
 ) -> Result<()> {
     let d = work.dialect;
-    let fenced = engine.execute(&ledger::fence(d, &work.set.name, state.generation)).await?;
-    if fenced == 0 {
-        return Err(again("another run published in between"));
-    }
+    ledger::pass_fence(engine, &work.set.name, state.generation).await?;
     for outcome in outcomes {
         let item = &work.prepared[outcome.index];
         let shapes = item.shapes(d);

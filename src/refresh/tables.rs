@@ -13,7 +13,7 @@ use crate::catalog::{Set, Summary};
 use crate::checksum;
 use crate::engine::dialect::Scratch;
 use crate::engine::statements::OP;
-use crate::engine::{Column, DbError, Dialect, Engine, ErrorClass, Tx};
+use crate::engine::{Column, Dialect, Engine, Tx};
 use crate::hooks::Values;
 use crate::ledger::{self, RunRecord, SetState};
 use crate::plan::{Ask, Asked, Known, Mode, Plan, Scope, project};
@@ -60,10 +60,7 @@ pub(super) async fn locked(
     let Some(mode) = plan.mode else {
         // Notes without effect (a product that sold nothing) are done with all the same.
         engine.begin(Tx::Write).await?;
-        let fence = ledger::fence(engine.dialect(), &set.name, state.generation);
-        if engine.execute(&fence).await? == 0 {
-            return Err(DbError::new(ErrorClass::Transient, "another run published in between").into());
-        }
+        ledger::pass_fence(engine, &set.name, state.generation).await?;
         for sql in tracking::consume_sql(engine, set, &changes, None) {
             engine.execute(&sql).await?;
         }

@@ -6,8 +6,9 @@ use anyhow::Result;
 
 use crate::catalog::{Kind, Set, Source, Summary};
 use crate::engine::Engine;
-use crate::ledger::{self, SetState};
-use crate::session::{Context, Spare};
+use crate::ledger::{self, SetState, SummaryState};
+use crate::refresh::inspect;
+use crate::session::{self, Context, Spare};
 use crate::tracking;
 
 /// A unit of refresh.
@@ -77,10 +78,8 @@ impl<'a> Unit<'a> {
         if self.kind == Kind::Table {
             return true;
         }
-        let own = engine.server().schema.clone();
         for summary in &self.part.summaries {
-            let sql = engine.dialect().populated_sql(summary.schema_in(&own), &summary.table);
-            if !matches!(engine.scalar(&sql).await, Ok(Some(text)) if text == "1") {
+            if !matches!(inspect::is_filled(engine, summary).await, Ok(Some(true))) {
                 return false;
             }
         }
@@ -127,30 +126,23 @@ pub(crate) fn has_moved(summary: &Summary, state: &SetState, now: SystemTime) ->
     (moved || expired).then(|| format!("the clock moved {} on", summary.name))
 }
 
-/// The summaries that their schedule asks for now; `None` in the result never happens: a set without schedules is
-/// never due.
+/// The summaries that their schedule asks for now; a set without schedules is never due.
 ///
 /// # Errors
 /// Whatever the server says.
-pub(crate) async fn due(context: &Context, set: &Set, spare: &mut Spare) -> Result<Option<Vec<usize>>> {
+pub(crate) async fn due(context: &Context, set: &Set, spare: &mut Spare) -> Result<Vec<usize>> {
     if set.summaries.iter().all(|summary| summary.schedule.is_none()) {
-        return Ok(Some(Vec::new()));
+        return Ok(Vec::new());
     }
-    if spare.is_none() {
-        *spare = Some(context.connect().await?);
-    }
-    let Some(engine) = spare.as_deref_mut() else { return Ok(None) };
+    let engine = session::connected(context, spare).await?;
     if !ledger::exists(engine).await? {
         return Err(ledger::missing(engine).into());
     }
     let now = ledger::clock(engine).await?;
     let state = SetState::read(engine, &set.name).await?.ok_or_else(|| ledger::missing(engine))?;
     let due = set.summaries.iter().enumerate().filter(|(_, summary)| {
-        let served = state
-            .summary(&summary.name)
-            .and_then(|known| known.served_at.as_deref())
-            .and_then(|text| humantime::parse_rfc3339(text).ok());
+        let served = state.summary(&summary.name).and_then(SummaryState::served);
         summary.schedule.as_ref().is_some_and(|schedule| schedule.is_due(served, now))
     });
-    Ok(Some(due.map(|(index, _)| index).collect()))
+    Ok(due.map(|(index, _)| index).collect())
 }

@@ -78,10 +78,7 @@ pub(super) async fn locked(
     }
     fail::fail_point!("publish");
     let d = engine.dialect();
-    let fence = ledger::fence(d, &set.name, state.generation);
-    if engine.execute(&fence).await? == 0 {
-        return Err(DbError::new(ErrorClass::Transient, "another run published in between").into());
-    }
+    ledger::pass_fence(engine, &set.name, state.generation).await?;
     let total = |part: fn(&Counts) -> u64| done.iter().map(|view| part(&view.counts)).sum::<u64>();
     let record = RunRecord {
         run_id: run_id.to_owned(),
@@ -194,10 +191,8 @@ async fn why(
         }
     }
     let now = ledger::clock(engine).await?;
-    let own = engine.server().schema.clone();
     for summary in &unit.part.summaries {
-        let populated = engine.dialect().populated_sql(summary.schema_in(&own), &summary.table);
-        let populated = engine.scalar(&populated).await?.is_some_and(|text| text == "1");
+        let populated = inspect::is_filled(engine, summary).await? == Some(true);
         let Some(known) =
             state.summary(&summary.name).filter(|known| known.published_at.is_some() && populated)
         else {
@@ -228,8 +223,7 @@ async fn refresh_view(
     let d = engine.dialect();
     let summary = item.summary;
     let own = engine.server().schema.clone();
-    let populated = engine.scalar(&d.populated_sql(summary.schema_in(&own), &summary.table)).await?;
-    let concurrently = populated.is_some_and(|text| text == "1");
+    let concurrently = inspect::is_filled(engine, summary).await? == Some(true);
     let shapes = item.shapes(d);
     let before = d.scratch_name(&own, &format!("dashagg_before_{}", summary.tier), Scratch::Private);
     if concurrently {

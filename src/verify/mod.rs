@@ -110,17 +110,15 @@ async fn verify_units(
 }
 
 async fn refuse_unfilled(engine: &mut dyn Engine, summary: &Summary) -> Result<()> {
-    let own = engine.server().schema.clone();
-    let sql = engine.dialect().populated_sql(summary.schema_in(&own), &summary.table);
     // No answer: no such view, which `inspect` says better.
-    match engine.scalar(&sql).await? {
-        Some(text) if text == "0" => Err(Failure::new(
+    match inspect::is_filled(engine, summary).await? {
+        Some(false) => Err(Failure::new(
             ExitCode::Failed,
             format!("materialized view {} has never been filled", summary.table),
         )
         .hint("run `dashagg refresh` first")
         .into()),
-        _ => Ok(()),
+        Some(true) | None => Ok(()),
     }
 }
 
