@@ -191,9 +191,9 @@ async fn apply_all(
         // A script may alter what they read; they are made anew below.
         let own = engine.server().schema.clone();
         for summary in set.summaries.iter().filter(|summary| summary.live) {
-            let d = engine.dialect();
-            let view = d.qualify(summary.schema_in(&own), &live::name(summary));
-            engine.execute(&d.drop_view(&view)).await?;
+            for sql in live::drop_sql(engine.dialect(), &own, summary) {
+                engine.execute(&sql).await?;
+            }
         }
     }
     for script in &set.scripts {

@@ -80,7 +80,7 @@ async fn statements(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
     // Without a script that ran, its tables are not of our making.
     let made = !create::applied_scripts(engine, &set.name).await?.is_empty();
     for summary in set.summaries.iter().rev().filter(|summary| summary.live && made) {
-        sql.push(d.drop_view(&d.qualify(summary.schema_in(&own), &live::name(summary))));
+        sql.extend(live::drop_sql(d, &own, summary));
     }
     for source in &set.sources {
         sql.extend(tracking::untrack_sql(engine, set, source).await?);

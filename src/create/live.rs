@@ -6,7 +6,7 @@
 use anyhow::Result;
 
 use crate::catalog::{Kind, Method, Set, Source, Summary};
-use crate::engine::{Dialect, Engine};
+use crate::engine::{Column, Dialect, Engine};
 use crate::error::Failure;
 use crate::refresh::inspect::{self, Prepared};
 use crate::tracking;
@@ -49,20 +49,32 @@ pub(crate) async fn sql(engine: &mut dyn Engine, set: &Set) -> Result<Vec<(Strin
     let d = engine.dialect();
     let own = engine.server().schema.clone();
     for (index, item) in prepared.iter().enumerate().filter(|(_, item)| item.summary.live) {
-        let view = d.qualify(item.summary.schema_in(&own), &name(item.summary));
-        let body = definition(d, &own, &part, &prepared, index)?;
-        all.push((name(item.summary), d.replace_view(&view, &body)));
+        all.push((name(item.summary), definition(d, &own, &part, &prepared, index)?));
     }
     Ok(all)
 }
 
+/// What removes a summary's live view and all that belongs to it.
+pub(crate) fn drop_sql(d: &dyn Dialect, own: &str, summary: &Summary) -> Vec<String> {
+    let view = d.drop_view(&d.qualify(summary.schema_in(own), &name(summary)));
+    std::iter::once(view).chain(d.drop_waiting_list(&waiting_list(d, own, summary))).collect()
+}
+
+/// Full name of the function that lists the partitions which wait, on engines that want one. By a hash, because a
+/// name that is one suffix too long would be cut, and meet another.
+fn waiting_list(d: &dyn Dialect, own: &str, summary: &Summary) -> String {
+    let hash = crate::checksum::hex(&summary.table);
+    d.qualify(summary.schema_in(own), &format!("dashagg_waiting_{}", &hash[..10]))
+}
+
+/// The statements that make a live view.
 fn definition(
     d: &'static dyn Dialect,
     own: &str,
     set: &Set,
     prepared: &[Prepared<'_>],
     index: usize,
-) -> Result<String, Failure> {
+) -> Result<Vec<String>, Failure> {
     let summary = &set.summaries[index];
     let refuse = |why: String| {
         Failure::usage(format!("{}/summaries.toml: summaries.{}.live: {why}", set.location, summary.name))
@@ -78,7 +90,27 @@ fn definition(
     if let Some(source) = sources.iter().map(|at| &set.sources[*at]).find(|s| s.track != Method::Triggers) {
         return Err(refuse(format!("changes of {} are not noted by triggers", source.name)));
     }
-    let pending = Pending { d, own, set, summary, sources: &sources };
+    let mut pending = Pending { d, own, set, summary, sources: &sources, list: None };
+    let mut statements = Vec::new();
+    let parts: Vec<&Column> = summary
+        .partition
+        .iter()
+        .filter_map(|part| prepared[index].columns.iter().find(|column| column.name == *part))
+        .collect();
+    if !parts.is_empty() && parts.len() == summary.partition.len() {
+        let function = waiting_list(d, own, summary);
+        if let Some(made) = d.waiting_list(&function, &parts, &pending.selects()) {
+            statements.extend(made);
+            pending.list = Some(format!("{function}()"));
+        }
+    }
+    // Partition by partition where their list is a function: then each is found by index, and estimated as one.
+    let each = pending.list.clone().filter(|_| {
+        below
+            .iter()
+            .all(|at| summary.partition.iter().all(|part| set.summaries[*at].partition.contains(part)))
+    });
+    let waits = |alias: &str| if each.is_some() { pending.is_this(alias) } else { pending.is_pending(alias) };
     let target = summary.target(d, own);
     let as_stored = |item: &Prepared<'_>, alias: &str| -> String {
         let cells = item.columns.iter().map(|column| {
@@ -93,7 +125,7 @@ fn definition(
         .map(|at| {
             let lower = &set.summaries[*at];
             let has_all = summary.partition.iter().all(|name| lower.partition.contains(name));
-            let condition = if has_all { pending.is_pending("q") } else { "1 = 1".to_owned() };
+            let condition = if has_all { waits("q") } else { "1 = 1".to_owned() };
             format!(
                 "{} AS (SELECT {} FROM (\n{}\n) q WHERE {condition})",
                 d.quote(&lower.table),
@@ -105,14 +137,19 @@ fn definition(
     let with = if shadows.is_empty() { String::new() } else { format!("WITH {} ", shadows.join(", ")) };
     let published: Vec<String> =
         prepared[index].columns.iter().map(|column| format!("t.{}", d.quote(&column.name))).collect();
-    Ok(format!(
-        "SELECT {} FROM {target} t WHERE NOT ({}) UNION ALL SELECT {} FROM ({with}SELECT * FROM (\n{}\n) s) l WHERE {}",
+    let raw = format!("{with}SELECT * FROM (\n{}\n) s", summary.select);
+    let from = match &each {
+        Some(list) => format!("{list} w CROSS JOIN LATERAL ({raw} WHERE {}) l", waits("s")),
+        None => format!("({raw}) l WHERE {}", waits("l")),
+    };
+    let body = format!(
+        "SELECT {} FROM {target} t WHERE NOT ({}) UNION ALL SELECT {} FROM {from}",
         published.join(", "),
         pending.is_pending("t"),
         as_stored(&prepared[index], "l"),
-        summary.select,
-        pending.is_pending("l"),
-    ))
+    );
+    statements.extend(d.replace_view(&d.qualify(summary.schema_in(own), &name(summary)), &body));
+    Ok(statements)
 }
 
 /// A summary and every tier below it, lowest first.
@@ -138,6 +175,8 @@ struct Pending<'a> {
     set: &'a Set,
     summary: &'a Summary,
     sources: &'a [usize],
+    /// The call that lists what waits, where there is a function for it.
+    list: Option<String>,
 }
 
 impl Pending<'_> {
@@ -147,13 +186,34 @@ impl Pending<'_> {
         (notes, spec.columns.iter().map(|column| column.name.clone()).collect())
     }
 
+    fn parts(&self) -> Vec<String> {
+        self.summary.partition.iter().map(|name| self.d.quote(name)).collect()
+    }
+
     /// Whether a row of `alias` is in a partition that waits.
     fn is_pending(&self, alias: &str) -> String {
-        let d = self.d;
-        let parts: Vec<String> = self.summary.partition.iter().map(|name| d.quote(name)).collect();
+        let parts = self.parts();
         if parts.is_empty() {
             return self.anything();
         }
+        let own: Vec<String> = parts.iter().map(|name| format!("{alias}.{name}")).collect();
+        let waiting = match &self.list {
+            Some(list) => format!("SELECT {} FROM {list} w", parts.join(", ")),
+            None => self.selects(),
+        };
+        self.d.among(&own, &waiting)
+    }
+
+    /// Whether a row of `alias` is in the partition `w`.
+    fn is_this(&self, alias: &str) -> String {
+        let same: Vec<String> =
+            self.parts().iter().map(|name| format!("{alias}.{name} = w.{name}")).collect();
+        same.join(" AND ")
+    }
+
+    /// The SELECT of the partitions that wait, each once.
+    fn selects(&self) -> String {
+        let (d, parts) = (self.d, self.parts());
         let whole = self.everything();
         let target = self.summary.target(d, self.own);
         let list = parts.join(", ");
@@ -196,8 +256,7 @@ impl Pending<'_> {
                 ));
             }
         }
-        let own: Vec<String> = parts.iter().map(|name| format!("{alias}.{name}")).collect();
-        d.among(&own, &selects.join(" UNION "))
+        selects.join(" UNION ")
     }
 
     /// Whether everything waits: never built by this SELECT, or a note that names no partition.

@@ -93,6 +93,32 @@ impl Dialect for PostgresDialect {
         }
     }
 
+    fn waiting_list(&self, function: &str, parts: &[&Column], select: &str) -> Option<Vec<String>> {
+        let columns: Vec<String> =
+            parts.iter().map(|part| format!("{} {}", self.quote(&part.name), self.cast_type(part))).collect();
+        let names: Vec<String> = (1..=parts.len()).map(|at| format!("c{at}")).collect();
+        let cells: Vec<String> =
+            names.iter().zip(parts).map(|(name, part)| self.cast(&format!("w.{name}"), part)).collect();
+        Some(vec![
+            // STABLE: it sees the snapshot of the statement that calls it, which the view's being right rests on.
+            // SECURITY DEFINER: readers of the view have no right on the logs. Its names are bound now (BEGIN ATOMIC),
+            // so no search_path can lead it elsewhere. ROWS 1: what is expected of it is that nothing waits.
+            format!(
+                "CREATE OR REPLACE FUNCTION {function}() RETURNS TABLE ({}) LANGUAGE sql STABLE SECURITY DEFINER \
+                 PARALLEL SAFE ROWS 1 BEGIN ATOMIC SELECT DISTINCT {} FROM ({select}) w ({}); END",
+                columns.join(", "),
+                cells.join(", "),
+                names.join(", ")
+            ),
+            // A view's functions run with the rights of whoever reads it.
+            format!("GRANT EXECUTE ON FUNCTION {function}() TO PUBLIC"),
+        ])
+    }
+
+    fn drop_waiting_list(&self, function: &str) -> Option<String> {
+        Some(format!("DROP FUNCTION IF EXISTS {function}()"))
+    }
+
     fn explain_sql(&self, query: &str) -> Vec<String> {
         // Without this a small table is read whole although an index could serve.
         vec!["SET LOCAL enable_seqscan = off".to_owned(), format!("EXPLAIN {query}")]
@@ -206,8 +232,7 @@ impl Dialect for PostgresDialect {
     }
 
     fn cast(&self, expression: &str, column: &Column) -> String {
-        let bare = column.sql_type.split(" COLLATE ").next().unwrap_or(&column.sql_type);
-        format!("CAST({expression} AS {bare})")
+        format!("CAST({expression} AS {})", self.cast_type(column))
     }
 
     fn clock_sql(&self) -> &'static str {
@@ -349,6 +374,11 @@ impl Dialect for PostgresDialect {
 }
 
 impl PostgresDialect {
+    /// A column's type without its collation, as CAST wants it.
+    fn cast_type<'a>(&self, column: &'a Column) -> &'a str {
+        column.sql_type.split(" COLLATE ").next().unwrap_or(&column.sql_type)
+    }
+
     fn regclass(&self, schema: Option<&str>, table: &str) -> String {
         let name = match schema {
             Some(schema) => self.qualify(schema, table),

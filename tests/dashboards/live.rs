@@ -148,6 +148,10 @@ fn a_live_view_with_nothing_pending_reads_the_summary_only_postgres() {
     for line in text.lines().filter(|line| line.contains("on financials f")) {
         assert!(line.contains("never executed") || line.contains("rows=0"), "{text}");
     }
+    let functions = "SELECT COUNT(*) FROM pg_proc WHERE proname LIKE 'dashagg\\_%'";
+    assert_ne!(db.one(functions), "0");
+    own(&db).args(["drop", "financials", "--yes"]).run().ok();
+    assert_eq!(db.one(functions), "0", "something of the live views is left");
 }
 
 #[test]
