@@ -501,7 +501,8 @@ async fn stage_chunk(
         let columns = work.prepared[*lower].shapes(d).scratch_columns(KIND);
         engine.execute(&d.drop_scratch(&stage, work.private())).await?;
         engine.execute(&d.create_scratch(&stage, &columns, None, work.private())).await?;
-        engine.execute(&work.fill_copy(worker, *lower, wave, chunk)).await?;
+        let filled = engine.execute(&work.fill_copy(worker, *lower, wave, chunk)).await?;
+        tell_planner(engine, &stage, filled).await?;
     }
     for index in &wave.members {
         let item = &work.prepared[*index];
@@ -523,11 +524,12 @@ async fn stage_chunk(
             totals: totals.totals.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect(),
         });
         let fill = shapes.fill_stage(&stage, &slice, &shadows, borrowed.as_ref());
-        engine.execute(&fill).await.map_err(|error| in_words(error, item))?;
+        let filled = engine.execute(&fill).await.map_err(|error| in_words(error, item))?;
         let name = format!("{}_key", work.stage_name(worker, *index));
         if let Some(sql) = d.scratch_unique_index(&stage, &name, &unique) {
             engine.execute(&sql).await.map_err(|error| in_words(error, item))?;
         }
+        tell_planner(engine, &stage, filled).await?;
         let (computed, published) =
             check::profile(engine, work, *index, wave, &stage, &slice, &shapes).await?;
         check::manifest_checks(engine, work, *index, |lower| work.fresh_body(worker, lower, wave, chunk))
@@ -550,6 +552,21 @@ async fn stage_chunk(
         engine.execute(&d.drop_scratch(&work.stage(worker, *index), work.private())).await?;
     }
     Ok(())
+}
+
+/// Scratch tables of more rows than this are worth the milliseconds of gathering statistics.
+const MANY: u64 = 1_000;
+
+/// Says how many rows a scratch table got. PostgreSQL otherwise guesses, and joins two tables that both have tens of
+/// thousands of rows as if one had a single row: seconds where there were milliseconds.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn tell_planner(engine: &mut dyn Engine, scratch: &str, rows: u64) -> Result<()> {
+    match engine.dialect().analyze(scratch).filter(|_| rows > MANY) {
+        Some(sql) => engine.execute(&sql).await.map(drop).map_err(Into::into),
+        None => Ok(()),
+    }
 }
 
 /// A failed computation, said in terms of the DBA's file.

@@ -265,6 +265,8 @@ async fn outcomes(
     let mut outcomes = Vec::new();
     for (index, item) in work.prepared.iter().enumerate() {
         let counts = publish::count_delta(engine, work, index).await?;
+        let written = counts.inserted + counts.updated + counts.deleted;
+        stage::tell_planner(engine, &work.delta(index), written).await?;
         let in_scope = work
             .findings
             .lock()
