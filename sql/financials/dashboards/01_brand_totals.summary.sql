@@ -2,11 +2,14 @@
 SELECT s.brand_id,
        COALESCE(b.name, '(unassigned)') AS brand,
        s.metric,
-       SUM(s.amount)    AS amount,
-       SUM(s.row_count) AS row_count
-FROM financials_summary_monthly_brand s
+       s.amount,
+       s.row_count
+FROM (
+  SELECT brand_id, metric, SUM(amount) AS amount, SUM(row_count) AS row_count
+  FROM financials_summary_monthly_brand
+  WHERE month BETWEEN '2025-01-01' AND '2025-06-01'
+    AND marketplace = 'US'
+  GROUP BY brand_id, metric
+) s
 LEFT JOIN brands b ON b.id = s.brand_id
-WHERE s.month BETWEEN '2025-01-01' AND '2025-06-01'
-  AND s.marketplace = 'US'
-GROUP BY s.brand_id, COALESCE(b.name, '(unassigned)'), s.metric
 ORDER BY brand_id, metric
