@@ -40,6 +40,8 @@ pub struct Settings {
     only: Option<Kind>,
     matviews: bool,
     growth: bool,
+    /// One database, on whose rows the script runs first and dashagg then; no readers, no bulk load.
+    brief: bool,
 }
 
 impl Settings {
@@ -55,6 +57,7 @@ impl Settings {
             },
             matviews: number("DASHAGG_BENCH_MATVIEW", 1) != 0,
             growth: number("DASHAGG_BENCH_GROWTH", 0) != 0,
+            brief: number("DASHAGG_BENCH_BRIEF", 0) != 0,
         }
     }
 
@@ -94,6 +97,8 @@ fn main() {
             let server = servers.start(kind);
             let text = if settings.growth {
                 growth(&settings, &server)
+            } else if settings.brief {
+                brief(&settings, &server).to_string()
             } else {
                 compare(&settings, &server).to_string()
             };
@@ -224,6 +229,11 @@ fn compare(settings: &Settings, server: &Server) -> Report {
         .collect();
     readers(settings, &runner, &ours, &script, &mut report);
     load(settings, &site, &runner, &ours, &script, &mut report);
+    finish(&runner, &mut report);
+    report
+}
+
+fn finish(runner: &Runner, report: &mut Report) {
     let verify = runner.try_run(&["verify"]);
     report.verify = format!(
         "`dashagg verify` after all of it: {} ({})",
@@ -231,6 +241,73 @@ fn compare(settings: &Settings, server: &Server) -> Report {
         duration(verify.seconds)
     );
     report.memory = runner.memory();
+}
+
+/// What counts at a size at which the script takes half an hour and two copies of the source do not fit: the script on
+/// the rows first, then dashagg on the very same.
+fn brief(settings: &Settings, server: &Server) -> Report {
+    let site = Site::new(settings.rows);
+    let db = Db::create(server, "bench_dashagg");
+    let filling = timed(|| {
+        site.tables(&db);
+        site.fill(&db, "financials", 0, settings.rows);
+    });
+    say(&format!("{} rows in {}", thousands(settings.rows), duration(filling)));
+    let indexing = timed(|| db.for_script());
+    say(&format!("founding indexes in {}", duration(indexing)));
+    let mut report = Report::new(&db, settings.rows);
+    for _ in 0..settings.runs {
+        report.script.push(timed(|| db.founding_script()));
+        say(&format!("script {}", duration(*report.script.last().unwrap())));
+    }
+    let mut times = Vec::new();
+    for (name, raw, _) in sample::dashboards() {
+        times.push(median(&seconds(settings.runs, || drop(db.rows(&raw)))));
+        say(&format!("{name} on raw {}", duration(*times.last().unwrap())));
+    }
+
+    let runner = Runner::new(&db);
+    let create = runner.run(&["create"]);
+    report.costs = Costs { create: create.seconds, ..Costs::default() };
+    say(&format!("create: {}", duration(create.seconds)));
+    db.settle(true);
+    let mut first = Step::new("complete, the first after the script");
+    first.add(runner.refresh(&["--full"]));
+    say(&format!("{}: {}", first.name, duration(first.seconds()[0])));
+    let mut noop = Step::new("nothing changed");
+    let mut some = Step::new("1,000 rows in one month");
+    let mut many = Step::new("100,000 rows in three months");
+    let mut complete = Step::new("complete");
+    for run in 0..settings.runs.max(3) {
+        for _ in 0..5 {
+            noop.add(runner.refresh(&[]));
+        }
+        some.changed(db.change(&month(run * 5), run, settings.rows, 1_000));
+        db.settle(false);
+        some.add(runner.refresh(&[]));
+        let changed = (0..3).map(|at| db.change(&month(12 + run * 3 + at), run, settings.rows, 33_334));
+        many.changed(changed.sum());
+        db.settle(false);
+        many.add(runner.refresh(&[]));
+        for step in [&noop, &some, &many] {
+            say(&format!("run {}: {} {}", run + 1, step.name, duration(*step.seconds().last().unwrap())));
+        }
+    }
+    for _ in 0..settings.runs {
+        db.settle(false);
+        complete.add(runner.refresh(&["--full"]));
+    }
+    report.asin_rows = db.one("SELECT COUNT(*) FROM financials_summary_monthly_asin_marketplace");
+    report.steps = vec![noop, some, many, complete, first];
+    report.status = (0..5).map(|_| runner.run(&["status"]).seconds).collect();
+    for ((name, raw, summary), founding) in sample::dashboards().into_iter().zip(times) {
+        say(&format!("dashboard: {name}"));
+        let mut answer = Vec::new();
+        let again = timed(|| answer = db.rows(&raw));
+        assert_eq!(answer, db.rows(&summary), "{name}: summaries differ from raw");
+        report.dashboards.push((name, vec![founding, again, median(&db.warm(&summary, 9))]));
+    }
+    finish(&runner, &mut report);
     report
 }
 
@@ -238,7 +315,7 @@ fn compare(settings: &Settings, server: &Server) -> Report {
 fn baselines(settings: &Settings, ours: &Db, script: &Db, report: &mut Report) {
     for (name, db) in [
         ("the script's first `SELECT … GROUP BY`, founding indexes", script),
-        ("the same with dashagg's covering index", ours),
+        ("the same `SELECT`, with dashagg's covering index", ours),
     ] {
         say(name);
         // Summed on the server: neither the wire nor the client's memory is in the figure.

@@ -100,16 +100,18 @@ impl fmt::Display for Report {
         let costs = &self.costs;
         let (plain, tracked) = (median(&costs.plain), median(&costs.tracked));
         writeln!(f, "\n| cost | |\n|---|---|")?;
-        writeln!(
-            f,
-            "| bulk load of {} rows, tracked / untracked | {} / {} = **{:.2}** |",
-            thousands(costs.load_rows),
-            duration(tracked),
-            duration(plain),
-            tracked / plain
-        )?;
-        writeln!(f, "| refresh after that load | {} |", duration(median(&costs.after_load)))?;
-        writeln!(f, "| refresh after deleting those rows | {} |", duration(median(&costs.after_delete)))?;
+        if costs.load_rows > 0 {
+            writeln!(
+                f,
+                "| bulk load of {} rows, tracked / untracked | {} / {} = **{:.2}** |",
+                thousands(costs.load_rows),
+                duration(tracked),
+                duration(plain),
+                tracked / plain
+            )?;
+            writeln!(f, "| refresh after that load | {} |", duration(median(&costs.after_load)))?;
+            writeln!(f, "| refresh after deleting those rows | {} |", duration(median(&costs.after_delete)))?;
+        }
         writeln!(f, "| `create` with its indexes (once) | {} |", duration(costs.create))?;
         writeln!(f, "| `dashagg status` | {} |", duration(median(&self.status)))?;
         #[allow(clippy::cast_precision_loss)]

@@ -108,33 +108,38 @@ impl Db {
                     }
                 });
                 say(&format!("copied in {time:.0} s"));
-                client.exec(
-                    "ALTER TABLE financials \
-                     ADD INDEX idx_month_metric_marketplace (month, metric, marketplace), \
-                     ADD INDEX idx_metric_month (metric, month)",
-                );
                 db
             }
             _ => {
                 let version: u32 = from.one("SHOW server_version_num").parse().unwrap();
                 let strategy = if version >= 150_000 { " STRATEGY FILE_COPY" } else { "" };
-                let db = Self::make(server, name, &format!(" TEMPLATE {}{strategy}", from.name));
-                db.exec(
-                    "CREATE INDEX idx_month_metric_marketplace ON financials (month, metric, marketplace)",
-                );
-                db.exec("CREATE INDEX idx_metric_month ON financials (metric, month)");
-                db
+                Self::make(server, name, &format!(" TEMPLATE {}{strategy}", from.name))
             }
         };
-        let mut client = db.client();
-        for sql in statements(match db.kind {
+        db.for_script();
+        db
+    }
+
+    /// The founding indexes, and the summary tables.
+    pub fn for_script(&self) {
+        let mut client = self.client();
+        match self.kind {
+            Kind::Mariadb => client.exec(
+                "ALTER TABLE financials ADD INDEX idx_month_metric_marketplace (month, metric, marketplace), \
+                 ADD INDEX idx_metric_month (metric, month)",
+            ),
+            _ => client.exec(
+                "CREATE INDEX idx_month_metric_marketplace ON financials (month, metric, marketplace); \
+                 CREATE INDEX idx_metric_month ON financials (metric, month)",
+            ),
+        }
+        for sql in statements(match self.kind {
             Kind::Mariadb => set_file!("mysql/0001_summary_tables.sql"),
             _ => set_file!("postgres/0001_summary_tables.sql"),
         }) {
             client.exec(&sql);
         }
-        db.settle(true);
-        db
+        self.settle(true);
     }
 
     pub fn client(&self) -> Client {
@@ -332,8 +337,8 @@ pub fn group_by() -> &'static str {
      GROUP BY f.asin, f.marketplace, f.month, f.metric, COALESCE(p.brand_id, 0), COALESCE(p.category_id, 0)"
 }
 
-/// The three dashboard queries: name, on raw, on summaries.
-pub fn dashboards() -> [(&'static str, String, String); 3] {
+/// The three dashboard queries, and the drill-down that needs the ASIN tier: name, on raw, on summaries.
+pub fn dashboards() -> [(&'static str, String, String); 4] {
     [
         (
             "brand totals",
@@ -349,6 +354,11 @@ pub fn dashboards() -> [(&'static str, String, String); 3] {
             "profitability",
             set_file!("dashboards/03_profitability.raw.sql"),
             set_file!("dashboards/03_profitability.summary.sql"),
+        ),
+        (
+            "drill-down: brand by category",
+            set_file!("dashboards/04_brand_by_category.raw.sql"),
+            set_file!("dashboards/04_brand_by_category.summary.sql"),
         ),
     ]
     .map(|(name, raw, summary)| (name, raw.to_owned(), summary.to_owned()))
