@@ -100,9 +100,38 @@ fn refresh(db: &TestDb, stop: &AtomicBool) -> (u64, u64) {
     (finished, killed)
 }
 
-/// Brand totals against category totals in one statement; the slowest read in milliseconds, and how many there were.
-/// Beside it, what a query of a table that nobody writes to waited for at the most: that is the machine.
-fn read(db: &TestDb, stop: &AtomicBool) -> (u128, u64, u128) {
+/// How long readers waited, by stretches of time in which several refreshes publish.
+#[derive(Default)]
+struct Waits {
+    /// Milliseconds of the slowest read of each stretch.
+    slowest: Vec<u128>,
+}
+
+impl Waits {
+    const STRETCH: Duration = Duration::from_secs(3);
+
+    fn add(&mut self, since: Instant, read: Instant) {
+        let stretch = (since.elapsed().as_millis() / Self::STRETCH.as_millis()) as usize;
+        self.slowest.resize(self.slowest.len().max(stretch + 1), 0);
+        self.slowest[stretch] = self.slowest[stretch].max(read.elapsed().as_millis());
+    }
+
+    /// The slowest read of the middling stretch: what refreshes make readers wait for, they make them wait for in
+    /// every stretch; what the machine does, it does in some.
+    fn usual(&self) -> u128 {
+        let mut sorted = self.slowest.clone();
+        sorted.sort_unstable();
+        sorted[sorted.len() / 2]
+    }
+
+    fn worst(&self) -> u128 {
+        self.slowest.iter().copied().max().unwrap_or(0)
+    }
+}
+
+/// Brand totals against category totals in one statement, and how many of those reads there were. Beside it, a query
+/// of a table that nobody writes to: that is the machine.
+fn read(db: &TestDb, stop: &AtomicBool) -> (Waits, u64, Waits) {
     let mut client = db.client();
     if db.kind == Kind::Sqlite {
         client.exec("PRAGMA busy_timeout = 5000");
@@ -111,25 +140,26 @@ fn read(db: &TestDb, stop: &AtomicBool) -> (u128, u64, u128) {
         "SELECT (SELECT SUM(amount) FROM {BRAND} WHERE marketplace = 'ALL') - (SELECT SUM(amount) FROM {CATEGORY}), \
          (SELECT SUM(row_count) FROM {BRAND} WHERE marketplace <> 'ALL') - (SELECT SUM(row_count) FROM {CATEGORY})"
     );
-    let (mut slowest, mut reads, mut idle) = (0, 0, 0);
+    let (mut waits, mut reads, mut idle) = (Waits::default(), 0, Waits::default());
+    let since = Instant::now();
     while !stop.load(Relaxed) {
         let start = Instant::now();
         let rows = client.rows(&sql);
-        slowest = slowest.max(start.elapsed().as_millis());
+        waits.add(since, start);
         assert!(rows[0].iter().all(|sum| sum.parse::<f64>() == Ok(0.0)), "the tiers disagree: {rows:?}");
         reads += 1;
         let start = Instant::now();
         client.rows("SELECT COUNT(*) FROM brands");
-        idle = idle.max(start.elapsed().as_millis());
+        idle.add(since, start);
         std::thread::sleep(Duration::from_millis(5));
     }
-    (slowest, reads, idle)
+    (waits, reads, idle)
 }
 
 conformance!(nothing_is_lost, |db: &TestDb| {
     built(db, 20_000);
     let (stop, committed) = (AtomicBool::new(false), AtomicU64::new(0));
-    let ((finished, killed), (slowest, reads, idle)) = std::thread::scope(|scope| {
+    let ((finished, killed), (waits, reads, idle)) = std::thread::scope(|scope| {
         for seed in 1..=WRITERS {
             let (stop, committed) = (&stop, &committed);
             scope.spawn(move || write(db, seed, stop, committed));
@@ -145,9 +175,14 @@ conformance!(nothing_is_lost, |db: &TestDb| {
         (refresher.join().unwrap(), reader.join().unwrap())
     });
     println!(
-        "{:?}: {} transactions, {finished} refreshes and {killed} killed, {reads} reads, the slowest {slowest} ms (idle {idle} ms)",
+        "{:?}: {} transactions, {finished} refreshes and {killed} killed, {reads} reads, the slowest of a stretch usually \
+         {} ms and once {} ms (idle {} and {} ms)",
         db.kind,
-        committed.load(Relaxed)
+        committed.load(Relaxed),
+        waits.usual(),
+        waits.worst(),
+        idle.usual(),
+        idle.worst()
     );
     assert!(finished > 0 && killed > 0 && reads > 20 && committed.load(Relaxed) > 20);
     db.dashagg().args(["refresh", "--wait", "30s"]).run().ok();
@@ -158,12 +193,9 @@ conformance!(nothing_is_lost, |db: &TestDb| {
             assert_eq!(summary[count], 0, "{full:#}");
         }
     }
-    // Aimed at: 100. What is above belongs to the machine, up to a point.
-    if slowest > 100 {
-        println!("{:?}: the slowest read took more than 100 ms", db.kind);
-    }
-    let limit = 250.max(idle * 4);
-    assert!(slowest <= limit, "{:?}: a reader waited {slowest} ms (idle: {idle} ms)", db.kind);
+    // Where even the idle table makes its readers wait, the machine is too busy to tell.
+    let limit = 100.max(idle.usual() * 3);
+    assert!(waits.usual() <= limit, "{:?}: readers waited {:?} ms", db.kind, waits.slowest);
 });
 
 /// A raw table, its sums by month, a log, and triggers that fill it by the rule under test.

@@ -64,8 +64,22 @@ fn longest(readings: &[Reading]) -> Duration {
     readings.iter().map(|reading| reading.took).max().unwrap()
 }
 
+/// Times that the refreshes are tried: on a busy machine anything may wait once. What a refresh makes readers wait for,
+/// it makes them wait for each time.
+const TRIES: usize = 3;
+
 conformance!(twenty_refreshes_are_invisible_but_for_their_result, |db: &TestDb| {
     built(db, 2_000);
+    let mut waits = Vec::new();
+    while waits.last().is_none_or(|wait| *wait > LONGEST) {
+        assert!(waits.len() < TRIES, "a reader waited each time: {waits:?}");
+        waits.push(twenty_refreshes(db, waits.len() * REFRESHES));
+    }
+    assert_right(db);
+});
+
+/// Every state that readers see was published as a whole; returns how long the slowest of them waited.
+fn twenty_refreshes(db: &TestDb, before: usize) -> Duration {
     let mut client = db.client();
     let mut allowed = HashMap::from([(client.rows(&totals_sql()).remove(0), 0)]);
     let stop = Arc::new(AtomicBool::new(false));
@@ -76,7 +90,7 @@ conformance!(twenty_refreshes_are_invisible_but_for_their_result, |db: &TestDb| 
     let idle = read_on(db, "SELECT COUNT(*) FROM dashagg_demo_numbers".into(), &stop);
     let mut brands = HashMap::from([(client.rows(&brand).remove(0), 0)]);
     for round in 1..=REFRESHES {
-        change(db, round);
+        change(db, before + round);
         db.dashagg().args(["refresh", "--full"]).run().ok();
         allowed.insert(client.rows(&totals_sql()).remove(0), round);
         brands.insert(client.rows(&brand).remove(0), round);
@@ -107,14 +121,8 @@ conformance!(twenty_refreshes_are_invisible_but_for_their_result, |db: &TestDb| 
         longest(&tiers),
         longest(&idle)
     );
-    // What a query of an untouched table waits for is the machine, not the refresh.
-    let noise = longest(&idle);
-    for readings in [&dashboard, &tiers] {
-        let wait = longest(readings);
-        assert!(wait <= LONGEST.max(noise * 3), "a reader waited {wait:?} (idle: {noise:?})");
-    }
-    assert_right(db);
-});
+    longest(&dashboard).max(longest(&tiers))
+}
 
 /// A transaction whose snapshot is taken now, without touching a summary.
 fn snapshot(db: &TestDb) -> Client {
