@@ -6,6 +6,8 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgSslMode};
@@ -439,7 +441,7 @@ impl Postgres {
             .statement_cache_capacity(0)
             // Poolers refuse a start-up parameter that they do not know; servers print floats exactly without it.
             .extra_float_digits(None)
-            .application_name(&format!("dashagg {}", std::process::id()));
+            .application_name(&session_name());
         if let Some(password) = &target.password {
             options = options.password(password.expose());
         }
@@ -682,7 +684,7 @@ impl Engine for Postgres {
     }
 
     fn canceller(&self) -> Arc<dyn Canceller> {
-        Arc::new(CancelBackend { options: self.options.clone(), pid: self.pid })
+        Arc::new(CancelBackend(self.options.clone()))
     }
 }
 
@@ -708,22 +710,28 @@ impl Listener for Ears {
     }
 }
 
-struct CancelBackend {
-    options: PgConnectOptions,
-    pid: i64,
+/// A name that no other connection has, on this machine or another.
+fn session_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("dashagg {}.{count}-{:x}", std::process::id(), now.as_nanos() & 0xffff_ffff)
 }
+
+/// Cancels by name: behind a pooler the statement runs in whatever session was free, and a pooler gives that session the
+/// name of the connection that it serves.
+struct CancelBackend(PgConnectOptions);
 
 #[async_trait]
 impl Canceller for CancelBackend {
     async fn cancel(&self) -> Result<(), DbError> {
+        let name = self.0.get_application_name().unwrap_or_default();
+        let options = self.0.clone().application_name("dashagg cancel");
         let mut connection =
-            PgConnection::connect_with(&self.options).await.map_err(|error| translate(error, ""))?;
-        // Behind a pooler the session may be somebody else's by now: only one that bears our name is ours.
+            PgConnection::connect_with(&options).await.map_err(|error| translate(error, ""))?;
         let sql = format!(
-            "SELECT pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity \
-             WHERE pid = {} AND application_name = 'dashagg {}'",
-            self.pid,
-            std::process::id()
+            "SELECT pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity WHERE application_name = {}",
+            POSTGRES.literal(name)
         );
         sqlx::raw_sql(super::audited(&sql))
             .execute::<_, Pg>(&mut connection)

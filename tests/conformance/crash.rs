@@ -115,5 +115,5 @@ conformance!(a_statement_that_runs_in_the_server_is_cancelled_there, |db: &TestD
     let start = Instant::now();
     run.end().code(143);
     assert!(start.elapsed() < Duration::from_secs(5), "took {:?} to stop", start.elapsed());
-    wait_until(|| crate::own::others(db).is_empty(), || format!("still there: {:?}", crate::own::others(db)));
+    wait_until(|| crate::own::busy(db).is_empty(), || format!("still there: {:?}", crate::own::busy(db)));
 });

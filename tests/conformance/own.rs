@@ -75,3 +75,15 @@ pub fn others(db: &TestDb) -> Vec<String> {
     };
     db.rows(sql).into_iter().flatten().collect()
 }
+
+/// Those of them that do or hold something: a pooler keeps sessions that are idle.
+pub fn busy(db: &TestDb) -> Vec<String> {
+    match db.kind {
+        Kind::Postgres => {
+            let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle' \
+                       AND pid <> pg_backend_pid()";
+            db.rows(sql).into_iter().flatten().collect()
+        }
+        _ => others(db),
+    }
+}
