@@ -30,15 +30,12 @@ const DIALECT_WORDS: [&str; 13] = [
 
 const MOST_LINES: usize = 450;
 /// Longer than the rule allows, each for a reason.
-const LONG_FILES: [&str; 5] = [
+const LONG_FILES: [&str; 3] = [
     // One database each, in one place: what is true of it is found by reading one file.
     "engine/mysql.rs",
     "engine/postgres.rs",
     // What every statement of refresh and verify is made of.
     "engine/statements.rs",
-    // To be split.
-    "catalog/mod.rs",
-    "refresh/stage.rs",
 ];
 
 fn src() -> PathBuf {

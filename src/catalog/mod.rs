@@ -4,11 +4,12 @@
 pub mod files;
 pub mod lexer;
 pub mod manifest;
+mod parts;
 pub mod script;
+mod source;
 mod tiers;
 mod views;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,10 +19,10 @@ use crate::engine::{self, Dialect};
 use crate::error::Failure;
 use files::{Files, MANIFEST, Tree};
 pub use manifest::Kind;
-use manifest::{
-    CheckEntry, ConserveEntry, IndexEntry, ManifestFile, Partition, SourceEntry, SummaryEntry, TrackEntry,
-};
+use manifest::{CheckEntry, ConserveEntry, ManifestFile};
+pub use parts::Selected;
 use script::Script;
+pub use source::{Method, Source};
 
 use crate::schedule::{Clock, Keep, Schedule};
 use tiers::{Around, Draft, in_tier_order};
@@ -55,49 +56,6 @@ pub struct Set {
     pub location: String,
     /// Change triggers wake `refresh --watch`.
     pub notify: bool,
-}
-
-/// A raw table.
-#[derive(Debug, Clone)]
-pub struct Source {
-    /// Name in the manifest.
-    pub name: String,
-    /// Its schema; `None`: found as an unqualified name would be.
-    pub schema: Option<String>,
-    /// Name in the database.
-    pub table: String,
-    /// Partition columns: name, and an expression where it is not a plain column.
-    pub partition: Vec<(String, Option<String>)>,
-    /// How changes are noticed.
-    pub track: Method,
-    /// Columns that a note of a change holds: the partition columns first.
-    pub log: Vec<String>,
-    /// For a dimension: name of a summary and the columns that both have.
-    pub invalidates: Option<(String, Vec<String>)>,
-    /// Conserved column → aggregate over this source.
-    pub totals: Vec<(String, String)>,
-    /// Indexes that refresh needs.
-    pub indexes: Vec<IndexEntry>,
-}
-
-/// How changes of a source are noticed.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Method {
-    /// Triggers write notes in the writer's own transaction.
-    Triggers,
-    /// Rows whose column is not older than the last value seen, less an overlap.
-    Watermark {
-        /// The column.
-        column: String,
-        /// Overlap.
-        overlap: Duration,
-    },
-    /// Always the last partitions.
-    Window(usize),
-    /// Count and row hashes of every partition.
-    Fingerprint,
-    /// Not at all: each refresh is complete.
-    Untracked,
 }
 
 /// What a summary's conserved sums are measured against.
@@ -248,29 +206,6 @@ impl Catalog {
     }
 }
 
-/// A set that the command line chose.
-#[derive(Debug, Clone)]
-pub struct Selected<'a> {
-    /// The set.
-    pub set: &'a Set,
-    /// Summaries named one by one; empty: the whole set.
-    pub summaries: Vec<usize>,
-}
-
-impl Selected<'_> {
-    /// Whether a summary was asked for.
-    pub fn includes(&self, index: usize) -> bool {
-        self.summaries.is_empty() || self.summaries.contains(&index)
-    }
-
-    /// The units of the set of which any summary was asked for: what publishes together is selected together.
-    pub fn units(&self) -> Vec<Vec<usize>> {
-        let mut units = self.set.units();
-        units.retain(|unit| unit.iter().any(|index| self.includes(*index)));
-        units
-    }
-}
-
 fn read_manifest(location: &str, files: &Files) -> Result<ManifestFile, Failure> {
     let text = files.get(MANIFEST).map(String::as_str).unwrap_or_default();
     toml::from_str(text).map_err(|error| {
@@ -374,74 +309,6 @@ impl Set {
             notify: manifest.notify,
         })
     }
-
-    /// The groups of summaries that publish together: all tables, then each materialized view with those that it
-    /// is connected to. Indexes into [`Set::summaries`], in tier order.
-    pub fn units(&self) -> Vec<Vec<usize>> {
-        let of_kind =
-            |kind: Kind| (0..self.summaries.len()).filter(move |at| self.summaries[*at].kind == kind);
-        let tables: Vec<usize> = of_kind(Kind::Table).collect();
-        let mut units: Vec<Vec<usize>> = Vec::new();
-        for index in of_kind(Kind::MaterializedView) {
-            let reads = &self.summaries[index].reads_summaries;
-            let (mut joined, rest): (Vec<_>, Vec<_>) =
-                units.into_iter().partition(|unit| unit.iter().any(|member| reads.contains(member)));
-            let mut unit: Vec<usize> = joined.drain(..).flatten().collect();
-            unit.push(index);
-            units = rest;
-            units.push(unit);
-        }
-        for unit in &mut units {
-            unit.sort_unstable();
-        }
-        units.sort();
-        if !tables.is_empty() {
-            units.insert(0, tables);
-        }
-        units
-    }
-
-    /// The set as if it had only these summaries, and the sources that they need.
-    pub fn part(&self, members: &[usize]) -> Set {
-        let names: Vec<&str> = members.iter().map(|at| self.summaries[*at].name.as_str()).collect();
-        let kept: Vec<usize> = (0..self.sources.len())
-            .filter(|at| {
-                members.iter().any(|member| self.summaries[*member].reads_sources.contains(at))
-                    || self.sources[*at]
-                        .invalidates
-                        .as_ref()
-                        .is_some_and(|(name, _)| names.contains(&name.as_str()))
-            })
-            .collect();
-        let place = |list: &[usize], old: usize| list.iter().position(|other| *other == old);
-        let summaries = members
-            .iter()
-            .map(|at| {
-                let summary = &self.summaries[*at];
-                Summary {
-                    reads_summaries: summary
-                        .reads_summaries
-                        .iter()
-                        .filter_map(|old| place(members, *old))
-                        .collect(),
-                    reads_sources: summary
-                        .reads_sources
-                        .iter()
-                        .filter_map(|old| place(&kept, *old))
-                        .collect(),
-                    against: match summary.against {
-                        Against::Source(old) => place(&kept, old).map_or(Against::Nothing, Against::Source),
-                        Against::Summary(old) => {
-                            place(members, old).map_or(Against::Nothing, Against::Summary)
-                        }
-                        Against::Nothing => Against::Nothing,
-                    },
-                    ..summary.clone()
-                }
-            })
-            .collect();
-        Set { summaries, sources: kept.iter().map(|at| self.sources[*at].clone()).collect(), ..self.clone() }
-    }
 }
 
 /// Whether the partitions of a summary can be found in a source that it reads, be it through lower tiers:
@@ -477,84 +344,5 @@ impl Summary {
     /// Its schema, given the connection's own.
     pub fn schema_in<'a>(&'a self, own_schema: &'a str) -> &'a str {
         self.schema.as_deref().unwrap_or(own_schema)
-    }
-}
-
-impl Source {
-    /// The table's name, as statements spell it.
-    pub fn sql(&self, dialect: &dyn Dialect) -> String {
-        match &self.schema {
-            Some(schema) => dialect.qualify(schema, &self.table),
-            None => dialect.quote(&self.table),
-        }
-    }
-
-    fn load(
-        name: String,
-        entry: SourceEntry,
-        summaries: &BTreeMap<String, SummaryEntry>,
-    ) -> Result<Self, String> {
-        let partition: Vec<(String, Option<String>)> = match entry.partition {
-            Partition::Columns(columns) => columns.into_iter().map(|column| (column, None)).collect(),
-            Partition::Expressions(map) => map.into_iter().map(|(column, e)| (column, Some(e))).collect(),
-        };
-        let at = format!("sources.{name}");
-        let track = match entry.track {
-            None => Method::Triggers,
-            Some(TrackEntry::Word(word)) => match word.as_str() {
-                "triggers" => Method::Triggers,
-                "fingerprint" => Method::Fingerprint,
-                "none" => Method::Untracked,
-                other => {
-                    return Err(format!(
-                        "{at}.track = \"{other}\": expected \"triggers\", \"fingerprint\", \"none\", \
-                         {{ watermark = \"column\", overlap = \"1h\" }} or {{ window = 3 }}"
-                    ));
-                }
-            },
-            Some(TrackEntry::Window { window: 0 }) => {
-                return Err(format!("{at}.track: window = 0 would never refresh anything"));
-            }
-            Some(TrackEntry::Window { window }) => Method::Window(window),
-            Some(TrackEntry::Watermark { watermark, overlap }) => {
-                let overlap = overlap.unwrap_or_else(|| "1h".to_owned());
-                let overlap = humantime::parse_duration(&overlap).map_err(|_| {
-                    format!("{at}.track: overlap = \"{overlap}\": write a duration such as \"1h\"")
-                })?;
-                Method::Watermark { column: watermark, overlap }
-            }
-        };
-        if partition.is_empty() && !matches!(track, Method::Triggers | Method::Untracked) {
-            return Err(format!("{at}.track: only triggers can watch a source without partition columns"));
-        }
-        let invalidates = entry.invalidates.map(|entry| (entry.summary, entry.on));
-        if let Some((summary, on)) = &invalidates {
-            if !summaries.contains_key(summary) {
-                return Err(format!("{at}.invalidates names summary '{summary}', which does not exist"));
-            }
-            if on.is_empty() {
-                return Err(format!("{at}.invalidates.on is empty: name the columns that both have"));
-            }
-        }
-        let mut log: Vec<String> = match &invalidates {
-            Some((_, on)) if partition.is_empty() => on.clone(),
-            _ => partition.iter().map(|(column, _)| column.clone()).collect(),
-        };
-        for column in entry.log.unwrap_or_default() {
-            if !log.contains(&column) {
-                log.push(column);
-            }
-        }
-        Ok(Self {
-            table: entry.table.unwrap_or_else(|| name.clone()),
-            schema: None,
-            partition,
-            track,
-            log,
-            invalidates,
-            totals: entry.totals.into_iter().collect(),
-            indexes: entry.indexes,
-            name,
-        })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::stage::{Work, conserved};
+use super::work::{Work, conserved};
 use crate::catalog::Against;
 use crate::catalog::manifest::CheckEntry;
 use crate::engine::Engine;

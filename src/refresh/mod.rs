@@ -13,6 +13,7 @@ pub mod stage;
 mod tables;
 pub(crate) mod unit;
 mod views;
+pub mod work;
 
 use std::time::{Duration, Instant, SystemTime};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, anyhow};
 
-use super::stage::Work;
+use super::work::Work;
 use crate::catalog::Summary;
 use crate::engine::statements::OP;
 use crate::engine::{DbError, Dialect, Engine, ErrorClass, Tx};

@@ -7,7 +7,8 @@ use anyhow::Result;
 
 use super::inspect::Prepared;
 use super::publish::{self, Counts, Outcome};
-use super::stage::{self, Work};
+use super::stage;
+use super::work::Work;
 use super::{Request, Unit, affected, check, inspect, noop};
 use crate::catalog::{Set, Summary};
 use crate::checksum;

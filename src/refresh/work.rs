@@ -1,0 +1,277 @@
+//! What every connection of a run works on, and the text of its statements: where scratch tables are, what is read from
+//! where, what sums are compared with.
+
+use std::sync::Mutex;
+
+use super::check::Findings;
+use super::inspect::{Prepared, partition_expression};
+use crate::catalog::{Against, Set};
+use crate::engine::Dialect;
+use crate::engine::dialect::Scratch;
+use crate::engine::statements::{KIND, OP, Shadow, Slice};
+use crate::plan::{Tuple, Wave};
+
+/// The work that every connection of a run shares.
+pub struct Work<'a> {
+    /// The set.
+    pub set: &'a Set,
+    /// Its summaries, as inspected.
+    pub prepared: &'a [Prepared<'a>],
+    /// Distinguishes this run's scratch tables from any other's.
+    pub token: &'a str,
+    /// Schema of scratch tables.
+    pub schema: String,
+    /// The engine's text.
+    pub dialect: &'static dyn Dialect,
+    /// Summaries whose table has no row yet, so that there is nothing to compare with.
+    pub empty: Vec<bool>,
+    /// Lower tiers' rows that live in deltas of earlier waves.
+    pub settled: Vec<bool>,
+    /// Stages have outgrown memory.
+    pub large: bool,
+    /// What the checks found so far.
+    pub findings: Mutex<Findings>,
+}
+
+impl Work<'_> {
+    /// The delta of a summary, as statements spell it.
+    pub fn delta(&self, index: usize) -> String {
+        self.dialect.scratch_name(&self.schema, &self.delta_name(index), Scratch::Shared)
+    }
+
+    /// The delta's plain name.
+    pub fn delta_name(&self, index: usize) -> String {
+        format!("dashagg_delta_{}_{index}", self.token)
+    }
+
+    /// Where a chunk's rows wait: in memory until that has once been too small.
+    pub(super) fn private(&self) -> Scratch {
+        if self.large { Scratch::PrivateLarge } else { Scratch::Private }
+    }
+
+    /// Whether a tier above reads this summary.
+    pub fn read_above(&self, index: usize) -> bool {
+        self.prepared.iter().any(|above| above.summary.reads_summaries.contains(&index))
+    }
+
+    /// The summary's key, quoted.
+    pub fn key_list(&self, index: usize) -> String {
+        let key = &self.prepared[index].summary.key;
+        key.iter().map(|name| self.dialect.quote(name)).collect::<Vec<_>>().join(", ")
+    }
+
+    pub(super) fn stage_name(&self, worker: usize, index: usize) -> String {
+        format!("dashagg_stage_{}_{worker}_{index}", self.token)
+    }
+
+    pub(super) fn stage(&self, worker: usize, index: usize) -> String {
+        self.dialect.scratch_name(&self.schema, &self.stage_name(worker, index), self.private())
+    }
+
+    /// The slice of a summary that a chunk stands for.
+    pub fn slice(&self, index: usize, columns: &[String], chunk: Option<&[Tuple]>) -> Slice {
+        match chunk {
+            None => Slice::All,
+            Some(rows) => Slice::Tuples {
+                columns: columns
+                    .iter()
+                    .filter_map(|name| self.prepared[index].column(name).cloned())
+                    .collect(),
+                rows: rows.to_vec(),
+            },
+        }
+    }
+
+    /// What a summary's table will hold for a slice once the deltas of earlier waves are published.
+    pub(super) fn settled_body(&self, index: usize, slice: &Slice) -> String {
+        let d = self.dialect;
+        let item = &self.prepared[index];
+        let shapes = item.shapes(d);
+        let delta = self.delta(index);
+        let names: Vec<String> =
+            item.columns.iter().map(|column| format!("d.{}", d.quote(&column.name))).collect();
+        let on = crate::engine::dialect::on_key(d, "d", "t", &item.summary.key);
+        format!(
+            "{} AND NOT EXISTS (SELECT 1 FROM {delta} d WHERE {on}) \
+             UNION ALL SELECT {} FROM {delta} d WHERE d.{} <> 'D' AND {}",
+            shapes.published(slice, ""),
+            names.join(", "),
+            d.quote(OP),
+            slice.over(d, "d"),
+        )
+    }
+
+    /// CTEs under which a SELECT that reads other summaries sees their fresh rows.
+    pub(super) fn shadows(
+        &self,
+        worker: usize,
+        index: usize,
+        wave: &Wave,
+        chunk: Option<&[Tuple]>,
+    ) -> Vec<Shadow> {
+        self.prepared[index]
+            .summary
+            .reads_summaries
+            .iter()
+            .map(|lower| Shadow {
+                table: self.prepared[*lower].summary.table.clone(),
+                body: self.fresh_body(worker, *lower, wave, chunk),
+            })
+            .collect()
+    }
+
+    pub(super) fn fresh_body(
+        &self,
+        worker: usize,
+        lower: usize,
+        wave: &Wave,
+        chunk: Option<&[Tuple]>,
+    ) -> String {
+        let d = self.dialect;
+        if wave.members.contains(&lower) || self.is_copied(lower, wave, chunk) {
+            let names: Vec<String> =
+                self.prepared[lower].columns.iter().map(|column| d.quote(&column.name)).collect();
+            format!(
+                "SELECT {} FROM {} WHERE {} = 0",
+                names.join(", "),
+                self.stage(worker, lower),
+                d.quote(KIND)
+            )
+        } else {
+            self.settled_body(lower, &self.lower_slice(lower, wave, chunk))
+        }
+    }
+
+    /// Whether a tier settled in an earlier wave is copied into a private stage for the chunk: cheaper than
+    /// overlaying table and delta anew in each statement that reads it, unless that would copy the table.
+    fn is_copied(&self, lower: usize, wave: &Wave, chunk: Option<&[Tuple]>) -> bool {
+        chunk.is_some()
+            && !wave.members.contains(&lower)
+            && wave.columns.iter().all(|name| self.prepared[lower].column(name).is_some())
+    }
+
+    /// The lower tiers that a chunk of the wave needs copies of.
+    pub(super) fn copies(&self, wave: &Wave, chunk: Option<&[Tuple]>) -> Vec<usize> {
+        (0..self.prepared.len())
+            .filter(|lower| {
+                self.is_copied(*lower, wave, chunk)
+                    && wave
+                        .members
+                        .iter()
+                        .any(|index| self.prepared[*index].summary.reads_summaries.contains(lower))
+            })
+            .collect()
+    }
+
+    /// The statement that fills such a copy.
+    pub(super) fn fill_copy(
+        &self,
+        worker: usize,
+        lower: usize,
+        wave: &Wave,
+        chunk: Option<&[Tuple]>,
+    ) -> String {
+        let d = self.dialect;
+        let names: Vec<String> =
+            self.prepared[lower].columns.iter().map(|column| d.quote(&column.name)).collect();
+        let names = names.join(", ");
+        format!(
+            "INSERT INTO {} ({}, {names}) SELECT 0, {names} FROM ({}) c",
+            self.stage(worker, lower),
+            d.quote(KIND),
+            self.settled_body(lower, &self.lower_slice(lower, wave, chunk))
+        )
+    }
+
+    /// A chunk's slice of a lower tier; all of it where that has not the chunk's columns.
+    fn lower_slice(&self, lower: usize, wave: &Wave, chunk: Option<&[Tuple]>) -> Slice {
+        if wave.columns.iter().all(|name| self.prepared[lower].column(name).is_some()) {
+            self.slice(lower, &wave.columns, chunk)
+        } else {
+            Slice::All
+        }
+    }
+
+    /// What the conserved sums of a summary are compared with, where it can be read in the same statement.
+    pub(super) fn totals(
+        &self,
+        worker: usize,
+        index: usize,
+        wave: &Wave,
+        chunk: Option<&[Tuple]>,
+    ) -> Option<TotalsText> {
+        let summary = self.prepared[index].summary;
+        let columns: Vec<String> = conserved(summary);
+        match summary.against {
+            Against::Source(source) => {
+                let source = &self.set.sources[source];
+                let spelled: Vec<(String, String)> = wave
+                    .columns
+                    .iter()
+                    .map(|name| {
+                        let expression = partition_expression(self.dialect, source, name);
+                        let plain = wave.by_key && source.log.contains(name);
+                        expression
+                            .or_else(|| plain.then(|| self.dialect.quote(name)))
+                            .map(|expression| (name.clone(), expression))
+                    })
+                    .collect::<Option<_>>()?;
+                Some(TotalsText {
+                    table: source.sql(self.dialect),
+                    partition: if wave.by_key { Vec::new() } else { spelled.clone() },
+                    spelled,
+                    totals: source
+                        .totals
+                        .iter()
+                        .filter(|(name, _)| columns.contains(name))
+                        .cloned()
+                        .collect(),
+                })
+            }
+            // In the same wave the lower tier's sums are already known per partition.
+            Against::Summary(lower) if !wave.members.contains(&lower) => {
+                let body = self.fresh_body(worker, lower, wave, chunk);
+                let condition = self.prepared[lower]
+                    .summary
+                    .conserve
+                    .first()
+                    .and_then(|entry| entry.condition.clone())
+                    .unwrap_or_else(|| "1 = 1".to_owned());
+                let quoted = |name: &String| (name.clone(), self.dialect.quote(name));
+                Some(TotalsText {
+                    table: format!("(SELECT * FROM ({body}) a WHERE {condition}) b"),
+                    spelled: wave.columns.iter().map(quoted).collect(),
+                    partition: if wave.by_key {
+                        Vec::new()
+                    } else {
+                        wave.columns.iter().map(quoted).collect()
+                    },
+                    totals: columns
+                        .iter()
+                        .map(|name| (name.clone(), format!("SUM({})", self.dialect.quote(name))))
+                        .collect(),
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// [`SourceTotals`] with names of its own.
+pub(super) struct TotalsText {
+    pub table: String,
+    pub spelled: Vec<(String, String)>,
+    pub partition: Vec<(String, String)>,
+    pub totals: Vec<(String, String)>,
+}
+
+/// Every column that a summary conserves, each once.
+pub fn conserved(summary: &crate::catalog::Summary) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in summary.conserve.iter().flat_map(|entry| &entry.columns) {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
