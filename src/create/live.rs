@@ -142,11 +142,18 @@ fn definition(
         Some(list) => format!("{list} w CROSS JOIN LATERAL ({raw} WHERE {}) l", waits("s")),
         None => format!("({raw}) l WHERE {}", waits("l")),
     };
+    // The list's own columns, so that what a query asks of them spares it partitions.
+    let fresh = prepared[index].columns.iter().map(|column| {
+        let name = d.quote(&column.name);
+        let from_list = each.is_some() && summary.partition.contains(&column.name);
+        let cell = d.cast(&format!("{}.{name}", if from_list { "w" } else { "l" }), column);
+        format!("{cell} AS {name}")
+    });
     let body = format!(
         "SELECT {} FROM {target} t WHERE NOT ({}) UNION ALL SELECT {} FROM {from}",
         published.join(", "),
         pending.is_pending("t"),
-        as_stored(&prepared[index], "l"),
+        fresh.collect::<Vec<_>>().join(", "),
     );
     statements.extend(d.replace_view(&d.qualify(summary.schema_in(own), &name(summary)), &body));
     Ok(statements)
