@@ -282,6 +282,10 @@ async fn dry_run(engine: &mut dyn Engine, set: &Set, args: &CreateArgs) -> Resul
         }));
     }
     created.sql.extend(tracking::preview(engine, set, &types, fresh).await?);
+    // Once there are tables: a live view names their columns.
+    if let Ok(views) = live::sql(engine, set).await {
+        created.sql.extend(views.into_iter().flat_map(|(_, statements)| statements));
+    }
     created.sql.extend(grants::sql(engine, set));
     Ok(created)
 }

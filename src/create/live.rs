@@ -6,14 +6,27 @@
 use anyhow::Result;
 
 use crate::catalog::{Kind, Method, Set, Source, Summary};
-use crate::engine::{Column, Dialect, Engine};
+use crate::engine::{Column, Dialect, Engine, ErrorClass, Tx};
 use crate::error::Failure;
+use crate::exit_code::ExitCode;
 use crate::refresh::inspect::{self, Prepared};
 use crate::tracking;
 
 /// The view's name.
 pub(crate) fn name(summary: &Summary) -> String {
     format!("{}_live", summary.table)
+}
+
+/// Whether every live view of a set is there and can be read.
+pub(crate) async fn all_work(engine: &mut dyn Engine, set: &Set) -> bool {
+    let own = engine.server().schema.clone();
+    for summary in set.summaries.iter().filter(|summary| summary.live) {
+        let view = engine.dialect().qualify(summary.schema_in(&own), &name(summary));
+        if engine.query(&format!("SELECT 1 FROM {view} WHERE 1 = 0")).await.is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 /// Makes, or makes anew, the live views of a set.
@@ -23,10 +36,22 @@ pub(crate) fn name(summary: &Summary) -> String {
 pub(crate) async fn apply(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
     let mut made = Vec::new();
     for (view, statements) in sql(engine, set).await? {
+        // In a transaction that gives up waiting: behind a reader that stays, all others would queue up.
+        let whole = engine.dialect().transactional_ddl();
+        if whole {
+            engine.begin(Tx::Write).await?;
+        }
         for statement in statements {
-            engine.execute(&statement).await.map_err(|error| {
-                Failure::new(crate::exit_code::ExitCode::Failed, format!("making view {view}: {error}"))
-            })?;
+            if let Err(error) = engine.execute(&statement).await {
+                let _ = engine.rollback().await;
+                return Err(match error.class {
+                    ErrorClass::Transient => error.into(),
+                    _ => Failure::new(ExitCode::Failed, format!("making view {view}: {error}")).into(),
+                });
+            }
+        }
+        if whole {
+            engine.commit().await?;
         }
         made.push(view);
     }
@@ -83,6 +108,10 @@ fn definition(
         return Err(refuse("needs a summary table without `keep` and `clock`".to_owned()));
     }
     let below = below(set, index);
+    let moves = below.iter().map(|at| &set.summaries[*at]).find(|s| s.keep.is_some() || s.clock.is_some());
+    if let Some(lower) = moves {
+        return Err(refuse(format!("it reads {}, which has `keep` or `clock`", lower.name)));
+    }
     let mut sources: Vec<usize> =
         below.iter().flat_map(|at| set.summaries[*at].reads_sources.clone()).collect();
     sources.sort_unstable();
@@ -262,6 +291,10 @@ impl Pending<'_> {
                     same.join(" AND ")
                 ));
             }
+        }
+        // The same for those that no source tells of.
+        if self.summary.reads_summaries.is_empty() && inspect::may_hide_partitions(self.set, self.summary) {
+            selects.push(format!("SELECT {list} FROM (\n{}\n) q WHERE {whole}", self.summary.select));
         }
         selects.join(" UNION ")
     }

@@ -9,6 +9,7 @@
 use super::mysql::MysqlDialect;
 use super::track::{MOST_KEYS, TrackSpec, Tracking};
 use super::{Column, Dialect};
+use crate::catalog::lexer::{self, Token};
 
 /// Characters of a text value that a mark's primary key holds; a longer one is noted as "everything".
 const MARK_WIDTH: u32 = 150;
@@ -314,6 +315,29 @@ impl Tracking for MysqlDialect {
             ));
         }
         sql
+    }
+
+    fn zoned_column(&self, expression: &str, columns: &[Column]) -> Option<String> {
+        let tokens = lexer::tokens(expression, self.lex_rules());
+        if tokens.iter().any(|token| token.is_word("convert_tz")) {
+            return None;
+        }
+        let zoned =
+            columns.iter().filter(|column| column.sql_type.to_ascii_lowercase().starts_with("timestamp"));
+        zoned.map(|column| column.name.clone()).find(|name| {
+            tokens
+                .iter()
+                .any(|t| matches!(&t.token, Token::Name { text, .. } if text.eq_ignore_ascii_case(name)))
+        })
+    }
+
+    fn triggers_sql(&self, id: &str) -> Option<String> {
+        // The foreign keys by which parents got theirs may be gone by now.
+        Some(format!(
+            "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE() \
+             AND TRIGGER_NAME LIKE {}",
+            self.literal(&format!("dashagg\\_{id}\\_%"))
+        ))
     }
 
     fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String> {

@@ -103,12 +103,12 @@ impl Dialect for PostgresDialect {
             names.iter().zip(parts).map(|(name, part)| self.cast(&format!("w.{name}"), part)).collect();
         Some(vec![
             // STABLE: it sees the snapshot of the statement that calls it, which the view's being right rests on.
-            // SECURITY DEFINER: readers of the view have no right on the logs. Its names are bound now (BEGIN ATOMIC),
-            // so no search_path can lead it elsewhere. ROWS 1: what is expected of it is that nothing waits. Without jit:
+            // SECURITY DEFINER: readers of the view have no right on the logs. Its own names are bound now (BEGIN ATOMIC);
+            // those of functions that an expression calls are not, hence the search_path. ROWS 1: what is expected of it is that nothing waits. Without jit:
             // its plan has branches over whole tables, which are compiled, and hardly ever run.
             format!(
                 "CREATE OR REPLACE FUNCTION {function}() RETURNS TABLE ({}) LANGUAGE sql STABLE SECURITY DEFINER \
-                 PARALLEL RESTRICTED ROWS 1 SET jit = off BEGIN ATOMIC SELECT DISTINCT {} FROM ({select}) w ({}); END",
+                 PARALLEL RESTRICTED ROWS 1 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET jit = off BEGIN ATOMIC SELECT DISTINCT {} FROM ({select}) w ({}); END",
                 columns.join(", "),
                 cells.join(", "),
                 names.join(", ")

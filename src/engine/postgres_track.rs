@@ -134,10 +134,11 @@ impl Tracking for PostgresDialect {
         ]
         .join(" ");
         vec![
-            // SECURITY DEFINER: writers need no right on the log.
+            // SECURITY DEFINER: writers need no right on the log. UTC: a refresh reads expressions in that zone, so a
+            // writer in another must note what they are there.
             format!(
                 "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER \
-                 SET search_path = pg_catalog, pg_temp AS $dashagg${body}$dashagg$"
+                 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $dashagg${body}$dashagg$"
             ),
             // A table that was detached, or renamed out of the way, concerns nobody any more.
             format!(

@@ -155,6 +155,20 @@ pub trait Tracking {
     /// A SELECT of (grain, columns…) over notes not yet claimed.
     fn notes_sql(&self, spec: &TrackSpec) -> String;
 
+    /// The column, if any, whose value an expression over the source takes in the time zone of whoever asks: a note
+    /// of it would name another partition than a refresh finds.
+    fn zoned_column(&self, expression: &str, columns: &[Column]) -> Option<String> {
+        let _ = (expression, columns);
+        None
+    }
+
+    /// Rows (name) of all triggers that tracking by this id has made, on whatever table; `None` where
+    /// [`Tracking::untrack_sql`] finds them by itself.
+    fn triggers_sql(&self, id: &str) -> Option<String> {
+        let _ = id;
+        None
+    }
+
     /// Removes triggers and tables.
     fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String>;
 

@@ -255,6 +255,26 @@ impl RunRecord {
     }
 }
 
+/// How long the ledger keeps a run.
+const KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// An id that sorts by the second at which the run began.
+pub fn run_id(began: SystemTime) -> String {
+    let nanos = began.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
+    format!("{}-{}-{nanos:09}", second(began), std::process::id())
+}
+
+fn second(moment: SystemTime) -> String {
+    let text = humantime::format_rfc3339_seconds(moment).to_string();
+    text.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// What forgets the runs that began too long before this one.
+pub fn forget_old_runs(d: &dyn Dialect, set: &str, began: SystemTime) -> String {
+    let first = began.checked_sub(KEPT).unwrap_or(SystemTime::UNIX_EPOCH);
+    format!("DELETE FROM dashagg_run WHERE set_name = {} AND run_id < '{}'", d.literal(set), second(first))
+}
+
 /// Passes the fence, inside a write transaction: exactly one of the runs that read `generation` does.
 ///
 /// # Errors

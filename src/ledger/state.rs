@@ -147,10 +147,12 @@ impl SetState {
                 }
             })
             .collect();
+        // By the primary key, which begins with the second of the start: the table grows with every run.
         let last_run = engine
             .query(&format!(
-                "SELECT run_id, status, mode, finished_at, seconds, error FROM dashagg_run \
-                 WHERE set_name = {name} ORDER BY finished_at DESC, run_id DESC LIMIT 1"
+                "SELECT run_id, status, mode, finished_at, seconds, error FROM \
+                 (SELECT * FROM dashagg_run WHERE set_name = {name} ORDER BY run_id DESC LIMIT 50) latest \
+                 ORDER BY finished_at DESC, run_id DESC LIMIT 1"
             ))
             .await?
             .into_iter()

@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{Request, Unit, affected, inspect, keep, tables, unit, views};
+use super::{Request, Unit, inspect, keep, tables, unit, views};
 use crate::catalog::{Catalog, Kind};
 use crate::cli::RefreshArgs;
 use crate::engine::Engine;
@@ -74,11 +74,9 @@ async fn foresee(engine: &mut dyn Engine, request: &Request<'_>, unit: &Unit<'_>
     let now = ledger::clock(engine).await?;
     let set = &keep::cut(engine, &unit.part, now);
     let prepared = inspect::inspect(engine, set).await?;
-    let known = inspect::known_partitions(engine, set, &prepared).await?;
     let changes = tracking::foresee(engine, set).await?;
-    let mut asked = affected::affected(engine, set, &prepared, &changes).await?;
-    tables::by_the_clock(engine, &prepared, &state, now, &mut asked).await?;
-    Ok(Foreseen::Tables(Plan::make(set, &state, &request.ask, &known, &asked)?))
+    let (_, plan) = tables::decide(engine, set, &prepared, &state, now, &request.ask, &changes).await?;
+    Ok(Foreseen::Tables(plan))
 }
 
 fn as_json(unit: &Unit<'_>, foreseen: &Foreseen) -> Value {

@@ -229,7 +229,19 @@ pub async fn is_filled(engine: &mut dyn Engine, summary: &Summary) -> Result<Opt
     Ok(engine.scalar(&sql).await?.map(|text| text == "1"))
 }
 
-/// The partitions that exist, in the sources or in the published rows, per list of partition columns.
+/// Whether a summary may have partitions that no source tells of: it reads a table that has not its partition columns
+/// and is no dimension (a calendar, say, on whose days nothing happened).
+pub fn may_hide_partitions(set: &Set, summary: &Summary) -> bool {
+    let tells = |source: &Source| {
+        let has =
+            |name: &String| source.partition.iter().any(|(column, _)| column.eq_ignore_ascii_case(name));
+        source.invalidates.is_some() || summary.partition.iter().all(has)
+    };
+    !summary.partition.is_empty() && !summary.reads_sources.iter().all(|at| tells(&set.sources[*at]))
+}
+
+/// The partitions that exist, in the sources or in the published rows, per list of partition columns. `computed`: also
+/// in what the SELECT yields, where the sources may not tell; that costs a run of it.
 ///
 /// # Errors
 /// Whatever the server says.
@@ -237,6 +249,7 @@ pub async fn known_partitions(
     engine: &mut dyn Engine,
     set: &Set,
     prepared: &[Prepared<'_>],
+    computed: bool,
 ) -> Result<Vec<Known>> {
     let dialect = engine.dialect();
     let mut known: Vec<Known> = Vec::new();
@@ -251,6 +264,10 @@ pub async fn known_partitions(
             .await?
             .is_some_and(|shape| shape.index_led_by(columns).is_some());
         let mut tuples: Vec<Tuple> = engine.query(&dialect.distinct_sql(&item.target, &quoted, led)).await?;
+        if computed && may_hide_partitions(set, item.summary) {
+            let from = format!("(\n{}\n) q", item.summary.select);
+            tuples.extend(engine.query(&dialect.distinct_sql(&from, &quoted, false)).await?);
+        }
         if !known.iter().any(|other| other.columns == *columns) {
             for source in &set.sources {
                 tuples.extend(source_partitions(engine, source, columns).await?);

@@ -88,7 +88,7 @@ pub async fn run(
     mut spare: Spare,
 ) -> Result<(RefreshReport, ExitCode)> {
     let start = Instant::now();
-    let run_id = new_run_id();
+    let run_id = ledger::run_id(SystemTime::now());
     let mut sets = Vec::new();
     let mut errors: Vec<anyhow::Error> = Vec::new();
     for selected in &request.selected {
@@ -204,17 +204,6 @@ fn report(run_id: String, status: RunStatus, start: Instant, sets: Vec<SetRefres
 }
 
 /// Readable, sortable, unique: the client's moment, its process, and a few digits of the nanoseconds.
-fn new_run_id() -> String {
-    let now = SystemTime::now();
-    let nanos = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
-    let moment: String = humantime::format_rfc3339_seconds(now)
-        .to_string()
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .collect();
-    format!("{moment}-{}-{nanos:09}", std::process::id())
-}
-
 async fn refresh_unit(
     context: &Context,
     request: &Request<'_>,
@@ -342,15 +331,25 @@ fn unknown_values(context: &Context, set: &str, summary: &Summary) -> Values {
     about.flat_map(Hook::columns).map(|column| (column, None)).collect()
 }
 
-/// Live views read the notes: where tracking was set up anew, they are made anew.
+/// Live views read the notes: where tracking was set up anew, those that it broke are made anew.
 async fn remake_live(
     engine: &mut dyn Engine,
     set: &Set,
     tracked: &[(Option<String>, Option<String>)],
 ) -> Result<()> {
-    if tracked.iter().any(|(_, gap)| gap.is_some()) {
-        crate::create::live::apply(engine, set).await?;
-        crate::create::grants::apply(engine, set).await?;
+    if tracked.iter().all(|(_, gap)| gap.is_none()) || crate::create::live::all_work(engine, set).await {
+        return Ok(());
+    }
+    let made = crate::create::live::apply(engine, set).await?;
+    tracing::warn!(
+        "{}: tracking was set up anew, and with it {}; views built on them are to be made again, and so are grants \
+         that `readers` does not name",
+        set.name,
+        made.join(", ")
+    );
+    // The rows are right without: a role that is gone must not keep them from being refreshed.
+    if let Err(error) = crate::create::grants::apply(engine, set).await {
+        tracing::warn!("{error:#}");
     }
     Ok(())
 }

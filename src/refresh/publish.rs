@@ -162,6 +162,7 @@ async fn inside(
         engine.execute(sql).await?;
     }
     engine.execute(&record.insert(d)).await?;
+    engine.execute(&ledger::forget_old_runs(d, &record.set, record.started)).await?;
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use crate::ledger::{self, RunRecord, SetState};
 use crate::plan::{Ask, Asked, Known, Mode, Plan, Scope, project};
 use crate::report::{Mode as ReportMode, RunStatus, SetRefresh, SummaryRefresh};
 use crate::session::Context;
-use crate::tracking;
+use crate::tracking::{self, Changes};
 
 #[allow(clippy::too_many_arguments)]
 pub(super) async fn locked(
@@ -53,10 +53,7 @@ pub(super) async fn locked(
         let state = unit.tracked(&tracked, source);
         changes.push(tracking::changes(engine, set, source, &state, false).await?);
     }
-    let known = inspect::known_partitions(engine, set, &prepared).await?;
-    let mut asked = affected::affected(engine, set, &prepared, &changes).await?;
-    by_the_clock(engine, &prepared, &state, now, &mut asked).await?;
-    let plan = Plan::make(set, &state, &request.ask, &known, &asked)?;
+    let (known, plan) = decide(engine, set, &prepared, &state, now, &request.ask, &changes).await?;
     tracing::debug!("set {}: {:?} ({})", set.name, plan.mode, plan.reason);
     let Some(mode) = plan.mode else {
         // Notes without effect (a product that sold nothing) are done with all the same.
@@ -184,11 +181,38 @@ fn computed_sql(d: &dyn Dialect, unit: &Unit<'_>, complete: bool, at: &str) -> O
     })
 }
 
+/// What to do, and the partitions that exist.
+///
+/// # Errors
+/// A `--partition` or `--since` value that cannot be one (exit code 2); whatever the server says.
+pub(super) async fn decide(
+    engine: &mut dyn Engine,
+    set: &Set,
+    prepared: &[Prepared<'_>],
+    state: &SetState,
+    now: SystemTime,
+    ask: &Ask,
+    changes: &[Changes],
+) -> Result<(Vec<Known>, Plan)> {
+    let known = inspect::known_partitions(engine, set, prepared, false).await?;
+    let mut asked = affected::affected(engine, set, prepared, changes).await?;
+    by_the_clock(engine, prepared, state, now, &mut asked).await?;
+    let plan = Plan::make(set, state, ask, &known, &asked)?;
+    let whole = |at: usize| plan.mode == Some(Mode::Complete) || asked.scopes.get(at).is_some_and(|s| s.all);
+    let hides = |(at, summary)| whole(at) && inspect::may_hide_partitions(set, summary);
+    if !set.summaries.iter().enumerate().any(hides) {
+        return Ok((known, plan));
+    }
+    let known = inspect::known_partitions(engine, set, prepared, true).await?;
+    let plan = Plan::make(set, state, ask, &known, &asked)?;
+    Ok((known, plan))
+}
+
 /// Adds what the clock asks for: partitions that have expired, content that has moved.
 ///
 /// # Errors
 /// Whatever the server says.
-pub(super) async fn by_the_clock(
+async fn by_the_clock(
     engine: &mut dyn Engine,
     prepared: &[Prepared<'_>],
     state: &SetState,
@@ -305,8 +329,8 @@ async fn outcomes(
             rows: (before + counts.inserted).saturating_sub(counts.deleted),
             seconds: start.elapsed().as_secs_f64(),
             changed: if counts.any() {
-                let delta = work.delta(index);
-                super::changed_values(context, engine, &work.set.name, item, &delta).await?
+                let rows = work.changed_rows(index);
+                super::changed_values(context, engine, &work.set.name, item, &rows).await?
             } else {
                 Values::new()
             },

@@ -119,6 +119,7 @@ pub(super) async fn locked(
     }
     engine.execute(&ledger::served(d, &set.name, &unit.names(), &at)).await?;
     engine.execute(&record.insert(d)).await?;
+    engine.execute(&ledger::forget_old_runs(d, &record.set, record.started)).await?;
     fail::fail_point!("publishing");
     engine.commit().await?;
     context.progress.finish(&format!("refreshed {}", unit.label()));

@@ -7,7 +7,7 @@ use super::check::Findings;
 use super::inspect::{Prepared, partition_expression};
 use crate::catalog::{Against, Set};
 use crate::engine::Dialect;
-use crate::engine::dialect::Scratch;
+use crate::engine::dialect::{Scratch, on_key};
 use crate::engine::statements::{KIND, OP, Shadow, Slice};
 use crate::plan::{Tuple, Wave};
 
@@ -34,6 +34,25 @@ pub struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// A table of what the delta of a summary brings and takes, old rows and new ones; before the publish.
+    pub fn changed_rows(&self, index: usize) -> String {
+        let d = self.dialect;
+        let item = &self.prepared[index];
+        let list = |alias: &str| {
+            let cells = item.columns.iter().map(|column| format!("{alias}.{}", d.quote(&column.name)));
+            cells.collect::<Vec<_>>().join(", ")
+        };
+        let (delta, op) = (self.delta(index), d.quote(OP));
+        format!(
+            "(SELECT {} FROM {delta} d WHERE d.{op} <> 'D' UNION ALL SELECT {} FROM {delta} d JOIN {} t ON {} \
+             WHERE d.{op} <> 'I')",
+            list("d"),
+            list("t"),
+            item.target,
+            on_key(d, "t", "d", &item.summary.key)
+        )
+    }
+
     /// The delta of a summary, as statements spell it.
     pub fn delta(&self, index: usize) -> String {
         self.dialect.scratch_name(&self.schema, &self.delta_name(index), Scratch::Shared)

@@ -83,10 +83,11 @@ pub fn outline(set: &Set, source: &Source, schema: &str) -> TrackSpec {
         source_schema: source.schema.clone(),
         notify: set.notify.then(|| channel(&set.name)),
         id: checksum::hex(&format!(
-            "{schema}/{}/{}/{:?}/{expressions:?}{}",
+            "{schema}/{}/{}/{:?}/{}/{expressions:?}{}",
             set.name,
             source.table,
             source.log,
+            source.partition.len(),
             if set.notify { "/notify" } else { "" }
         ))[..10]
             .to_owned(),

@@ -52,6 +52,17 @@ async fn detail(engine: &mut dyn Engine, set: &Set, source: &Source, types: &[Co
             .into());
         };
         column.column = found.clone();
+        let zoned =
+            column.expression.as_ref().and_then(|text| engine.dialect().zoned_column(text, &shape.columns));
+        if let Some(zoned) = zoned {
+            return Err(Failure::usage(format!(
+                "{}/summaries.toml: sources.{}.partition.{}: the expression reads {zoned}, which is another time in \
+                 every session's time zone",
+                set.location, source.name, column.name
+            ))
+            .hint(format!("say which zone is meant: CONVERT_TZ({zoned}, @@session.time_zone, '+00:00')"))
+            .into());
+        }
     }
     spec.source_columns = shape.columns.iter().map(|column| column.name.clone()).collect();
     spec.cascades = cascades(engine, &source.table).await?;
@@ -259,8 +270,26 @@ pub async fn untrack_sql(engine: &mut dyn Engine, set: &Set, source: &Source) ->
     {
         ids.push(known.track_id);
     }
+    let mut sql = Vec::new();
+    for id in ids {
+        sql.extend(drop_triggers_sql(engine, &id).await?);
+        sql.extend(engine.dialect().untrack_sql(&TrackSpec { id, ..spec.clone() }));
+    }
+    Ok(sql)
+}
+
+/// What removes the triggers that are there by this id, also where nothing else tells of them any more: a trigger whose
+/// log is gone fails its application's writes.
+async fn drop_triggers_sql(engine: &mut dyn Engine, id: &str) -> Result<Vec<String>> {
     let d = engine.dialect();
-    Ok(ids.into_iter().flat_map(|id| d.untrack_sql(&TrackSpec { id, ..spec.clone() })).collect())
+    let Some(sql) = d.triggers_sql(id) else { return Ok(Vec::new()) };
+    let names = engine.query(&sql).await?;
+    Ok(names
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|name| format!("DROP TRIGGER IF EXISTS {}", d.quote(&name)))
+        .collect())
 }
 
 async fn remember_id(
@@ -302,6 +331,7 @@ async fn install(
     {
         // The manifest asks for other columns now; what the old log held is covered by the complete refresh.
         let old = TrackSpec { id: old.track_id.clone(), ..spec.clone() };
+        statements.extend(drop_triggers_sql(engine, &old.id).await?);
         statements.extend(d.untrack_sql(&old));
     }
     statements.extend(d.log_ddl(spec));

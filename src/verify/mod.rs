@@ -133,7 +133,7 @@ async fn verify_set(
     report: &mut VerifyReport,
 ) -> Result<()> {
     let prepared = inspect::inspect(engine, set).await?;
-    let known = inspect::known_partitions(engine, set, &prepared).await?;
+    let known = inspect::known_partitions(engine, set, &prepared, true).await?;
     let ask = if args.partition.is_empty() { Ask::Full } else { Ask::Partitions(args.partition.clone()) };
     let mut chosen = Chosen::new(&set.name, &ask, &known)?;
     if let Some(count) = args.sample {

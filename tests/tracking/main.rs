@@ -10,6 +10,8 @@ mod run;
 #[allow(dead_code)]
 #[path = "../conformance/sample.rs"]
 mod sample;
+#[path = "../common/small.rs"]
+mod small;
 
 mod case;
 mod dimensions;
@@ -19,3 +21,4 @@ mod matrix_postgres;
 mod matrix_sqlite;
 mod methods;
 mod notes;
+mod review;
