@@ -36,6 +36,27 @@ conformance!(a_command_is_told_what_changed_and_only_then, |db: &TestDb| {
     assert!(!out.exists());
 });
 
+conformance!(keys_of_the_value_that_a_row_had_go_as_well, |db: &TestDb| {
+    db.exec(SOURCES);
+    let redis = Redis::start();
+    let hooks = format!(
+        "[[hooks]]\non = [\"financials.asin\"]\nredis = \"redis://127.0.0.1:{}/0\"\ndelete = [\"brand:{{brand_id}}:*\"]\n",
+        redis.port
+    );
+    let dashagg = || with_config(db, &hooks);
+    dashagg().args(["create", "financials"]).run().ok();
+    dashagg().args(["refresh", "financials"]).run().ok();
+    for brand in [1, 2, 9] {
+        redis.ask(&format!("SET brand:{brand}:page old"));
+    }
+    db.exec("UPDATE products SET brand_id = 9 WHERE asin = 'A1'");
+    dashagg().args(["refresh", "financials"]).run().ok();
+    for (brand, there) in [(1, "0"), (2, "1"), (9, "0")] {
+        let answer = redis.ask(&format!("EXISTS brand:{brand}:page"));
+        assert!(answer.contains(there), "brand {brand}: {answer}");
+    }
+});
+
 conformance!(a_hook_that_fails_is_reported_and_undoes_nothing, |db: &TestDb| {
     db.exec(SOURCES);
     let hooks = "[[hooks]]\ncommand = [\"sh\", \"-c\", \"echo no cache here >&2; exit 9\"]\n";

