@@ -135,13 +135,14 @@ async fn create_set(
 }
 
 /// Makes dashagg's own tables. There is no lock yet that could keep two first runs apart, and on some servers
-/// `IF NOT EXISTS` fails when both make a table at the same moment: then the other one's is there at the next try.
+/// `IF NOT EXISTS` fails when both make a table at the same moment: then the other one's is there at the next try. What
+/// the error is called depends on the moment (PostgreSQL: 23505, 42710 or 42P07).
 async fn make_ledger(engine: &mut dyn Engine) -> Result<()> {
     for sql in ledger::ddl(engine.dialect()) {
         let mut tries = 0;
         while let Err(error) = engine.execute(&sql).await {
             tries += 1;
-            if tries == 5 || !(error.is_transient() || error.class == ErrorClass::Duplicate) {
+            if tries == 5 || error.class == ErrorClass::Denied {
                 return Err(anyhow::Error::new(error).context("making dashagg's own tables"));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

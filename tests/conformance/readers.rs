@@ -70,16 +70,18 @@ const TRIES: usize = 3;
 
 conformance!(twenty_refreshes_are_invisible_but_for_their_result, |db: &TestDb| {
     built(db, 2_000);
-    let mut waits = Vec::new();
-    while waits.last().is_none_or(|wait| *wait > LONGEST) {
+    let mut waits: Vec<(Duration, Duration)> = Vec::new();
+    // What a query of an untouched table waits for at the same time is the machine, too.
+    while waits.last().is_none_or(|(longest, idle)| *longest > LONGEST.max(*idle * 3)) {
         assert!(waits.len() < TRIES, "a reader waited each time: {waits:?}");
         waits.push(twenty_refreshes(db, waits.len() * REFRESHES));
     }
     assert_right(db);
 });
 
-/// Every state that readers see was published as a whole; returns how long the slowest of them waited.
-fn twenty_refreshes(db: &TestDb, before: usize) -> Duration {
+/// Every state that readers see was published as a whole; returns how long the slowest of them waited, and the slowest of
+/// those that read what nobody touched.
+fn twenty_refreshes(db: &TestDb, before: usize) -> (Duration, Duration) {
     let mut client = db.client();
     let mut allowed = HashMap::from([(client.rows(&totals_sql()).remove(0), 0)]);
     let stop = Arc::new(AtomicBool::new(false));
@@ -121,7 +123,7 @@ fn twenty_refreshes(db: &TestDb, before: usize) -> Duration {
         longest(&tiers),
         longest(&idle)
     );
-    longest(&dashboard).max(longest(&tiers))
+    (longest(&dashboard).max(longest(&tiers)), longest(&idle))
 }
 
 /// A transaction whose snapshot is taken now, without touching a summary.
