@@ -218,7 +218,8 @@ conformance!(nothing_is_lost, |db: &TestDb| {
         }
     }
     // Where even the idle table makes its readers wait, the machine is too busy to tell.
-    let limit = 100.max(idle.usual() * 4);
+    // 250 and not 100 milliseconds: an unoptimised build and two servers full of writers share the cores here.
+    let limit = 250.max(idle.usual() * 4);
     assert!(waits.usual() <= limit, "{:?}: readers waited {:?} ms", db.kind, waits.slowest);
 });
 
