@@ -141,10 +141,10 @@ fn definition(
     });
     let waits = |alias: &str| if each.is_some() { pending.is_this(alias) } else { pending.is_pending(alias) };
     let target = summary.target(d, own);
-    let as_stored = |item: &Prepared<'_>, alias: &str| -> String {
+    let as_stored = |item: &Prepared<'_>, alias: &dyn Fn(&Column) -> &'static str| -> String {
         let cells = item.columns.iter().map(|column| {
             let name = d.quote(&column.name);
-            format!("{} AS {name}", d.cast(&format!("{alias}.{name}"), column))
+            format!("{} AS {name}", d.cast(&format!("{}.{name}", alias(column)), column))
         });
         cells.collect::<Vec<_>>().join(", ")
     };
@@ -158,7 +158,7 @@ fn definition(
             format!(
                 "{} AS (SELECT {} FROM (\n{}\n) q WHERE {condition})",
                 d.quote(&lower.table),
-                as_stored(&prepared[*at], "q"),
+                as_stored(&prepared[*at], &|_| "q"),
                 lower.select
             )
         })
@@ -172,17 +172,12 @@ fn definition(
         None => format!("({raw}) l WHERE {}", waits("l")),
     };
     // The list's own columns, so that what a query asks of them spares it partitions.
-    let fresh = prepared[index].columns.iter().map(|column| {
-        let name = d.quote(&column.name);
-        let from_list = each.is_some() && summary.partition.contains(&column.name);
-        let cell = d.cast(&format!("{}.{name}", if from_list { "w" } else { "l" }), column);
-        format!("{cell} AS {name}")
-    });
+    let listed = |column: &Column| each.is_some() && summary.partition.contains(&column.name);
     let body = format!(
         "SELECT {} FROM {target} t WHERE NOT ({}) UNION ALL SELECT {} FROM {from}",
         published.join(", "),
         pending.is_pending("t"),
-        fresh.collect::<Vec<_>>().join(", "),
+        as_stored(&prepared[index], &|column| if listed(column) { "w" } else { "l" }),
     );
     statements.extend(d.replace_view(&d.qualify(summary.schema_in(own), &name(summary)), &body));
     Ok(statements)

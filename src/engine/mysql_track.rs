@@ -341,20 +341,8 @@ impl Tracking for MysqlDialect {
     }
 
     fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String> {
-        let mut sql: Vec<String> = ["ai", "au", "ad"]
-            .iter()
-            .map(|suffix| format!("DROP TRIGGER IF EXISTS {}", self.quote(&spec.trigger(suffix))))
-            .collect();
-        for at in 0..spec.cascades.len() {
-            for event in ["bd", "bu", "au"] {
-                let name = self.quote(&spec.trigger(&format!("p{at}{event}")));
-                sql.push(format!("DROP TRIGGER IF EXISTS {name}"));
-            }
-        }
-        for table in [spec.log(), spec.marks(), spec.work()] {
-            sql.push(format!("DROP TABLE IF EXISTS {}", self.quote(&table)));
-        }
-        sql
+        let tables = [spec.log(), spec.marks(), spec.work()];
+        tables.iter().map(|table| format!("DROP TABLE IF EXISTS {}", self.quote(table))).collect()
     }
 
     fn blind_spots(&self) -> &'static str {

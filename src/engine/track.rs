@@ -169,7 +169,7 @@ pub trait Tracking {
         None
     }
 
-    /// Removes triggers and tables.
+    /// Removes the tables, and the triggers where [`Tracking::triggers_sql`] does not find them.
     fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String>;
 
     /// What triggers on this engine do not see and dashagg cannot find out; for `status`.

@@ -11,7 +11,7 @@ use anyhow::Result;
 use super::check;
 use super::inspect::Prepared;
 use super::work::Work;
-use crate::engine::statements::{KIND, OP, SourceTotals};
+use crate::engine::statements::{KIND, SourceTotals};
 use crate::engine::{Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
@@ -150,20 +150,11 @@ async fn changed_values(
     lower: usize,
     columns: &[String],
 ) -> Result<Vec<Tuple>> {
-    let d = work.dialect;
-    let item = &work.prepared[lower];
-    let op = d.quote(OP);
-    let delta = work.delta(lower);
-    let list = |alias: &str| {
-        columns.iter().map(|name| format!("{alias}.{}", d.quote(name))).collect::<Vec<_>>().join(", ")
-    };
-    let on = crate::engine::dialect::on_key(d, "t", "d", &item.summary.key);
+    let names: Vec<String> = columns.iter().map(|name| work.dialect.quote(name)).collect();
     let sql = format!(
-        "SELECT {} FROM {delta} d WHERE d.{op} <> 'D' UNION SELECT {} FROM {delta} d JOIN {} t ON {on} \
-         WHERE d.{op} <> 'I' LIMIT {}",
-        list("d"),
-        list("t"),
-        item.target,
+        "SELECT DISTINCT {} FROM {} c LIMIT {}",
+        names.join(", "),
+        work.changed_rows(lower, columns.iter()),
         tracking::MOST_KEYS + 1
     );
     Ok(engine.query(&sql).await?)

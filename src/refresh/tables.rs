@@ -329,7 +329,7 @@ async fn outcomes(
             rows: (before + counts.inserted).saturating_sub(counts.deleted),
             seconds: start.elapsed().as_secs_f64(),
             changed: if counts.any() {
-                let rows = work.changed_rows(index);
+                let rows = work.changed_rows(index, item.columns.iter().map(|column| &column.name));
                 super::changed_values(context, engine, &work.set.name, item, &rows).await?
             } else {
                 Values::new()

@@ -34,14 +34,14 @@ pub struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// A table of what the delta of a summary brings and takes, old rows and new ones; before the publish.
-    pub fn changed_rows(&self, index: usize) -> String {
+    /// A table of these columns of what the delta of a summary brings and takes, old rows and new ones; before the
+    /// publish.
+    pub fn changed_rows<'c>(&self, index: usize, columns: impl Iterator<Item = &'c String>) -> String {
         let d = self.dialect;
         let item = &self.prepared[index];
-        let list = |alias: &str| {
-            let cells = item.columns.iter().map(|column| format!("{alias}.{}", d.quote(&column.name)));
-            cells.collect::<Vec<_>>().join(", ")
-        };
+        let names: Vec<String> = columns.map(|name| d.quote(name)).collect();
+        let list =
+            |alias: &str| names.iter().map(|name| format!("{alias}.{name}")).collect::<Vec<_>>().join(", ");
         let (delta, op) = (self.delta(index), d.quote(OP));
         format!(
             "(SELECT {} FROM {delta} d WHERE d.{op} <> 'D' UNION ALL SELECT {} FROM {delta} d JOIN {} t ON {} \

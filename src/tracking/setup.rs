@@ -260,8 +260,7 @@ pub async fn preview(
 /// Whatever the server says.
 pub async fn untrack_sql(engine: &mut dyn Engine, set: &Set, source: &Source) -> Result<Vec<String>> {
     let schema = engine.server().schema.clone();
-    let mut spec = outline(set, source, &schema);
-    spec.cascades = cascades(engine, &source.table).await?;
+    let spec = outline(set, source, &schema);
     let mut ids = vec![spec.id.clone()];
     // What an older manifest had set up.
     if let Some(known) = remembered(engine, set, source).await?
