@@ -192,10 +192,13 @@ async fn apply_all(
         // A script may alter what they read; they are made anew below.
         let own = engine.server().schema.clone();
         for summary in set.summaries.iter().filter(|summary| summary.live) {
-            for sql in live::drop_sql(engine.dialect(), &own, summary) {
-                engine.execute(&sql).await?;
-            }
+            let statements = live::drop_sql(engine.dialect(), &own, summary);
+            ledger::in_write(engine, &statements).await?;
         }
+    }
+    let forgotten = forgotten_sql(engine, set).await?;
+    for sql in forgotten {
+        ledger::in_write(engine, &[sql]).await?;
     }
     for script in &set.scripts {
         context.interrupt.check()?;
@@ -228,6 +231,17 @@ async fn apply_all(
     }
     grants::apply(engine, set).await?;
     Ok(created)
+}
+
+/// The SQL that takes away what an older manifest had made and this one no longer names: live views, and the tracking
+/// of sources. Summary tables stay: they hold data.
+///
+/// # Errors
+/// Whatever the server says.
+pub(crate) async fn forgotten_sql(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
+    let mut sql = live::forgotten_sql(engine, set).await?;
+    sql.extend(tracking::forgotten_sql(engine, set).await?);
+    Ok(sql)
 }
 
 /// The columns of the summary tables, as far as there are tables: where a source's partition is an expression, they

@@ -1,6 +1,7 @@
 //! `dashagg cron`: one line in the user's crontab, put in, shown and taken out again.
 
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -81,13 +82,22 @@ async fn install(
         .hint("write url under [database] in the configuration file")
         .into());
     }
-    for name in ["DASHAGG_PASSWORD", "DASHAGG_PASSWORD_FILE"] {
-        if std::env::var_os(name).is_some_and(|value| !value.is_empty()) {
-            return Err(Failure::usage(format!(
-                "the password comes from {name}, which cron's runs do not see"
-            ))
-            .hint("write password_file or password_command under [database] in the configuration file")
-            .into());
+    for (names, what, instead) in [
+        (
+            &["DASHAGG_PASSWORD", "DASHAGG_PASSWORD_FILE", "PGPASSWORD"][..],
+            "the password comes",
+            "password_file or password_command",
+        ),
+        (&["DASHAGG_TLS", "DASHAGG_TLS_CA"], "the protection of the connection comes", "tls and tls_ca"),
+    ] {
+        for name in names {
+            if std::env::var_os(name).is_some_and(|value| !value.is_empty()) {
+                return Err(Failure::usage(format!("{what} from {name}, which cron's runs do not see"))
+                    .hint(format!(
+                        "write {instead} under [database] in the configuration file, and unset {name}"
+                    ))
+                    .into());
+            }
         }
     }
     let line = line(context, args, global, mark)?;
@@ -225,7 +235,13 @@ fn save(table: &str) -> Result<PathBuf> {
     let stamp: String =
         ledger::stamp(std::time::SystemTime::now()).chars().filter(char::is_ascii_alphanumeric).collect();
     let path = std::path::absolute(format!("crontab-{stamp}.bak"))?;
-    std::fs::write(&path, table).with_context(|| format!("saving the crontab to {}", path.display()))?;
+    // Crontabs hold secrets; the table itself is for its owner only.
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    options
+        .open(&path)
+        .and_then(|mut file| file.write_all(table.as_bytes()))
+        .with_context(|| format!("saving the crontab to {}", path.display()))?;
     Ok(path)
 }
 

@@ -229,7 +229,7 @@ async fn fill(context: &Context, engine: &mut dyn Engine, args: &DemoArgs) -> Re
     }
     context.progress.finish("sample made");
     for table in ["financials", "products", "brands", "categories"] {
-        if let Some(sql) = d.analyze(table) {
+        if let Some(sql) = d.analyze_first(table) {
             engine.execute(&sql).await?;
         }
     }

@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
+use crate::refresh;
 use crate::session::{self, Context};
 use crate::tracking;
 
@@ -55,6 +56,7 @@ pub async fn run(
         confirm(set, &engine.server().database.clone())?;
     }
     session::lock(context, engine, &set.name, args.wait.unwrap_or(context.config.run.wait)).await?;
+    refresh::sweep(engine, &set.name).await;
     let result = apply(context, engine, &statements).await;
     session::unlock(engine, &set.name).await;
     result?;
@@ -67,7 +69,8 @@ pub async fn run(
 async fn apply(context: &Context, engine: &mut dyn Engine, statements: &[String]) -> Result<()> {
     for sql in statements {
         context.interrupt.check()?;
-        engine.execute(sql).await.with_context(|| sql.clone())?;
+        // In a transaction that gives up waiting: behind a reader that stays, the application would queue up.
+        ledger::in_write(engine, std::slice::from_ref(sql)).await.with_context(|| sql.clone())?;
     }
     Ok(())
 }
@@ -82,6 +85,7 @@ async fn statements(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
     for summary in set.summaries.iter().rev().filter(|summary| summary.live && made) {
         sql.extend(live::drop_sql(d, &own, summary));
     }
+    sql.extend(create::forgotten_sql(engine, set).await?);
     for source in &set.sources {
         sql.extend(tracking::untrack_sql(engine, set, source).await?);
     }

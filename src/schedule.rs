@@ -82,9 +82,10 @@ impl Schedule {
         }
     }
 
-    /// Whether a run is due that has not been served since. A summary that missed many is due once.
+    /// Whether a run is due that has not been served since. A summary that missed many is due once; one served in the
+    /// future was served before the clock was put back, and nobody knows when.
     pub fn is_due(&self, served: Option<SystemTime>, now: SystemTime) -> bool {
-        served.is_none_or(|served| served < self.last(now))
+        served.is_none_or(|served| served < self.last(now) || served > now)
     }
 }
 
@@ -109,7 +110,8 @@ impl Clock {
     /// Whether content computed at `then` may differ now although no row changed.
     pub fn has_moved(&self, then: SystemTime, now: SystemTime) -> bool {
         match self {
-            Self::Every(every) => now.duration_since(then).is_ok_and(|age| age >= *every),
+            // An error: the clock was put back.
+            Self::Every(every) => now.duration_since(then).map_or(true, |age| age >= *every),
             Self::Midnight(zone) => local(then, zone).date() != local(now, zone).date(),
         }
     }
@@ -257,6 +259,14 @@ mod tests {
         let runs =
             served(&night, "2026-03-01T00:00:30Z", "2026-03-05T00:00:30Z", |m| (60..3000).contains(&m));
         assert_eq!(runs, ["2026-03-03T02:00:30Z", "2026-03-04T02:00:30Z"]);
+    }
+
+    #[test]
+    fn a_clock_that_was_put_back_stops_nothing() {
+        let (tomorrow, now) = (at("2026-03-02T10:00:00Z"), at("2026-03-01T10:00:10Z"));
+        let every = Schedule::parse(Some("5m"), None, None).unwrap().unwrap();
+        assert!(every.is_due(Some(tomorrow), now) && daily("02:00", "UTC").is_due(Some(tomorrow), now));
+        assert!(Clock::Every(Duration::from_secs(60)).has_moved(tomorrow, now));
     }
 
     #[test]

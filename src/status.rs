@@ -36,7 +36,7 @@ pub async fn run(
     for selected in &selected {
         summaries.extend(of_set(engine, selected, set_up, args.exact).await?);
     }
-    let fresh = !summaries.is_empty() && summaries.iter().all(|summary| summary.state == State::Fresh);
+    let fresh = !summaries.is_empty() && summaries.iter().all(|summary| summary.settled == State::Fresh);
     let code = if args.strict && !fresh { ExitCode::Stale } else { ExitCode::Ok };
     Ok((StatusReport { summaries }, code))
 }
@@ -85,6 +85,7 @@ async fn of_set(
             let sql = format!("SELECT COUNT(*) FROM {table}");
             rows = engine.scalar(&sql).await?.and_then(|count| count.parse().ok());
         }
+        let settled = judge(summary, state.as_ref(), known, age, drifted, several);
         out.push(SummaryStatus {
             set: set.name.clone(),
             name: summary.name.clone(),
@@ -114,7 +115,8 @@ async fn of_set(
                 ledger::stamp(if due { schedule.last(now) } else { schedule.next(now) })
             }),
             note: note(summary, known, age),
-            state: judge(summary, state.as_ref(), known, age, running, drifted, several),
+            state: if running { State::Running } else { settled },
+            settled,
             tracking: Some(tracking.clone()),
             last_run: known.and_then(|known| last_run(state.as_ref(), known)),
         });
@@ -149,7 +151,6 @@ fn judge(
     state: Option<&SetState>,
     known: Option<&SummaryState>,
     age: Option<f64>,
-    running: bool,
     drifted: bool,
     several: bool,
 ) -> State {
@@ -163,9 +164,7 @@ fn judge(
     };
     let edited =
         known.is_some_and(|known| known.published_at.is_some() && known.select_checksum != summary.checksum);
-    if running {
-        State::Running
-    } else if drifted || edited {
+    if drifted || edited {
         State::Drifted
     } else if failed {
         State::Failed
@@ -178,9 +177,17 @@ fn judge(
     }
 }
 
+/// Seconds by which a refresh may seem to lie ahead without anything being wrong.
+const AHEAD: f64 = 60.0;
+
 /// Which of the summary's thresholds is passed, in words.
 fn over(summary: &Summary, known: Option<&SummaryState>, age: Option<f64>) -> Option<String> {
     let known = known?;
+    if age.is_some_and(|age| age < -AHEAD) {
+        return Some(
+            "refreshed at a moment that is still to come: was the server's clock put back?".to_owned(),
+        );
+    }
     if let (Some(age), Some(limit)) = (age, summary.max_age)
         && age > limit.as_secs_f64()
     {

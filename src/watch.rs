@@ -4,17 +4,20 @@
 //! writes nothing. Whatever happened while it slept or was cut off is in the logs all the same, so that waking is only
 //! about time, never about what is refreshed.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::catalog::{Catalog, Method, Selected};
 use crate::cli::RefreshArgs;
 use crate::engine::Listener;
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
+use crate::hooks;
 use crate::refresh::{self, Request, Unit};
-use crate::report::RunStatus;
+use crate::report::{RefreshReport, RunStatus, SummaryRefresh};
 use crate::session::{self, Context, Spare};
 use crate::tracking;
 
@@ -26,8 +29,10 @@ const LISTENING_POLL: Duration = Duration::from_secs(1);
 const REST: Duration = Duration::from_millis(100);
 /// Summaries whose sources no trigger watches are computed this often.
 const UNTRACKED: Duration = Duration::from_secs(60);
-/// Longest pause after failures.
+/// Longest pause between two attempts to connect.
 const LONGEST: Duration = Duration::from_secs(5);
+/// Longest pause before a summary that keeps failing is tried again; the others go on meanwhile.
+const LONGEST_FOR_ONE: Duration = Duration::from_secs(60);
 /// Between two notes that nothing changed, for `status`.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
@@ -37,24 +42,40 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 /// What a first look shows to be wrong: names, connection, a ledger that is not there.
 pub async fn run(context: &Context, catalog: &Catalog, args: &RefreshArgs) -> Result<ExitCode> {
     let (request, mut spare) = Request::new(context, catalog, args).await?;
-    let mut ears = listen(context, &request, &mut spare).await?;
-    let listening = ears.is_some();
+    let ears = listen(context, &request, &mut spare).await?;
     tracing::info!(
         "watching {} set(s): {}",
         request.selected.len(),
-        if listening { "commits wake it" } else { "looking for changes every 200 ms" }
+        if ears.is_some() { "commits wake it" } else { "looking for changes every 200 ms" }
     );
-    let mut failures = 0u32;
+    // Hooks run beside the refreshes: one that hangs keeps no row from being published.
+    let (tell, told) = unbounded_channel();
+    tokio::join!(watch(context, &request, spare, ears, tell), follow(context, told));
+    context.interrupt.acknowledge();
+    tracing::info!("stopped");
+    Ok(ExitCode::Ok)
+}
+
+async fn watch(
+    context: &Context,
+    request: &Request<'_>,
+    mut spare: Spare,
+    mut ears: Option<Box<dyn Listener>>,
+    tell: UnboundedSender<RefreshReport>,
+) {
+    let idle = if ears.is_some() { LISTENING_POLL } else { POLL };
+    let mut failing = Failing::default();
+    let mut lost = None;
     let mut untracked_at = None::<Instant>;
     let mut last_beat = Instant::now();
     while !context.interrupt.raised() {
-        if spare.is_none() {
-            spare = context.connect().await.ok();
+        if let Err(pause) = connect(context, &mut spare, &mut lost, &mut failing).await {
+            sleep(context, &mut None, pause).await;
+            continue;
         }
         let beat = last_beat.elapsed() >= HEARTBEAT;
         let untracked = untracked_at.is_none_or(|at| at.elapsed() >= UNTRACKED);
-        let stale = stale(&request, &mut spare, untracked, beat).await;
-        let mut pause = if listening { LISTENING_POLL } else { POLL };
+        let stale = stale(request, &mut spare, &failing, untracked, beat).await;
         if beat {
             last_beat = Instant::now();
         }
@@ -62,27 +83,111 @@ pub async fn run(context: &Context, catalog: &Catalog, args: &RefreshArgs) -> Re
             untracked_at = Some(Instant::now());
         }
         if stale.is_empty() {
-            failures = 0;
-            sleep(context, &mut ears, pause).await;
+            sleep(context, &mut ears, idle).await;
             continue;
         }
-        let work = Request { selected: stale, ..request.clone() };
-        let (ok, changed) = pass(context, &work, spare.take()).await;
-        context.interrupt.forget();
-        failures = if ok { 0 } else { failures + 1 };
-        if changed {
-            pause = REST;
-        }
-        if failures > 0 {
-            pause = (REST * 2u32.pow(failures.min(10))).min(LONGEST);
+        let mut changed = false;
+        for (label, selected) in stale {
+            if context.interrupt.raised() {
+                break;
+            }
+            let work = Request { selected: vec![selected], ..request.clone() };
+            match pass(context, &work, &mut spare).await {
+                Ok(report) => {
+                    failing.forget(&label);
+                    if report.sets.iter().any(|set| set.status != RunStatus::Noop) {
+                        changed = true;
+                        // Nobody listens any more only when all of this ends.
+                        let _ = tell.send(report);
+                    }
+                }
+                Err(ExitCode::Locked) => {}
+                Err(_) => failing.again(label),
+            }
+            context.interrupt.forget();
         }
         // Without ears: a burst of commits becomes few refreshes. What is said meanwhile is in the logs.
-        sleep(context, &mut None, pause).await;
+        sleep(context, &mut None, if changed { REST } else { POLL }).await;
         drain(&mut ears).await;
     }
-    context.interrupt.acknowledge();
-    tracing::info!("stopped");
-    Ok(ExitCode::Ok)
+}
+
+/// Runs the hooks, for all that was published since it last did.
+async fn follow(context: &Context, mut told: UnboundedReceiver<RefreshReport>) {
+    while let Some(mut report) = told.recv().await {
+        while let Ok(more) = told.try_recv() {
+            report.sets.extend(more.sets);
+        }
+        hooks::run(context, &report).await;
+    }
+}
+
+/// The units that failed at their last attempt: how often in a row, and when they are tried again.
+#[derive(Default)]
+struct Failing(BTreeMap<String, (u32, Instant)>);
+
+impl Failing {
+    fn again(&mut self, label: String) {
+        let entry = self.0.entry(label).or_insert((0, Instant::now()));
+        entry.0 += 1;
+        entry.1 = Instant::now() + longer(entry.0, LONGEST_FOR_ONE);
+    }
+
+    fn forget(&mut self, label: &str) {
+        self.0.remove(label);
+    }
+
+    fn waits(&self, label: &str) -> bool {
+        self.0.get(label).is_some_and(|(_, until)| *until > Instant::now())
+    }
+}
+
+/// Doubles with each failure.
+fn longer(failures: u32, most: Duration) -> Duration {
+    (REST * 2u32.pow(failures.min(10))).min(most)
+}
+
+/// A connection that was lost: how often it was tried since, and when that was last said.
+struct Lost {
+    tries: u32,
+    said: Instant,
+}
+
+/// Connects where there is no connection.
+///
+/// # Errors
+/// Not to be had now; how long to wait before the next attempt.
+async fn connect(
+    context: &Context,
+    spare: &mut Spare,
+    lost: &mut Option<Lost>,
+    failing: &mut Failing,
+) -> Result<(), Duration> {
+    if spare.is_some() {
+        return Ok(());
+    }
+    match context.connect().await {
+        Ok(engine) => {
+            *spare = Some(engine);
+            if lost.take().is_some() {
+                tracing::info!("connected again");
+                // It may have been all that was wrong with them.
+                *failing = Failing::default();
+            }
+            Ok(())
+        }
+        Err(error) => {
+            let lost = lost.get_or_insert(Lost { tries: 0, said: Instant::now() });
+            lost.tries += 1;
+            if lost.tries == 1 || lost.said.elapsed() >= UNTRACKED {
+                lost.said = Instant::now();
+                let (_, message, hint) = Failure::of(&error);
+                let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+                tracing::error!("{message}{hint}; trying again");
+            }
+            Err(longer(lost.tries, LONGEST))
+        }
+    }
 }
 
 /// Opens ears where sets send NOTIFY, and makes sure that they hear: behind a transaction pooler they do not.
@@ -119,29 +224,29 @@ async fn listen(
     Ok(Some(ears))
 }
 
-/// What a look at the logs shows to need a refresh. `beat`: what needs none is noted to be current.
+/// The units that a look at the logs shows to need a refresh, by name. `beat`: what needs none is noted to be current.
 async fn stale<'a>(
     request: &Request<'a>,
     spare: &mut Spare,
+    failing: &Failing,
     untracked: bool,
     beat: bool,
-) -> Vec<Selected<'a>> {
+) -> Vec<(String, Selected<'a>)> {
     let Some(engine) = spare.as_deref_mut() else { return Vec::new() };
     let mut stale = Vec::new();
     let mut broken = false;
     for selected in &request.selected {
-        let mut summaries = Vec::new();
         for members in selected.units() {
             let unit = Unit::new(selected.set, &members);
+            if failing.waits(&unit.label()) {
+                continue;
+            }
             let tracked = unit.part.sources.iter().all(|source| source.track == Method::Triggers);
             if if tracked { unit.is_current(engine).await } else { !untracked } {
                 broken |= beat && tracked && unit.heartbeat(engine, false).await.is_err();
             } else {
-                summaries.extend(members);
+                stale.push((unit.label(), Selected { set: selected.set, summaries: members }));
             }
-        }
-        if !summaries.is_empty() {
-            stale.push(Selected { set: selected.set, summaries });
         }
     }
     if broken {
@@ -157,42 +262,39 @@ async fn drain(ears: &mut Option<Box<dyn Listener>>) {
     }
 }
 
-/// One refresh of what is stale. Returns whether it went well, and whether it changed anything.
-async fn pass(context: &Context, request: &Request<'_>, spare: Spare) -> (bool, bool) {
-    match refresh::run(context, request, spare).await {
-        Ok((report, code)) => {
-            for set in report.sets.iter().filter(|set| set.status != RunStatus::Noop) {
-                let sum = |part: fn(&crate::report::SummaryRefresh) -> u64| -> u64 {
-                    set.summaries.iter().map(part).sum()
-                };
-                match &set.error {
-                    Some(error) => tracing::error!("{}: {error}", set.set),
-                    None => tracing::info!(
-                        "{}: +{} ~{} -{} in {:.2} s",
-                        set.set,
-                        sum(|s| s.inserted),
-                        sum(|s| s.updated),
-                        sum(|s| s.deleted),
-                        set.seconds
-                    ),
-                }
-            }
-            (code == ExitCode::Ok, report.status != RunStatus::Noop)
+/// One refresh of one unit.
+///
+/// # Errors
+/// It failed, and that has been said; or another run is at work.
+async fn pass(
+    context: &Context,
+    request: &Request<'_>,
+    spare: &mut Spare,
+) -> Result<RefreshReport, ExitCode> {
+    let (report, errors) = refresh::every_set(context, request, spare).await;
+    if let Some(error) = errors.first() {
+        let (code, message, hint) = Failure::of(error);
+        if context.interrupt.raised() || code == ExitCode::Locked {
+            // Another run at work is none of our failures: it does what we would have done.
+            tracing::debug!("{message}");
+        } else {
+            let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+            tracing::error!("{message}{hint}; trying again");
         }
-        Err(error) => {
-            let (code, message, hint) = Failure::of(&error);
-            if !context.interrupt.raised() {
-                let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
-                // Another run at work is none of our failures: it does what we would have done.
-                if code == ExitCode::Locked {
-                    tracing::debug!("{message}");
-                } else {
-                    tracing::error!("{message}{hint}; trying again");
-                }
-            }
-            (code == ExitCode::Locked, false)
-        }
+        return Err(code);
     }
+    for set in report.sets.iter().filter(|set| set.status != RunStatus::Noop) {
+        let sum = |part: fn(&SummaryRefresh) -> u64| -> u64 { set.summaries.iter().map(part).sum() };
+        tracing::info!(
+            "{}: +{} ~{} -{} in {:.2} s",
+            set.set,
+            sum(|s| s.inserted),
+            sum(|s| s.updated),
+            sum(|s| s.deleted),
+            set.seconds
+        );
+    }
+    Ok(report)
 }
 
 /// Sleeps until something is said, a signal comes, or time is up.

@@ -30,10 +30,11 @@ const DIALECT_WORDS: [&str; 13] = [
 
 const MOST_LINES: usize = 450;
 /// Longer than the rule allows, each for a reason.
-const LONG_FILES: [&str; 3] = [
+const LONG_FILES: [&str; 4] = [
     // One database each, in one place: what is true of it is found by reading one file.
     "engine/mysql.rs",
     "engine/postgres.rs",
+    "engine/sqlite.rs",
     // What every statement of refresh and verify is made of.
     "engine/statements.rs",
 ];

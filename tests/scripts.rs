@@ -78,7 +78,8 @@ conformance!(create_applies_once_and_the_ledger_tells_who_and_when, |db: &TestDb
     assert!(first.stdout.trim_end().ends_with("next: dashagg refresh financials"), "{}", first.stdout);
     let before = db.rows("SELECT * FROM dashagg_script");
     let row = &db.rows(
-        "SELECT set_name, version, file_name, checksum, state, applied_at, applied_by, seconds FROM dashagg_script",
+        "SELECT set_name, version, file_name, checksum, state, applied_at, applied_by, seconds FROM dashagg_script \
+         ORDER BY version",
     )[0];
     assert_eq!(row[..3], ["financials", "1", "0001_summary_tables.sql"]);
     assert!(row[3].len() == 64 && row[3].chars().all(|c| c.is_ascii_hexdigit()), "{row:?}");

@@ -15,7 +15,7 @@ const DIALECTS: [&dyn Dialect; 3] = [&MYSQL, &POSTGRES, &SQLITE];
 
 /// Scripts that were released. Databases out there have applied them, so they are never edited: add a line for each
 /// new script, and never change one.
-const RELEASED: [(&str, &str); 9] = [
+const RELEASED: [(&str, &str); 10] = [
     (
         "budget/postgres/0001_materialized_views.sql",
         "ee3508f45e2132c0a565395e2678abc2cd1c215a126e33f0310020e13b0511cc",
@@ -41,6 +41,10 @@ const RELEASED: [(&str, &str); 9] = [
         "af37520d61483e0c8b4812690ede44a0aa49cb931fa53fbd0608c1044d1dad12",
     ),
     (
+        "financials/postgres/0002_room_for_updates.sql",
+        "ef35eefdb2aeba01f59d578a64e681b0364b4e6740287d92740b9a7ef6675045",
+    ),
+    (
         "financials/sqlite/0001_summary_tables.sql",
         "0bf9f50145185d32b2a33cf5f5ff3d2383b659254e7925acfa2b2e5a99fe2e71",
     ),
@@ -53,6 +57,9 @@ const RELEASED: [(&str, &str); 9] = [
         "3ae712e8ca51f7eb5c5d430b353510e80900ffb03a1af8ab046e072af5729309",
     ),
 ];
+
+/// Scripts about something that only one engine has; the others' numbers go without.
+const OF_ONE_ENGINE: [&str; 1] = ["financials/postgres/0002_room_for_updates.sql"];
 
 fn sql() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("sql")
@@ -89,7 +96,8 @@ fn every_set_has_scripts_for_every_engine_without_gaps() {
         let mut numbers = BTreeSet::new();
         for dialect in DIALECTS.into_iter().filter(|dialect| is_for(&set, *dialect)) {
             let folder = sql().join(&set).join(dialect.name());
-            let versions: Vec<u32> = names(&folder)
+            let files = names(&folder);
+            let versions: Vec<u32> = files
                 .iter()
                 .map(|file| {
                     let (number, rest) = file.split_once('_').unwrap_or_else(|| panic!("{set}: {file}"));
@@ -100,9 +108,11 @@ fn every_set_has_scripts_for_every_engine_without_gaps() {
             let expected: Vec<u32> = (1..=versions.len() as u32).collect();
             assert_eq!(versions, expected, "{set}/{}: numbered from 0001 without gaps", dialect.name());
             assert!(!versions.is_empty(), "{set}/{}: no script", dialect.name());
-            numbers.insert(versions);
+            let own =
+                |file: &String| OF_ONE_ENGINE.contains(&format!("{set}/{}/{file}", dialect.name()).as_str());
+            numbers.insert(files.iter().filter(|file| !own(file)).count());
         }
-        assert_eq!(numbers.len(), 1, "{set}: the engines have different script numbers");
+        assert_eq!(numbers.len(), 1, "{set}: an engine lacks a script that another has");
     }
 }
 

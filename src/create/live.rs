@@ -85,6 +85,24 @@ pub(crate) fn drop_sql(d: &dyn Dialect, own: &str, summary: &Summary) -> Vec<Str
     std::iter::once(view).chain(d.drop_waiting_list(&waiting_list(d, own, summary))).collect()
 }
 
+/// What removes the live views of summaries that are to have none any more. A view of that name which is somebody
+/// else's stays.
+///
+/// # Errors
+/// Whatever the server says.
+pub(crate) async fn forgotten_sql(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
+    let own = engine.server().schema.clone();
+    let d = engine.dialect();
+    let mut sql = Vec::new();
+    for summary in set.summaries.iter().filter(|summary| summary.kind == Kind::Table && !summary.live) {
+        let asked = d.own_view_sql(summary.schema_in(&own), &name(summary));
+        if engine.scalar(&asked).await?.is_some() {
+            sql.extend(drop_sql(d, &own, summary));
+        }
+    }
+    Ok(sql)
+}
+
 /// Full name of the function that lists the partitions which wait, on engines that want one. By a hash, because a
 /// name that is one suffix too long would be cut, and meet another.
 fn waiting_list(d: &dyn Dialect, own: &str, summary: &Summary) -> String {

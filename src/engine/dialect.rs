@@ -160,10 +160,27 @@ pub trait Dialect: super::track::Tracking + Send + Sync {
     /// Whether a collation may soften comparison of this type.
     fn is_text(&self, sql_type: &str) -> bool;
 
+    /// By what a column equates texts that differ: its collation, or a type of its own. `None`: it compares bytes.
+    /// Where that cannot be told, the answer is yes.
+    fn loose<'c>(&self, column: &'c Column) -> Option<&'c str>;
+
+    /// An expression that compares as a column does of which [`Dialect::loose`] said `how`.
+    fn loosely(&self, expression: &str, how: &str) -> String;
+
+    /// Query with a row if there is a view of that name whose text speaks of dashagg's own tables.
+    fn own_view_sql(&self, schema: &str, view: &str) -> String;
+
+    /// Whether a column of this type holds dates (or moments) that compare as such with text like 2026-11-22.
+    fn is_date(&self, sql_type: &str) -> bool {
+        let lower = sql_type.to_ascii_lowercase();
+        lower.starts_with("date") || lower.starts_with("timestamp")
+    }
+
     /// Whether the type holds whole numbers.
     fn is_integer(&self, sql_type: &str) -> bool {
         let lower = sql_type.to_ascii_lowercase();
         ["int", "serial"].iter().any(|word| lower.contains(word))
+            && !self.is_text(sql_type)
             && !lower.contains("interval")
             && !lower.contains("point")
     }
@@ -260,15 +277,17 @@ pub trait Dialect: super::track::Tracking + Send + Sync {
         format!("{name} = {value}")
     }
 
-    /// Statement that gathers statistics on a freshly filled scratch table, where plans depend on it.
-    fn analyze(&self, qualified: &str) -> Option<String> {
+    /// Statement that gathers statistics on a freshly filled scratch table, where plans depend on it. Rough ones will
+    /// do: the run waits for them.
+    fn analyze_scratch(&self, qualified: &str) -> Option<String> {
         let _ = qualified;
         None
     }
 
     /// Statement that gathers statistics (and with them the size) of a table just filled for the first time.
     fn analyze_first(&self, qualified: &str) -> Option<String> {
-        self.analyze(qualified)
+        let _ = qualified;
+        None
     }
 
     /// A moment (as an expression) some seconds earlier, to compare a column with.
@@ -284,11 +303,14 @@ pub trait Dialect: super::track::Tracking + Send + Sync {
 }
 
 /// Distinct values by jumping from each value to the next along an index, for engines whose DISTINCT reads
-/// the whole index. NULL, which no jump reaches, is looked up by itself.
+/// the whole index. NULL, which no jump reaches, is looked up by itself. Not by MIN: PostgreSQL has none for uuid and
+/// boolean.
 pub(crate) fn jump_distinct(table: &str, expression: &str) -> String {
     format!(
-        "WITH RECURSIVE jump(v) AS (SELECT MIN({expression}) FROM {table} UNION ALL \
-         SELECT (SELECT MIN({expression}) FROM {table} WHERE {expression} > jump.v) FROM jump WHERE jump.v IS NOT NULL) \
+        "WITH RECURSIVE jump(v) AS (\
+         SELECT (SELECT {expression} FROM {table} WHERE {expression} IS NOT NULL ORDER BY 1 LIMIT 1) UNION ALL \
+         SELECT (SELECT {expression} FROM {table} WHERE {expression} > jump.v ORDER BY 1 LIMIT 1) \
+         FROM jump WHERE jump.v IS NOT NULL) \
          SELECT v FROM jump WHERE v IS NOT NULL \
          UNION ALL SELECT * FROM (SELECT {expression} FROM {table} WHERE {expression} IS NULL LIMIT 1) n"
     )

@@ -113,6 +113,30 @@ impl Dialect for MysqlDialect {
         ["char", "text", "enum", "set("].iter().any(|word| lower.contains(word))
     }
 
+    fn loose<'c>(&self, column: &'c Column) -> Option<&'c str> {
+        let lower = column.sql_type.to_ascii_lowercase();
+        // The labels of an ENUM are spelled in one way only.
+        if !column.text || lower.starts_with("enum(") || lower.starts_with("set(") {
+            return None;
+        }
+        let (_, collation) = column.sql_type.rsplit_once(" COLLATE ")?;
+        (!collation.ends_with("_bin")).then_some(collation)
+    }
+
+    fn loosely(&self, expression: &str, how: &str) -> String {
+        let charset = how.split('_').next().unwrap_or("utf8mb4");
+        format!("CONVERT({expression} USING {charset}) COLLATE {how}")
+    }
+
+    fn own_view_sql(&self, schema: &str, view: &str) -> String {
+        format!(
+            "SELECT 1 FROM information_schema.VIEWS WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {} \
+             AND LOCATE('dashagg_log_', VIEW_DEFINITION) > 0",
+            self.schema_or_current(Some(schema)),
+            self.literal(view)
+        )
+    }
+
     fn exact(&self, expression: &str, column: &Column) -> String {
         if column.text {
             // The collation may call 'a' and 'A ' equal; bytes in one character set do not lie.
@@ -133,8 +157,11 @@ impl Dialect for MysqlDialect {
 
     fn cast(&self, expression: &str, column: &Column) -> String {
         let lower = column.sql_type.to_ascii_lowercase();
-        // CAST knows fewer types than CREATE TABLE; text and floats compare as they are.
-        if lower.starts_with("decimal") {
+        // CAST knows fewer types than CREATE TABLE; text and floats compare as they are. Labels of an ENUM may have
+        // the name of a type.
+        if column.text {
+            expression.to_owned()
+        } else if lower.starts_with("decimal") {
             let precise = lower.split(" unsigned").next().unwrap_or(&lower);
             format!("CAST({expression} AS {precise})")
         } else if lower == "date" {

@@ -221,6 +221,32 @@ impl Dialect for PostgresDialect {
         ["char", "text", "name"].iter().any(|word| lower.contains(word))
     }
 
+    fn loose<'c>(&self, column: &'c Column) -> Option<&'c str> {
+        if column.sql_type.to_ascii_lowercase().contains("citext") {
+            return Some(&column.sql_type);
+        }
+        // One that the column names may be non-deterministic; the database's own never is.
+        let (_, collation) = column.sql_type.rsplit_once(" COLLATE ")?;
+        (!["pg_catalog.\"C\"", "pg_catalog.\"POSIX\""].contains(&collation)).then_some(collation)
+    }
+
+    fn loosely(&self, expression: &str, how: &str) -> String {
+        if how.to_ascii_lowercase().contains("citext") {
+            format!("CAST({expression} AS {how})")
+        } else {
+            format!("{expression} COLLATE {how}")
+        }
+    }
+
+    fn own_view_sql(&self, schema: &str, view: &str) -> String {
+        format!(
+            "SELECT 1 FROM pg_catalog.pg_views WHERE schemaname = {} AND viewname = {} \
+             AND strpos(definition, 'dashagg_') > 0",
+            self.literal(schema),
+            self.literal(view)
+        )
+    }
+
     fn exact(&self, expression: &str, column: &Column) -> String {
         if column.text {
             // A non-deterministic collation may call different strings equal; "C" compares bytes.
@@ -330,13 +356,15 @@ impl Dialect for PostgresDialect {
             let head: String = name.chars().take(40).collect();
             format!("{head}_{}", &crate::checksum::hex(leaf)[..8])
         };
+        // Behind a lock that is waited for, all of the application waits.
+        let brief = "SET LOCAL lock_timeout = '5s'; ";
         // The table's own stays unusable until every partition has its part; those are in the table's schema.
         let mut sql =
-            vec![format!("CREATE INDEX IF NOT EXISTS {} ON ONLY {table} ({list})", self.quote(name))];
+            vec![format!("{brief}CREATE INDEX IF NOT EXISTS {} ON ONLY {table} ({list})", self.quote(name))];
         for leaf in leaves {
             let own = self.quote(&part(leaf));
             sql.push(format!("CREATE INDEX CONCURRENTLY IF NOT EXISTS {own} ON {leaf} ({list})"));
-            sql.push(format!("ALTER INDEX {} ATTACH PARTITION {own}", self.quote(name)));
+            sql.push(format!("{brief}ALTER INDEX {} ATTACH PARTITION {own}", self.quote(name)));
         }
         sql
     }
@@ -345,7 +373,12 @@ impl Dialect for PostgresDialect {
         Some(format!("DROP INDEX CONCURRENTLY IF EXISTS {}", self.quote(name)))
     }
 
-    fn analyze(&self, qualified: &str) -> Option<String> {
+    fn analyze_scratch(&self, qualified: &str) -> Option<String> {
+        // It reads 300 rows per point of the target: 3,000 instead of 30,000, a tenth of the time.
+        Some(format!("SET LOCAL default_statistics_target = 10; ANALYZE {qualified}"))
+    }
+
+    fn analyze_first(&self, qualified: &str) -> Option<String> {
         Some(format!("ANALYZE {qualified}"))
     }
 

@@ -140,16 +140,39 @@ impl Tracking for PostgresDialect {
                 "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER \
                  SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $dashagg${body}$dashagg$"
             ),
-            // A table that was detached, or renamed out of the way, concerns nobody any more.
+            // A table that was detached, or renamed out of the way, concerns nobody any more; one that has its triggers
+            // needs no lock.
             format!(
                 "DO $dashagg$ DECLARE rel regclass; old record; BEGIN \
                  FOR old IN {tree} SELECT g.tgname, g.tgrelid::regclass AS rel FROM pg_catalog.pg_trigger g \
                  WHERE g.tgfoid = {}::regprocedure AND g.tgrelid NOT IN (SELECT oid FROM tree WHERE oid IS NOT NULL) \
                  LOOP EXECUTE format('DROP TRIGGER %I ON %s', old.tgname, old.rel); END LOOP; \
-                 FOR rel IN {tree} SELECT oid::regclass FROM tree LOOP {each} END LOOP; END $dashagg$",
+                 FOR rel IN {tree} SELECT oid::regclass FROM tree WHERE 4 > (SELECT count(*) FROM pg_catalog.pg_trigger g \
+                 WHERE g.tgrelid = tree.oid AND g.tgfoid = {0}::regprocedure AND g.tgenabled = 'A') \
+                 LOOP {each} END LOOP; END $dashagg$",
                 self.literal(&format!("{function}()")),
                 tree = self.tree(spec)
             ),
+        ]
+    }
+
+    fn rehearse_sql(&self, spec: &TrackSpec) -> Vec<String> {
+        if spec.columns.iter().all(|column| column.expression.is_none()) {
+            return Vec::new();
+        }
+        let source = match &spec.source_schema {
+            Some(schema) => self.qualify(schema, &spec.source),
+            None => self.quote(&spec.source),
+        };
+        vec![
+            "SAVEPOINT dashagg_rehearsal".to_owned(),
+            format!("CREATE TEMPORARY VIEW dashagg_rehearsal AS SELECT * FROM {source}"),
+            "SET LOCAL search_path = pg_catalog, pg_temp".to_owned(),
+            format!(
+                "SELECT {} FROM dashagg_rehearsal r LIMIT 0",
+                self.track_values(spec, spec.columns.len())
+            ),
+            "ROLLBACK TO SAVEPOINT dashagg_rehearsal".to_owned(),
         ]
     }
 

@@ -60,11 +60,13 @@ impl Dialect for SqliteDialect {
     }
 
     fn columns_sql(&self, _schema: Option<&str>, table: &str) -> String {
-        // A scratch table must compare keys as the table's own unique index does; only indexes show collations.
+        // A scratch table must compare keys as the table's own unique index does; only indexes show collations. Those
+        // of others are the column's own, as a rule.
         format!(
-            "SELECT name, CASE WHEN type = '' THEN 'ANY' ELSE type END || COALESCE((SELECT ' COLLATE ' || i.coll \
+            "SELECT name, CASE WHEN type = '' THEN 'ANY' ELSE type END || COALESCE((SELECT \
+             CASE WHEN i.coll = 'BINARY' THEN '' ELSE ' COLLATE ' || i.coll END \
              FROM pragma_index_list({0}, 'main') l JOIN pragma_index_xinfo(l.name, 'main') i \
-             WHERE l.\"unique\" AND i.key AND i.name = c.name AND i.coll <> 'BINARY' LIMIT 1), ''), hidden IN (2, 3), \
+             WHERE i.key AND i.name = c.name ORDER BY l.\"unique\" DESC, i.coll = 'BINARY' LIMIT 1), ''), hidden IN (2, 3), \
              \"notnull\" = 0 AND (pk = 0 OR (SELECT wr = 0 AND strict = 0 FROM pragma_table_list({0}) WHERE schema = 'main')) \
              FROM pragma_table_xinfo({0}, 'main') c WHERE hidden <> 1 ORDER BY cid",
             self.literal(table)
@@ -112,6 +114,28 @@ impl Dialect for SqliteDialect {
     fn is_text(&self, sql_type: &str) -> bool {
         let lower = sql_type.to_ascii_lowercase();
         ["char", "text", "clob"].iter().any(|word| lower.contains(word))
+    }
+
+    fn loose<'c>(&self, column: &'c Column) -> Option<&'c str> {
+        column.sql_type.rsplit_once(" COLLATE ").map(|(_, collation)| collation)
+    }
+
+    fn loosely(&self, expression: &str, how: &str) -> String {
+        format!("{expression} COLLATE {how}")
+    }
+
+    fn is_date(&self, sql_type: &str) -> bool {
+        // Dates are text here; a number would come before any text.
+        !["int", "real", "floa", "doub", "num", "dec"]
+            .iter()
+            .any(|word| sql_type.to_ascii_lowercase().contains(word))
+    }
+
+    fn own_view_sql(&self, _schema: &str, view: &str) -> String {
+        format!(
+            "SELECT 1 FROM sqlite_master WHERE type = 'view' AND name = {} AND instr(sql, 'dashagg_log_') > 0",
+            self.literal(view)
+        )
     }
 
     fn exact(&self, expression: &str, column: &Column) -> String {

@@ -245,7 +245,8 @@ impl Shapes<'_> {
         let marker_type = if marker == KIND { "INTEGER" } else { "CHAR(1)" };
         let mut parts = vec![format!("{} {marker_type} NOT NULL", self.dialect.quote(marker))];
         for column in self.columns {
-            parts.push(format!("{} {}", self.dialect.quote(&column.name), column.sql_type));
+            // Said, because an older MariaDB takes a TIMESTAMP without it for NOT NULL.
+            parts.push(format!("{} {} NULL", self.dialect.quote(&column.name), column.sql_type));
         }
         parts.join(", ")
     }
@@ -289,8 +290,7 @@ impl Shapes<'_> {
                         .unwrap_or_else(|| "NULL".to_owned())
                 })
                 .collect();
-            let spell =
-                |name: &str| find(&totals.partition, name).unwrap_or_else(|| self.dialect.quote(name));
+            let spell = |name: &str| find(&totals.spelled, name).unwrap_or_else(|| self.dialect.quote(name));
             sql.push_str(&format!(
                 " UNION ALL SELECT 1, {} FROM {} WHERE {}",
                 cells.join(", "),

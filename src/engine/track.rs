@@ -16,7 +16,7 @@ use crate::engine::LexRules;
 pub const MOST_KEYS: u32 = 5_000;
 
 /// A source whose changes are noted by triggers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct TrackSpec {
     /// Schema of the log.
     pub schema: String,
@@ -167,6 +167,12 @@ pub trait Tracking {
     fn triggers_sql(&self, id: &str) -> Option<String> {
         let _ = id;
         None
+    }
+
+    /// Statements, in a transaction, that fail where the expressions would fail in the triggers, and leave nothing.
+    fn rehearse_sql(&self, spec: &TrackSpec) -> Vec<String> {
+        let _ = spec;
+        Vec::new()
     }
 
     /// Removes the tables, and the triggers where [`Tracking::triggers_sql`] does not find them.

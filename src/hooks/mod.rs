@@ -86,11 +86,8 @@ async fn one(context: &Context, hook: &Hook, report: &RefreshReport, changed: &[
         Action::Redis { url, delete, bump, warm } => {
             let mut values = Values::new();
             for column in hook.columns() {
-                let knows = |one: &&Changed<'_>| one.summary.changed.contains_key(&column);
-                if !changed.iter().any(|one| knows(&one)) {
-                    return Err(anyhow!("{{{column}}}: none of what changed has a column of that name"));
-                }
-                if !changed.iter().all(|one| knows(&one)) {
+                // A summary that has no such column may be part of anything that is named by it.
+                if !changed.iter().all(|one| one.summary.changed.contains_key(&column)) {
                     values.insert(column, None);
                 }
             }

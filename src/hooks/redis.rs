@@ -29,32 +29,43 @@ pub(super) async fn run(
         redis::Client::open(url).map_err(|_| anyhow::anyhow!("the URL is not one of a Redis server"))?;
     let mut connection =
         client.get_multiplexed_async_connection().await.context("cannot connect to Redis")?;
-    for text in bump.iter().chain(warm.iter().flat_map(|warm| [&warm.key, &warm.query])) {
-        // After the deletes below it would be too late to say so.
-        if named(text, values).is_err() {
-            for pattern in delete.iter().flat_map(|text| patterns(text, values)) {
-                remove(&mut connection, &pattern).await?;
+    // What cannot be named is said at the end: it keeps nothing else from being done.
+    let mut unnamed = None;
+    for text in bump {
+        match expand(text, values, &plain) {
+            Some(keys) => {
+                for key in keys {
+                    let _: i64 = redis::cmd("INCR").arg(&key).query_async(&mut connection).await?;
+                }
             }
-            return named(text, values);
+            None => unnamed = unnamed.or(Some(text)),
         }
-    }
-    for key in bump.iter().flat_map(|text| expand(text, values, &plain)) {
-        let _: i64 = redis::cmd("INCR").arg(&key).query_async(&mut connection).await?;
     }
     for pattern in delete.iter().flat_map(|text| patterns(text, values)) {
         remove(&mut connection, &pattern).await.with_context(|| format!("removing {pattern}"))?;
     }
-    if warm.is_empty() {
-        return Ok(());
+    if !warm.is_empty() {
+        let mut engine = context.connect().await?;
+        let engine = engine.as_mut();
+        engine.begin(Tx::Read).await?;
+        for one in warm {
+            let columns = placeholders(&one.key).into_iter().chain(placeholders(&one.query)).collect();
+            match combinations(&columns, values) {
+                Some(all) => fill(engine, &mut connection, one, all)
+                    .await
+                    .with_context(|| format!("warming {}", one.key))?,
+                None => unnamed = unnamed.or(Some(&one.key)),
+            }
+        }
+        engine.commit().await?;
     }
-    let mut engine = context.connect().await?;
-    let engine = engine.as_mut();
-    engine.begin(Tx::Read).await?;
-    for one in warm {
-        fill(engine, &mut connection, one, values).await.with_context(|| format!("warming {}", one.key))?;
+    match unnamed {
+        None => Ok(()),
+        Some(text) => Err(anyhow::anyhow!(
+            "{text}: not done, since more than {MOST_VALUES} keys would be meant, or it is not known which (say with \
+             `on` which summaries the hook is about)"
+        )),
     }
-    engine.commit().await?;
-    Ok(())
 }
 
 /// KEYS would stop the server for as long as it takes to look at every key; SCAN does not.
@@ -83,12 +94,10 @@ async fn fill(
     engine: &mut dyn Engine,
     connection: &mut MultiplexedConnection,
     warm: &Warm,
-    values: &Values,
+    all: Vec<Vec<(String, String)>>,
 ) -> Result<()> {
     let d = engine.dialect();
-    let columns: BTreeSet<String> =
-        placeholders(&warm.key).into_iter().chain(placeholders(&warm.query)).collect();
-    for chosen in combinations(&columns, values) {
+    for chosen in all {
         let key = put(&warm.key, &chosen, &plain);
         let query = put(&warm.query, &chosen, &|value| d.literal(value));
         let rows = engine.query(&query).await?;
@@ -137,19 +146,21 @@ fn literally(value: &str) -> String {
 
 /// A pattern for every changed value; one with `*` where there are too many to name, or none is known.
 fn patterns(text: &str, values: &Values) -> Vec<String> {
-    let named = expand(text, values, &literally);
-    if !named.is_empty() {
-        return named;
+    match expand(text, values, &literally) {
+        Some(named) if !named.is_empty() => named,
+        _ => {
+            let star = placeholders(text)
+                .iter()
+                .fold(text.to_owned(), |text, name| text.replace(&format!("{{{name}}}"), "*"));
+            vec![star]
+        }
     }
-    let star = placeholders(text)
-        .iter()
-        .fold(text.to_owned(), |text, name| text.replace(&format!("{{{name}}}"), "*"));
-    vec![star]
 }
 
-fn expand(text: &str, values: &Values, spell: &dyn Fn(&str) -> String) -> Vec<String> {
+/// The text for every changed value; `None` as with [`combinations`].
+fn expand(text: &str, values: &Values, spell: &dyn Fn(&str) -> String) -> Option<Vec<String>> {
     let columns: BTreeSet<String> = placeholders(text).into_iter().collect();
-    combinations(&columns, values).into_iter().map(|chosen| put(text, &chosen, spell)).collect()
+    Some(combinations(&columns, values)?.into_iter().map(|chosen| put(text, &chosen, spell)).collect())
 }
 
 /// The text with its names replaced, in one pass: a value that looks like a name is only a value.
@@ -176,24 +187,13 @@ fn put(text: &str, chosen: &[(String, String)], spell: &dyn Fn(&str) -> String) 
     out
 }
 
-/// A counter or a key needs a name: where there are too many to name, that is said, not skipped.
-fn named(text: &str, values: &Values) -> Result<()> {
-    let columns = placeholders(text);
-    match columns.iter().find(|name| !matches!(values.get(*name), Some(Some(_)))) {
-        Some(name) => Err(anyhow::anyhow!(
-            "{text}: more than {MOST_VALUES} values of {name} changed, or it is not known which"
-        )),
-        None => Ok(()),
-    }
-}
-
-/// Every combination of the changed values of some columns; none where one has too many, or no value is known.
-fn combinations(columns: &BTreeSet<String>, values: &Values) -> Vec<Vec<(String, String)>> {
+/// Every combination of the changed values of some columns; `None` where there are too many, or values are not known.
+fn combinations(columns: &BTreeSet<String>, values: &Values) -> Option<Vec<Vec<(String, String)>>> {
     let mut all: Vec<Vec<(String, String)>> = vec![Vec::new()];
     for name in columns {
-        let Some(Some(known)) = values.get(name) else { return Vec::new() };
+        let Some(Some(known)) = values.get(name) else { return None };
         if all.len() * known.len() > MOST_VALUES {
-            return Vec::new();
+            return None;
         }
         all = all
             .into_iter()
@@ -206,7 +206,7 @@ fn combinations(columns: &BTreeSet<String>, values: &Values) -> Vec<Vec<(String,
             })
             .collect();
     }
-    all
+    Some(all)
 }
 
 #[cfg(test)]
@@ -225,6 +225,16 @@ mod tests {
         assert_eq!(patterns("d:{org}:*", &values()), ["d:a\\*:*", "d:b:*"]);
         assert_eq!(patterns("d:{many}:x", &values()), ["d:*:x"]);
         assert_eq!(patterns("d:*", &values()), ["d:*"]);
+    }
+
+    #[test]
+    fn too_many_combinations_are_not_taken_for_none() {
+        let hundred: Vec<String> = (0..100).map(|n| n.to_string()).collect();
+        let values = Values::from([("a".to_owned(), Some(hundred.clone())), ("b".to_owned(), Some(hundred))]);
+        assert_eq!(expand("{a}", &values, &plain).map(|keys| keys.len()), Some(100));
+        assert_eq!(expand("{a}:{b}", &values, &plain), None);
+        assert_eq!(expand("{c}", &values, &plain), None);
+        assert_eq!(patterns("{a}:{b}", &values), ["*:*"]);
     }
 
     #[test]

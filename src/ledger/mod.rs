@@ -118,10 +118,13 @@ pub fn stamp(moment: SystemTime) -> String {
     humantime::format_rfc3339_millis(moment).to_string()
 }
 
-/// Seconds between a stored moment and now; `None` if there is no such moment.
+/// Seconds between a stored moment and now, negative for one to come; `None` if there is no such moment.
 pub fn age(stamp: Option<&str>, now: SystemTime) -> Option<f64> {
     let then = humantime::parse_rfc3339(stamp?).ok()?;
-    Some(now.duration_since(then).map_or(0.0, |age| age.as_secs_f64()))
+    Some(
+        now.duration_since(then)
+            .map_or_else(|ahead| -ahead.duration().as_secs_f64(), |age| age.as_secs_f64()),
+    )
 }
 
 /// Who holds a set.

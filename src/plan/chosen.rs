@@ -41,6 +41,7 @@ impl<'a> Chosen<'a> {
             Ask::Since(value) => {
                 let first = Known {
                     columns: finest.columns[..1].to_vec(),
+                    nameless: finest.nameless,
                     tuples: finest.tuples.iter().map(|tuple| tuple[..1].to_vec()).collect(),
                 };
                 let from = parse(value, &first)?;
@@ -161,6 +162,7 @@ mod tests {
     fn months() -> Known {
         Known {
             columns: vec!["month".into()],
+            nameless: false,
             tuples: ["2025-01-01", "2025-02-01"].iter().map(|m| vec![Some((*m).to_owned())]).collect(),
         }
     }
@@ -177,6 +179,7 @@ mod tests {
     fn a_coarser_summary_gets_the_partitions_that_the_chosen_ones_fall_into() {
         let fine = Known {
             columns: vec!["month".into(), "marketplace".into()],
+            nameless: false,
             tuples: vec![
                 vec![Some("1".into()), Some("US".into())],
                 vec![Some("1".into()), Some("DE".into())],

@@ -52,7 +52,9 @@ impl Mode {
 pub struct Known {
     /// Partition columns.
     pub columns: Vec<String>,
-    /// Every value tuple, sorted.
+    /// Some source has NULL in them.
+    pub nameless: bool,
+    /// Every value tuple, sorted; none with a NULL.
     pub tuples: Vec<Tuple>,
 }
 

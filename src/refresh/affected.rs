@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::inspect::Prepared;
 use crate::catalog::{Set, Source};
-use crate::engine::Engine;
+use crate::engine::{Dialect, Engine};
 use crate::plan::{Asked, Scope, Tuple, project};
 use crate::tracking::{self, Changes};
 
@@ -39,7 +39,7 @@ pub async fn affected(
                 Some((summary, on)) => {
                     dimension(engine, set, prepared, source, changes, summary, on, index).await?
                 }
-                None => fact(item, source, changes),
+                None => fact(engine.dialect(), item, source, changes),
             };
             match scope {
                 Some(scope) => {
@@ -62,24 +62,32 @@ pub async fn affected(
 }
 
 /// Scope of a summary that groups a partitioned source; `None`: everything.
-fn fact(item: &Prepared<'_>, source: &Source, changes: &Changes) -> Option<Scope> {
+fn fact(d: &dyn Dialect, item: &Prepared<'_>, source: &Source, changes: &Changes) -> Option<Scope> {
     let summary = item.summary;
     let mut scope = Scope::default();
-    if summary.partition.is_empty() && (summary.grain.is_empty() || !changes.partitions.is_empty()) {
+    // Where the source equates texts that the summary tells apart, a note may stand for several keys, or for one that
+    // is spelled in another way by now. A partition has them all.
+    let alike = |(name, how): (&String, &String)| {
+        item.column(name).is_none_or(|column| d.loose(column) == Some(how.as_str()))
+    };
+    let by_key = !summary.grain.is_empty() && changes.loose.iter().all(alike);
+    if summary.partition.is_empty() && (!by_key || !changes.partitions.is_empty()) {
         return None;
     }
     let parts = &source.log[..changes.partition];
+    // No summary has NULL in its key: the SELECT puts something else there, and only the SELECT knows what.
+    let known = |tuple: &Tuple| tuple.iter().all(Option::is_some);
     for tuple in &changes.partitions {
-        scope.partitions.insert(project(tuple, parts, &summary.partition)?);
+        scope.partitions.insert(project(tuple, parts, &summary.partition).filter(known)?);
     }
     for key in &changes.keys {
-        let grained = if summary.grain.is_empty() { None } else { project(key, &source.log, &summary.grain) };
+        let grained = if by_key { project(key, &source.log, &summary.grain).filter(known) } else { None };
         match grained {
             Some(key) => {
                 scope.keys.insert(key);
             }
             None => {
-                scope.partitions.insert(project(key, &source.log, &summary.partition)?);
+                scope.partitions.insert(project(key, &source.log, &summary.partition).filter(known)?);
             }
         }
     }
@@ -113,12 +121,14 @@ async fn dimension(
         !columns.is_empty() && columns.iter().all(|name| occurs_in.column(name).is_some())
     };
     if has(&summary.grain)
-        && let Some(found) = tracking::occurrences(engine, occurs_in, on, &keys, &summary.grain).await?
+        && let Some(found) =
+            tracking::occurrences(engine, occurs_in, on, &changes.loose, &keys, &summary.grain).await?
     {
         return Ok(Some(Scope { keys: found, ..Scope::default() }));
     }
     if has(&summary.partition)
-        && let Some(found) = tracking::occurrences(engine, occurs_in, on, &keys, &summary.partition).await?
+        && let Some(found) =
+            tracking::occurrences(engine, occurs_in, on, &changes.loose, &keys, &summary.partition).await?
     {
         return Ok(Some(Scope { partitions: found, ..Scope::default() }));
     }

@@ -149,6 +149,13 @@ async fn inspect_summary<'a>(
         .into());
     }
 
+    if let (Some(_), Some(name)) = (summary.keep, summary.partition.first())
+        && let Some(column) = shape.column(name)
+        && !dialect.is_date(&column.sql_type)
+    {
+        return Err(super::keep::no_dates(summary, &format!("{} is {}", column.name, column.sql_type)).into());
+    }
+
     let target = summary.target(dialect, &own);
     let bare = Shapes {
         dialect,
@@ -264,21 +271,24 @@ pub async fn known_partitions(
             .await?
             .is_some_and(|shape| shape.index_led_by(columns).is_some());
         let mut tuples: Vec<Tuple> = engine.query(&dialect.distinct_sql(&item.target, &quoted, led)).await?;
-        if computed && may_hide_partitions(set, item.summary) {
-            let from = format!("(\n{}\n) q", item.summary.select);
-            tuples.extend(engine.query(&dialect.distinct_sql(&from, &quoted, false)).await?);
-        }
         if !known.iter().any(|other| other.columns == *columns) {
             for source in &set.sources {
                 tuples.extend(source_partitions(engine, source, columns).await?);
             }
-            known.push(Known { columns: columns.clone(), tuples: Vec::new() });
+            known.push(Known { columns: columns.clone(), nameless: false, tuples: Vec::new() });
         }
-        if let Some(entry) = known.iter_mut().find(|other| other.columns == *columns) {
-            entry.tuples.append(&mut tuples);
-            entry.tuples.sort();
-            entry.tuples.dedup();
+        let Some(entry) = known.iter_mut().find(|other| other.columns == *columns) else { continue };
+        // No summary has NULL in its key: which partition such rows are in, only the SELECT tells.
+        let named = tuples.len();
+        tuples.retain(|tuple| tuple.iter().all(Option::is_some));
+        entry.nameless |= tuples.len() < named;
+        if computed && (entry.nameless || may_hide_partitions(set, item.summary)) {
+            let from = format!("(\n{}\n) q", item.summary.select);
+            tuples.extend(engine.query(&dialect.distinct_sql(&from, &quoted, false)).await?);
         }
+        entry.tuples.append(&mut tuples);
+        entry.tuples.sort();
+        entry.tuples.dedup();
     }
     Ok(known)
 }

@@ -6,8 +6,9 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 
-use crate::catalog::Set;
+use crate::catalog::{Set, Summary};
 use crate::engine::Engine;
+use crate::error::Failure;
 use crate::plan::Tuple;
 use crate::refresh::inspect::Prepared;
 
@@ -47,5 +48,22 @@ pub(super) async fn expired(engine: &mut dyn Engine, item: &Prepared<'_>) -> Res
         d.quote(column),
         d.literal(first)
     );
-    Ok(engine.query(&sql).await?)
+    let found: Vec<Tuple> = engine.query(&sql).await?;
+    // An engine without types would let months, or numbers, pass for dates.
+    let strange = found.iter().filter_map(|tuple| tuple[0].as_deref()).find(|text| {
+        text.starts_with(|c: char| c.is_ascii_digit()) && (text.len() < 10 || text.as_bytes()[4] != b'-')
+    });
+    match strange {
+        Some(text) => Err(no_dates(summary, &format!("{column} has the value {text}")).into()),
+        None => Ok(found),
+    }
+}
+
+/// Retention by a column that does not hold dates would take the wrong rows away.
+pub(super) fn no_dates(summary: &Summary, what: &str) -> Failure {
+    Failure::usage(format!(
+        "summaries.{}.keep: {what}, and only dates say how old a partition is",
+        summary.name
+    ))
+    .hint("take `keep` out, or make the first partition column a date (on SQLite: text such as 2026-11-22)")
 }

@@ -31,6 +31,7 @@ use crate::ledger::{self, RunRecord};
 use crate::plan::Ask;
 use crate::report::{Mode as ReportMode, RefreshReport, RunStatus, SetRefresh, SummaryRefresh};
 use crate::session::{self, Context, Spare};
+pub(crate) use tables::sweep;
 pub(crate) use unit::Unit;
 
 /// What one refresh was asked to do.
@@ -78,7 +79,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Refreshes every selected set and says what happened, with the exit code that this amounts to.
+/// Refreshes every selected set, runs the hooks and says what happened, with the exit code that this amounts to.
 ///
 /// # Errors
 /// Only what stops all sets; a failing set is part of the report.
@@ -87,39 +88,7 @@ pub async fn run(
     request: &Request<'_>,
     mut spare: Spare,
 ) -> Result<(RefreshReport, ExitCode)> {
-    let start = Instant::now();
-    let run_id = ledger::run_id(SystemTime::now());
-    let mut sets = Vec::new();
-    let mut errors: Vec<anyhow::Error> = Vec::new();
-    for selected in &request.selected {
-        let due = match request.due {
-            true => unit::due(context, selected.set, &mut spare).await.map(Some),
-            false => Ok(None),
-        };
-        match due {
-            Ok(Some(due)) if due.is_empty() => continue,
-            Ok(due) => {
-                let mut units = selected.units();
-                units.retain(|unit| {
-                    due.as_ref().is_none_or(|due| unit.iter().any(|index| due.contains(index)))
-                });
-                sets.push(
-                    refresh_set(context, request, selected.set, &units, &run_id, &mut spare, &mut errors)
-                        .await,
-                );
-            }
-            Err(error) => {
-                // The connection may be what is wrong.
-                spare = None;
-                sets.push(SetRefresh::failed(&selected.set.name, 0.0, Failure::of(&error).1, 0));
-                errors.push(error);
-            }
-        }
-        if context.interrupt.raised() {
-            break;
-        }
-    }
-    let mut whole = report(run_id, RunStatus::Ok, start, sets);
+    let (mut whole, errors) = every_set(context, request, &mut spare).await;
     whole.hooks = hooks::run(context, &whole).await;
     let hook_failed = whole.hooks.iter().any(|hook| hook.status == RunStatus::Failed);
     let sets = &whole.sets;
@@ -142,6 +111,60 @@ pub async fn run(
     Ok((whole, ExitCode::Ok))
 }
 
+/// Refreshes every selected set, without hooks and without a verdict on the whole. The errors are those of the units
+/// that failed, in their order.
+pub async fn every_set(
+    context: &Context,
+    request: &Request<'_>,
+    spare: &mut Spare,
+) -> (RefreshReport, Vec<anyhow::Error>) {
+    let start = Instant::now();
+    let run_id = ledger::run_id(SystemTime::now());
+    let mut sets = Vec::new();
+    let mut errors: Vec<anyhow::Error> = Vec::new();
+    for selected in &request.selected {
+        let due = match request.due {
+            true => unit::due(context, selected.set, spare).await.map(Some),
+            false => Ok(None),
+        };
+        match due {
+            Ok(Some(due)) if due.is_empty() => continue,
+            Ok(due) => {
+                let mut units = selected.units();
+                units.retain(|unit| {
+                    due.as_ref().is_none_or(|due| unit.iter().any(|index| due.contains(index)))
+                });
+                sets.push(
+                    refresh_set(context, request, selected.set, &units, &run_id, spare, &mut errors).await,
+                );
+            }
+            Err(error) => {
+                // The connection may be what is wrong.
+                *spare = None;
+                sets.push(SetRefresh::failed(&selected.set.name, 0.0, Failure::of(&error).1, 0));
+                errors.push(error);
+            }
+        }
+        if sets.len() < request.selected.len() && stops(context, &mut errors) {
+            break;
+        }
+    }
+    (report(run_id, RunStatus::Ok, start, sets), errors)
+}
+
+/// Whether a signal came, with work still left: a run that leaves some of it undone has not succeeded.
+fn stops(context: &Context, errors: &mut Vec<anyhow::Error>) -> bool {
+    match context.interrupt.check() {
+        Ok(()) => false,
+        Err(interrupted) => {
+            context.interrupt.acknowledge();
+            let message = "interrupted before everything was refreshed; what was published stays";
+            errors.push(Failure::new(interrupted.code, message).into());
+            true
+        }
+    }
+}
+
 /// Refreshes the units of one set, one after the other: one that fails leaves the others alone.
 async fn refresh_set(
     context: &Context,
@@ -155,7 +178,7 @@ async fn refresh_set(
     let start = Instant::now();
     let several = units.len() > 1;
     let mut whole: Option<SetRefresh> = None;
-    for members in units {
+    for (at, members) in units.iter().enumerate() {
         let unit = Unit::new(set, members);
         // One request, one ledger row per unit.
         let run_id = format!("{run_id}-{}", &checksum::hex(&unit.label())[..6]);
@@ -184,7 +207,7 @@ async fn refresh_set(
             None => part,
             Some(before) => before.and(part),
         });
-        if context.interrupt.raised() {
+        if at + 1 < units.len() && stops(context, errors) {
             break;
         }
     }
@@ -282,7 +305,7 @@ async fn attempt(
     let own = tables::scratch_prefix(&set.name);
     let token = format!("{own}{}", &checksum::hex(&format!("{run_id}/{retries}"))[..10]);
     if held && unit.kind == Kind::Table {
-        tables::sweep(engine, &own).await;
+        sweep(engine, &set.name).await;
     }
     let result = if unit.kind == Kind::MaterializedView {
         views::locked(context, request, unit, run_id, &token, retries, start, engine).await

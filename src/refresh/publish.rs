@@ -87,6 +87,21 @@ pub struct Outcome {
     pub seconds: f64,
     /// Values that hooks want to know.
     pub changed: Values,
+    /// Others of its partitions were left waiting.
+    pub partial: bool,
+}
+
+/// What the ledger is told of one published summary.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written {
+    /// Rows after the publish.
+    pub rows: u64,
+    /// Rows written.
+    pub counts: Counts,
+    /// Seconds the run took so far.
+    pub seconds: f64,
+    /// Others of its partitions were left waiting, so that as a whole it is as old as it was.
+    pub partial: bool,
 }
 
 /// Publishes. `state` is what was read when the run began: its generation is the fence. `consume`: statements
@@ -153,8 +168,13 @@ async fn inside(
                 fail::fail_point!("applying");
             }
         }
-        let (rows, seconds) = (outcome.rows, outcome.seconds);
-        for sql in ledger_rows(d, &work.set.name, item.summary, rows, outcome.counts, seconds, record) {
+        let written = Written {
+            rows: outcome.rows,
+            counts: outcome.counts,
+            seconds: outcome.seconds,
+            partial: outcome.partial,
+        };
+        for sql in ledger_rows(d, &work.set.name, item.summary, written, record) {
             engine.execute(&sql).await?;
         }
     }
@@ -175,18 +195,18 @@ pub(super) fn ledger_rows(
     d: &dyn Dialect,
     set: &str,
     summary: &Summary,
-    rows: u64,
-    counts: Counts,
-    seconds: f64,
+    written: Written,
     record: &RunRecord,
 ) -> [String; 2] {
+    let Written { rows, counts, seconds, partial } = written;
     let at = ledger::stamp(record.started + std::time::Duration::from_secs_f64(record.seconds));
     let (set, name) = (d.literal(set), d.literal(&summary.name));
+    let published = if partial { String::new() } else { format!("published_at = '{at}', ") };
     [
         // The bytes on disk outlive this row; keep what was measured last.
         format!(
             "UPDATE dashagg_summary SET table_name = {}, tier = {}, select_checksum = '{}', row_count = {}, \
-             published_at = '{at}', run_id = {}, mode = '{}', seconds = {:.3}, inserted = {}, updated = {}, deleted = {} \
+             {published}run_id = {}, mode = '{}', seconds = {:.3}, inserted = {}, updated = {}, deleted = {} \
              WHERE set_name = {set} AND summary = {name}",
             d.literal(&summary.table),
             summary.tier,

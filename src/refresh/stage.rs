@@ -307,7 +307,7 @@ const MANY: u64 = 1_000;
 /// # Errors
 /// Whatever the server says.
 pub async fn tell_planner(engine: &mut dyn Engine, scratch: &str, rows: u64) -> Result<()> {
-    match engine.dialect().analyze(scratch).filter(|_| rows > MANY) {
+    match engine.dialect().analyze_scratch(scratch).filter(|_| rows > MANY) {
         Some(sql) => engine.execute(&sql).await.map(drop).map_err(Into::into),
         None => Ok(()),
     }

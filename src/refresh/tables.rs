@@ -199,7 +199,8 @@ pub(super) async fn decide(
     by_the_clock(engine, prepared, state, now, &mut asked).await?;
     let plan = Plan::make(set, state, ask, &known, &asked)?;
     let whole = |at: usize| plan.mode == Some(Mode::Complete) || asked.scopes.get(at).is_some_and(|s| s.all);
-    let hides = |(at, summary)| whole(at) && inspect::may_hide_partitions(set, summary);
+    let nameless = known.iter().any(|known| known.nameless);
+    let hides = |(at, summary)| whole(at) && (nameless || inspect::may_hide_partitions(set, summary));
     if !set.summaries.iter().enumerate().any(hides) {
         return Ok((known, plan));
     }
@@ -328,6 +329,7 @@ async fn outcomes(
             counts,
             rows: (before + counts.inserted).saturating_sub(counts.deleted),
             seconds: start.elapsed().as_secs_f64(),
+            partial: mode == Mode::Incremental && named(&request.ask),
             changed: if counts.any() {
                 let rows = work.changed_rows(index, item.columns.iter().map(|column| &column.name));
                 super::changed_values(context, engine, &work.set.name, item, &rows).await?
@@ -417,8 +419,9 @@ pub(super) fn scratch_prefix(set: &str) -> String {
 }
 
 /// Drops the scratch tables that a killed run of the set left behind: whoever holds its lock is its only run.
-pub(super) async fn sweep(engine: &mut dyn Engine, own: &str) {
+pub(crate) async fn sweep(engine: &mut dyn Engine, set: &str) {
     let d = engine.dialect();
+    let own = scratch_prefix(set);
     let schema = engine.server().schema.clone();
     for prefix in ["dashagg_delta_", "dashagg_stage_"] {
         let Ok(rows) = engine.query(&d.tables_like_sql(&format!("{prefix}{own}"))).await else { continue };

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::publish::{self, Counts};
+use super::publish::{self, Counts, Written};
 use super::{Request, Unit, check, inspect, noop, unit};
 use crate::catalog::Method;
 use crate::create;
@@ -95,9 +95,8 @@ pub(super) async fn locked(
     let at = ledger::stamp(started);
     for (item, view) in prepared.iter().zip(&done) {
         let known = state.summary(&item.summary.name);
-        for sql in
-            publish::ledger_rows(d, &set.name, item.summary, view.rows, view.counts, view.seconds, &record)
-        {
+        let written = Written { rows: view.rows, counts: view.counts, seconds: view.seconds, partial: false };
+        for sql in publish::ledger_rows(d, &set.name, item.summary, written, &record) {
             engine.execute(&sql).await?;
         }
         engine

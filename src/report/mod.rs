@@ -264,6 +264,9 @@ pub struct SummaryStatus {
     pub note: Option<String>,
     /// How it is.
     pub state: State,
+    /// How it would be if no run were at work: what `--strict` judges.
+    #[serde(skip)]
+    pub settled: State,
     /// How changes of its source are noticed, and what that cannot see.
     pub tracking: Option<String>,
     /// The last run that worked on it.

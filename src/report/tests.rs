@@ -155,6 +155,7 @@ fn status_forms() {
                 next_due: None,
                 note: None,
                 state: State::Fresh,
+                settled: State::Fresh,
                 tracking: Some("triggers".into()),
                 last_run: Some(LastRun {
                     run_id: "17".into(),
@@ -180,6 +181,7 @@ fn status_forms() {
                 next_due: None,
                 note: None,
                 state: State::Never,
+                settled: State::Never,
                 tracking: None,
                 last_run: None,
             },

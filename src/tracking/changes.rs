@@ -119,6 +119,7 @@ async fn noted(engine: &mut dyn Engine, set: &Set, source: &Source, foresee: boo
             MOST_KEYS + 1
         );
         let keys: BTreeSet<Tuple> = engine.query(&sql).await?.into_iter().collect();
+        changes.loose = loose(engine, source).await?;
         if keys.len() <= MOST_KEYS {
             changes.keys = keys;
         } else if parts.is_empty() {
@@ -129,6 +130,17 @@ async fn noted(engine: &mut dyn Engine, set: &Set, source: &Source, foresee: boo
         }
     }
     Ok(changes)
+}
+
+/// The columns of a source's notes by which it equates texts that differ, and how ([`Changes::loose`]).
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn loose(engine: &mut dyn Engine, source: &Source) -> Result<BTreeMap<String, String>> {
+    let shape = Shape::read(engine, source.schema.as_deref(), &source.table).await?.unwrap_or_default();
+    let d = engine.dialect();
+    let own = source.log.iter().filter_map(|name| shape.column(name).map(|column| (name, column)));
+    Ok(own.filter_map(|(name, column)| d.loose(column).map(|how| (name.clone(), how.to_owned()))).collect())
 }
 
 /// Partition values of a source, of all rows or of those that meet a condition.

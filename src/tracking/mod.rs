@@ -5,13 +5,13 @@ mod changes;
 mod claim;
 mod setup;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-pub use self::changes::{changes, foresee};
+pub use self::changes::{changes, foresee, loose};
 pub use self::claim::{claim, consume_sql};
-pub use self::setup::{ensure, preview, untrack_sql};
+pub use self::setup::{ensure, forgotten_sql, preview, untrack_sql};
 use self::setup::{remembered, witness};
 use crate::catalog::{Method, Set, Source};
 use crate::checksum;
@@ -37,6 +37,11 @@ pub struct Changes {
     pub partitions: BTreeSet<Tuple>,
     /// Single keys that changed.
     pub keys: BTreeSet<Tuple>,
+    /// Of `columns`, those by which the source equates texts that differ, and how ([`Dialect::loose`]): a key then
+    /// may be spelled in another way elsewhere.
+    ///
+    /// [`Dialect::loose`]: crate::engine::Dialect::loose
+    pub loose: BTreeMap<String, String>,
     /// Claims under which the work table holds these notes.
     pub claims: Vec<String>,
     /// The witness to remember once everything is published.
@@ -153,7 +158,7 @@ async fn with_any_column(engine: &mut dyn Engine, mut spec: TrackSpec, source: &
 }
 
 /// The rows of a summary that a dimension's changed keys occur in, from the published rows: as tuples of
-/// `columns`. `None`: too many to name.
+/// `columns`. `None`: too many to name. `loose`: [`Changes::loose`] of the dimension.
 ///
 /// # Errors
 /// Whatever the server says.
@@ -161,6 +166,7 @@ pub async fn occurrences(
     engine: &mut dyn Engine,
     item: &Prepared<'_>,
     on: &[String],
+    loose: &BTreeMap<String, String>,
     keys: &BTreeSet<Tuple>,
     columns: &[String],
 ) -> Result<Option<BTreeSet<Tuple>>> {
@@ -169,13 +175,18 @@ pub async fn occurrences(
     let all: Vec<Tuple> = keys.iter().cloned().collect();
     let on_columns: Vec<Column> = on.iter().filter_map(|name| item.column(name).cloned()).collect();
     let names: Vec<String> = columns.iter().map(|name| format!("t.{}", d.quote(name))).collect();
+    let spell = |name: &str| {
+        let plain = format!("t.{}", d.quote(name));
+        // Reads the whole of an index, but finds 'b01' where 'B01' changed.
+        loose.get(name).map_or(plain.clone(), |how| d.loosely(&plain, how))
+    };
     for chunk in all.chunks(500) {
         let slice = Slice::Tuples { columns: on_columns.clone(), rows: chunk.to_vec() };
         let sql = format!(
             "SELECT DISTINCT {} FROM {} t WHERE {} LIMIT {}",
             names.join(", "),
             item.target,
-            slice.over(d, "t"),
+            slice.condition(d, &spell),
             MOST_KEYS + 1
         );
         found.extend(engine.query(&sql).await?);
@@ -229,4 +240,41 @@ pub async fn waiting(engine: &mut dyn Engine, set: &Set) -> Result<Option<BTreeS
         }
     }
     Ok(Some(waiting))
+}
+
+/// Values of some columns in the notes on a source that wait, claimed or not. `None`: nothing tells which, or too many.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn waiting_values(
+    engine: &mut dyn Engine,
+    set: &Set,
+    source: &Source,
+    columns: &[String],
+) -> Result<Option<BTreeSet<Tuple>>> {
+    if source.track != Method::Triggers {
+        return Ok(Some(BTreeSet::new()));
+    }
+    let d = engine.dialect();
+    let spec = outline(set, source, &engine.server().schema.clone());
+    let spec = with_any_column(engine, spec, source).await?;
+    let told: Vec<&String> =
+        columns.iter().filter(|name| spec.columns.iter().any(|column| column.name == **name)).collect();
+    let mut cells = vec!["dashagg_grain".to_owned()];
+    cells.extend(told.iter().map(|name| d.quote(name)));
+    let sql = format!(
+        "SELECT DISTINCT {} FROM {} a LIMIT {}",
+        cells.join(", "),
+        waiting_rows(d, &spec),
+        MOST_KEYS + 1
+    );
+    let rows = engine.query(&sql).await?;
+    if rows.is_empty() {
+        return Ok(Some(BTreeSet::new()));
+    }
+    let known = |row: &Tuple| row[0].as_deref() != Some("a") && row.iter().all(Option::is_some);
+    if columns.is_empty() || told.len() < columns.len() || rows.len() > MOST_KEYS || !rows.iter().all(known) {
+        return Ok(None);
+    }
+    Ok(Some(rows.into_iter().map(|mut row| row.split_off(1)).collect()))
 }

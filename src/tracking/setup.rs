@@ -182,9 +182,9 @@ pub async fn ensure(
             if gap.is_some() {
                 // Triggers that it had before would go on writing notes that nobody reads.
                 if known.as_ref().is_some_and(|known| known.track_id.len() == ID_LENGTH) {
-                    for sql in untrack_sql(engine, set, source).await? {
-                        engine.execute(&sql).await?;
-                    }
+                    let statements = untrack_sql(engine, set, source).await?;
+                    // In a transaction that gives up waiting: behind a reader that stays, writers would queue up.
+                    ledger::in_write(engine, &statements).await?;
                 }
                 remember_id(engine, set, source, known.as_ref(), &id).await?;
             }
@@ -324,7 +324,24 @@ async fn install(
     if transactional {
         engine.begin(Tx::Write).await?;
     }
+    for sql in d.rehearse_sql(spec) {
+        if let Err(error) = engine.execute(&sql).await {
+            let _ = engine.rollback().await;
+            return Err(Failure::usage(format!(
+                "{}/summaries.toml: sources.{}.partition: an expression fails in a trigger: {error}",
+                set.location, source.name
+            ))
+            .hint("triggers see pg_catalog only: write functions, types and operators with their schema")
+            .into());
+        }
+    }
     let mut statements = Vec::new();
+    if known.is_some_and(|known| known.track_id == spec.id) && is_outgrown(engine, spec).await? {
+        // A note that does not fit fails the application's write. What the old log held is covered by the complete
+        // refresh that comes of the gap.
+        statements.extend(drop_triggers_sql(engine, &spec.id).await?);
+        statements.extend(d.untrack_sql(spec));
+    }
     if let Some(old) =
         known.filter(|known| known.track_id != spec.id && known.track_id.len() == spec.id.len())
     {
@@ -345,6 +362,56 @@ async fn install(
         engine.commit().await?;
     }
     remember_id(engine, set, source, known, &spec.id).await
+}
+
+/// Whether the log's columns are of other types than they would be if it were made now: the source was altered.
+async fn is_outgrown(engine: &mut dyn Engine, spec: &TrackSpec) -> Result<bool> {
+    let d = engine.dialect();
+    let Some(log) = Shape::read(engine, Some(&spec.schema), &spec.log()).await? else { return Ok(false) };
+    let other = TrackSpec { id: checksum::hex(&spec.id)[..ID_LENGTH].to_owned(), ..spec.clone() };
+    let made: Vec<String> = d.untrack_sql(&other).into_iter().chain(d.log_ddl(&other)).collect();
+    for sql in made {
+        engine.execute(&sql).await?;
+    }
+    let now = Shape::read(engine, Some(&spec.schema), &other.log()).await?.unwrap_or_default();
+    for sql in d.untrack_sql(&other) {
+        engine.execute(&sql).await?;
+    }
+    let types = |shape: &Shape| -> Vec<(String, String)> {
+        shape.columns.iter().map(|column| (column.name.clone(), column.sql_type.clone())).collect()
+    };
+    Ok(types(&log) != types(&now))
+}
+
+/// The SQL that takes away what tracking has set up for sources that the manifest no longer has.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn forgotten_sql(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
+    let d = engine.dialect();
+    let schema = engine.server().schema.clone();
+    let name = d.literal(&set.name);
+    let used: Vec<String> = set.sources.iter().map(|source| outline(set, source, &schema).id).collect();
+    let rows =
+        engine.query(&format!("SELECT source, track_id FROM dashagg_source WHERE set_name = {name}")).await?;
+    let mut sql = Vec::new();
+    for row in rows {
+        let mut cells = row.into_iter().map(Option::unwrap_or_default);
+        let (source, id) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
+        if set.sources.iter().any(|known| known.name == source) {
+            continue;
+        }
+        // A source that only got another name keeps what it has.
+        if id.len() == ID_LENGTH && !used.contains(&id) {
+            sql.extend(drop_triggers_sql(engine, &id).await?);
+            sql.extend(d.untrack_sql(&TrackSpec { id, schema: schema.clone(), ..TrackSpec::default() }));
+        }
+        sql.push(format!(
+            "DELETE FROM dashagg_source WHERE set_name = {name} AND source = {}",
+            d.literal(&source)
+        ));
+    }
+    Ok(sql)
 }
 
 fn install_failure(source: &Source, error: DbError) -> anyhow::Error {

@@ -2,6 +2,7 @@
 //! read-only snapshot. Needs only SELECT; its memory does not grow with the data.
 
 mod compare;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -16,6 +17,7 @@ use crate::engine::statements::{Shadow, Slice};
 use crate::engine::{Engine, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
+use crate::ledger;
 use crate::ledger::SetState;
 use crate::plan::{Ask, Chosen, Tuple};
 use crate::refresh::check::{plain_number, spell};
@@ -23,7 +25,6 @@ use crate::refresh::inspect::{self, Prepared, partition_expression};
 use crate::refresh::{keep, unit};
 use crate::report::{Imbalance, SummaryVerify, Verdict, VerifyReport};
 use crate::session::{self, Context};
-use crate::{ledger, tracking};
 use compare::Comparison;
 
 /// Compares the selected summaries.
@@ -140,13 +141,7 @@ async fn verify_set(
         let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
         chosen.sample(count as usize, |tuple| checksum::number(&format!("{seed} {tuple:?}")).unsigned_abs());
     }
-    // What waits for the next refresh may differ without being wrong. A ledger that is not there has nothing
-    // waiting.
-    let waiting = match ledger::exists(engine).await? {
-        _ if moved => None,
-        true => tracking::waiting(engine, set).await?,
-        false => Some(BTreeSet::new()),
-    };
+    let set_up = ledger::exists(engine).await?;
     let steps: usize = if args.totals {
         0
     } else {
@@ -157,6 +152,13 @@ async fn verify_set(
         if !includes[index] {
             continue;
         }
+        // What waits for the next refresh may differ without being wrong. A ledger that is not there has nothing
+        // waiting.
+        let waiting = match set_up {
+            _ if moved => None,
+            true => waiting::of_summary(engine, set, &prepared, index).await?,
+            false => Some(BTreeSet::new()),
+        };
         let mut expired = 0;
         let in_time = chosen.chunks(&item.summary.partition).into_iter().filter_map(|chunk| {
             let Some(tuples) = chunk else { return Some(None) };
@@ -166,6 +168,13 @@ async fn verify_set(
             (!kept.is_empty()).then_some(Some(kept))
         });
         let (chunks, pending) = settled(in_time.collect(), waiting.as_ref());
+        if chunks.is_empty() && pending > 0 {
+            tracing::warn!(
+                "{}.{}: nothing of it was compared, since all that was chosen waits for a refresh",
+                set.name,
+                item.summary.name
+            );
+        }
         if expired > 0 {
             tracing::debug!("{}: {expired} partitions lie before its retention", item.summary.name);
         }

@@ -77,6 +77,7 @@ fn the_line_is_installed_once_tried_and_removed_cleanly_postgres() {
         .collect();
     assert_eq!(saved.len(), 1, "{saved:?}");
     assert_eq!(std::fs::read_to_string(&saved[0]).unwrap(), BEFORE);
+    assert_eq!(std::fs::metadata(&saved[0]).unwrap().permissions().mode() & 0o777, 0o600);
 
     // Again: still one line.
     cron.dashagg().args(["cron", "install", "--log", "refresh.log"]).run().ok();
@@ -101,6 +102,14 @@ fn without_a_configuration_file_cron_would_see_nothing_postgres() {
     assert!(said.contains("configuration file"), "{said}");
     let said = cron.dashagg().args(["-D", &cron.db.url, "cron", "install"]).run().code(2).stderr;
     assert!(said.contains("[database]"), "{said}");
+    let ca = std::env::var("DASHAGG_TEST_CA").unwrap();
+    for (name, value) in
+        [("DASHAGG_TLS", "prefer"), ("DASHAGG_TLS_CA", &ca), ("PGPASSWORD", "x"), ("DASHAGG_PASSWORD", "x")]
+    {
+        let said =
+            cron.dashagg().env(name, value).args(["cron", "install", "--dry-run"]).run().code(2).stderr;
+        assert!(said.contains(name) && said.contains("cron's runs do not see"), "{said}");
+    }
     assert!(!cron.table.exists());
 }
 

@@ -2,7 +2,7 @@
 
 use crate::common::{Kind, TestDb, conformance};
 use crate::sets::{built, sample};
-use crate::small::SOURCES;
+use crate::small::{SOURCES, Tiny};
 
 /// Everything in the database that dashagg made, by name: tables, views, triggers, functions.
 fn leftovers(db: &TestDb) -> Vec<String> {
@@ -77,6 +77,57 @@ conformance!(a_half_made_set_can_be_dropped, |db: &TestDb| {
     db.dashagg().args(["refresh", "financials"]).run().ok();
     db.exec("DROP TABLE financials_summary_monthly_brand; DELETE FROM dashagg_source");
     db.dashagg().args(["drop", "financials", "--yes"]).run().ok();
+    assert_eq!(leftovers(db), before);
+});
+
+conformance!(what_the_manifest_no_longer_names_goes_too, |db: &TestDb| {
+    let tiny = Tiny::new(db);
+    db.exec("CREATE TABLE other_rows (day DATE NOT NULL, n INTEGER NOT NULL)");
+    let before = leftovers(db);
+    let manifest = std::fs::read_to_string(tiny.path("summaries.toml")).unwrap();
+    tiny.write(
+        "summaries.toml",
+        &format!("{manifest}live = true\n[sources.other_rows]\npartition = ['day']\n"),
+    );
+    let union = "SELECT day, SUM(n) AS total FROM (SELECT day, n FROM raw_rows UNION ALL SELECT day, n FROM other_rows) u \
+                 GROUP BY day\n";
+    let select = std::fs::read_to_string(tiny.path("days.sql")).unwrap();
+    tiny.write("days.sql", union);
+    tiny.create().ok();
+    tiny.refresh().ok();
+    let full = leftovers(db);
+    assert!(full.iter().any(|name| name == "tiny_days_live"), "{full:?}");
+    // `create` takes away what is not asked for any more, and a view of that name that is not ours stays.
+    tiny.write("summaries.toml", &manifest);
+    tiny.write("days.sql", &select);
+    tiny.create().ok();
+    let less = leftovers(db);
+    assert!(!less.iter().any(|name| name == "tiny_days_live") && less.len() < full.len() - 2, "{less:?}");
+    db.exec("INSERT INTO other_rows VALUES ('2025-01-01', 1); CREATE VIEW tiny_days_live AS SELECT day FROM raw_rows");
+    tiny.create().ok();
+    assert_eq!(db.one("SELECT COUNT(*) FROM tiny_days_live"), "2");
+    // And `drop` does, of what `create` had not yet the time to.
+    db.exec("DROP VIEW tiny_days_live");
+    tiny.write(
+        "summaries.toml",
+        &format!("{manifest}live = true\n[sources.other_rows]\npartition = ['day']\n"),
+    );
+    tiny.write("days.sql", union);
+    tiny.create().ok();
+    tiny.refresh().ok();
+    tiny.write("summaries.toml", &manifest);
+    tiny.write("days.sql", &select);
+    tiny.dashagg().args(["drop", "tiny", "--yes"]).run().ok();
+    assert_eq!(leftovers(db), before);
+});
+
+conformance!(a_set_whose_refresh_was_killed_can_be_dropped, |db: &TestDb| {
+    db.exec(SOURCES);
+    let before = leftovers(db);
+    db.dashagg().args(["create", "financials"]).run().ok();
+    let dead = db.dashagg().args(["refresh", "financials"]).env("FAILPOINTS", "publish=panic").run();
+    assert_ne!(dead.code, 0);
+    db.dashagg().args(["drop", "financials", "--yes", "--wait", "30s"]).run().ok();
     assert_eq!(leftovers(db), before);
 });
 

@@ -1,7 +1,7 @@
 //! Retention: older partitions leave the summary, never the source; verify and conservation know.
 
-use crate::common::{Dashagg, TestDb, conformance, copy_set};
-use crate::small::SOURCES;
+use crate::common::{Dashagg, Kind, TestDb, conformance, copy_set};
+use crate::small::{SOURCES, Tiny};
 
 fn own(db: &TestDb) -> Dashagg {
     db.dashagg().args(["--sql-dir", db.dir().join("sql").to_str().unwrap()])
@@ -81,4 +81,24 @@ conformance!(retention_is_no_collapse, |db: &TestDb| {
         assert!(months(db, table).is_empty(), "{table}");
     }
     at(db, "2025-09-01T00:00:00Z").arg("verify").run().ok();
+});
+
+conformance!(only_dates_say_how_old_a_partition_is, |db: &TestDb| {
+    let tiny = Tiny::new(db);
+    let month = if db.kind == Kind::Sqlite { "TEXT" } else { "CHAR(7)" };
+    db.exec(&format!("CREATE TABLE events (month {month} NOT NULL, n INTEGER NOT NULL); INSERT INTO events VALUES ('2020-01', 1)"));
+    let manifest = "[sources.events]\npartition = ['month']\n\
+         [summaries.months]\ntable = 'tiny_months'\nselect = 'months.sql'\nkey = ['month']\npartition = ['month']\n";
+    tiny.write("summaries.toml", manifest);
+    tiny.write("months.sql", "SELECT month, SUM(n) AS total FROM events GROUP BY month\n");
+    tiny.script(
+        "0001_days.sql",
+        &format!("CREATE TABLE IF NOT EXISTS tiny_months (month {month} NOT NULL PRIMARY KEY, total BIGINT NOT NULL);\n"),
+    );
+    tiny.create().ok();
+    tiny.refresh().ok();
+    tiny.write("summaries.toml", &format!("{manifest}keep = '24 months'\n"));
+    let said = tiny.refresh().code(2).stderr;
+    assert!(said.contains("summaries.months.keep") && said.contains("month"), "{said}");
+    assert_eq!(db.one("SELECT COUNT(*) FROM tiny_months"), "1");
 });

@@ -15,6 +15,7 @@ mod small;
 
 mod case;
 mod dimensions;
+mod keys;
 mod matrix;
 mod matrix_mariadb;
 mod matrix_postgres;

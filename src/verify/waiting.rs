@@ -1,0 +1,82 @@
+//! What of a summary waits for the next refresh, and so may differ from its sources without being wrong.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+use crate::catalog::{Set, Source};
+use crate::engine::Engine;
+use crate::plan::{Tuple, project};
+use crate::refresh::inspect::Prepared;
+use crate::tracking;
+
+/// Partitions of a summary that wait, under its own partition columns. `None`: nothing tells which, so all of them.
+///
+/// # Errors
+/// Whatever the server says.
+pub(super) async fn of_summary(
+    engine: &mut dyn Engine,
+    set: &Set,
+    prepared: &[Prepared<'_>],
+    index: usize,
+) -> Result<Option<BTreeSet<Tuple>>> {
+    let partition = &prepared[index].summary.partition;
+    let mut all = BTreeSet::new();
+    for source in sources_below(prepared, index) {
+        let found = match &set.sources[source].invalidates {
+            None => tracking::waiting_values(engine, set, &set.sources[source], partition).await?,
+            Some((named, on)) => {
+                dimension(engine, set, prepared, &set.sources[source], named, on, partition).await?
+            }
+        };
+        match found {
+            Some(found) => all.extend(found),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(all))
+}
+
+/// Sources that a summary reads, by itself or through the tiers below it.
+fn sources_below(prepared: &[Prepared<'_>], index: usize) -> BTreeSet<usize> {
+    let mut tiers = vec![index];
+    let mut sources = BTreeSet::new();
+    let mut at = 0;
+    while let Some(tier) = tiers.get(at).copied() {
+        sources.extend(prepared[tier].summary.reads_sources.iter().copied());
+        for lower in &prepared[tier].summary.reads_summaries {
+            if !tiers.contains(lower) {
+                tiers.push(*lower);
+            }
+        }
+        at += 1;
+    }
+    sources
+}
+
+/// The partitions in whose published rows a dimension's changed keys occur.
+async fn dimension(
+    engine: &mut dyn Engine,
+    set: &Set,
+    prepared: &[Prepared<'_>],
+    source: &Source,
+    named: &str,
+    on: &[String],
+    partition: &[String],
+) -> Result<Option<BTreeSet<Tuple>>> {
+    let Some(keys) = tracking::waiting_values(engine, set, source, on).await? else { return Ok(None) };
+    if keys.is_empty() {
+        return Ok(Some(keys));
+    }
+    let Some(occurs_in) = prepared.iter().find(|item| item.summary.name == named) else { return Ok(None) };
+    let below = &occurs_in.summary.partition;
+    if partition.is_empty()
+        || partition.iter().any(|name| !below.contains(name))
+        || on.iter().any(|name| occurs_in.column(name).is_none())
+    {
+        return Ok(None);
+    }
+    let loose = tracking::loose(engine, source).await?;
+    let found = tracking::occurrences(engine, occurs_in, on, &loose, &keys, below).await?;
+    Ok(found.and_then(|tuples| tuples.iter().map(|tuple| project(tuple, below, partition)).collect()))
+}
