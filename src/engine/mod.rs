@@ -148,6 +148,15 @@ pub trait Engine: Send {
         Ok(rows)
     }
 
+    /// The rows of each of several queries, in their order; in one round trip where that saves any.
+    async fn query_each(&mut self, statements: &[String]) -> Result<Vec<Vec<Row>>, DbError> {
+        let mut answers = Vec::with_capacity(statements.len());
+        for sql in statements {
+            answers.push(self.query(sql).await?);
+        }
+        Ok(answers)
+    }
+
     /// First value of the first row, if there is one and it is not NULL.
     async fn scalar(&mut self, sql: &str) -> Result<Option<String>, DbError> {
         Ok(self.query(sql).await?.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
@@ -192,20 +201,53 @@ macro_rules! text_io {
                 .await
                 .map_err(|error| translate(error, sql))?
             {
-                let mut cells = Vec::with_capacity(sqlx::Row::len(&row));
-                for at in 0..sqlx::Row::len(&row) {
-                    cells.push(
-                        sqlx::Row::try_get_unchecked::<Option<String>, _>(&row, at)
-                            .map_err(|error| translate(error, sql))?,
-                    );
-                }
-                each(cells);
+                each($crate::engine::texts(&row).map_err(|error| translate(error, sql))?);
             }
             Ok(())
         }
     };
 }
 pub(crate) use text_io;
+
+/// All statements in one message: on engines over a network each message costs a round trip.
+macro_rules! batch_io {
+    ($database:ty, $connection:ty) => {
+        async fn query_each_on(
+            connection: &mut $connection,
+            statements: &[String],
+        ) -> Result<Vec<Vec<$crate::engine::Row>>, DbError> {
+            let sql = statements.join("; ");
+            tracing::trace!(target: "dashagg::sql", "{sql}");
+            let mut answers = Vec::with_capacity(statements.len());
+            let mut rows = Vec::new();
+            let mut stream =
+                sqlx::raw_sql($crate::engine::audited(&sql)).fetch_many::<_, $database>(connection);
+            while let Some(step) = futures::TryStreamExt::try_next(&mut stream)
+                .await
+                .map_err(|error| translate(error, &sql))?
+            {
+                match step {
+                    sqlx::Either::Left(_) => answers.push(std::mem::take(&mut rows)),
+                    sqlx::Either::Right(row) => {
+                        rows.push($crate::engine::texts(&row).map_err(|error| translate(error, &sql))?);
+                    }
+                }
+            }
+            Ok(answers)
+        }
+    };
+}
+pub(crate) use batch_io;
+
+/// A row's cells, all as text.
+fn texts<'r, R>(row: &'r R) -> Result<Row, sqlx::Error>
+where
+    R: sqlx::Row,
+    usize: sqlx::ColumnIndex<R>,
+    String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    (0..row.len()).map(|at| row.try_get_unchecked::<Option<String>, _>(at)).collect()
+}
 
 /// Column names by running the query, for engines that do so at no cost when no row is asked for.
 macro_rules! probe_io {

@@ -14,7 +14,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{Column as _, ConnectOptions, Connection, Executor, MySql, SqlSafeStr, Statement};
 
 use super::dialect::{LexRules, Scratch, on_key};
-use super::{Canceller, Column, DbError, Dialect, Engine, ErrorClass, Row, Server, Tx, text_io};
+use super::{Canceller, Column, DbError, Dialect, Engine, ErrorClass, Row, Server, Tx, batch_io, text_io};
 use crate::config::{DatabaseTarget, TlsMode};
 
 /// The text side, for MySQL.
@@ -508,11 +508,16 @@ impl Mysql {
 }
 
 text_io!(MySql, MySqlConnection);
+batch_io!(MySql, MySqlConnection);
 
 #[async_trait]
 impl Engine for Mysql {
     async fn execute(&mut self, sql: &str) -> Result<u64, DbError> {
         execute_on(&mut self.connection, sql).await
+    }
+
+    async fn query_each(&mut self, statements: &[String]) -> Result<Vec<Vec<Row>>, DbError> {
+        query_each_on(&mut self.connection, statements).await
     }
 
     async fn for_each(&mut self, sql: &str, each: &mut (dyn FnMut(Row) + Send)) -> Result<(), DbError> {

@@ -15,7 +15,8 @@ use sqlx::{ConnectOptions, Connection, Postgres as Pg};
 
 use super::dialect::{LexRules, Scratch, jump_distinct, on_key};
 use super::{
-    Canceller, Column, DbError, Dialect, Engine, ErrorClass, Listener, Row, Server, Tx, probe_io, text_io,
+    Canceller, Column, DbError, Dialect, Engine, ErrorClass, Listener, Row, Server, Tx, batch_io, probe_io,
+    text_io,
 };
 use crate::catalog::lexer;
 use crate::config::{DatabaseTarget, TlsMode};
@@ -599,12 +600,17 @@ impl Postgres {
 }
 
 text_io!(Pg, PgConnection);
+batch_io!(Pg, PgConnection);
 probe_io!(Pg, PgConnection);
 
 #[async_trait]
 impl Engine for Postgres {
     async fn execute(&mut self, sql: &str) -> Result<u64, DbError> {
         execute_on(&mut self.connection, sql).await
+    }
+
+    async fn query_each(&mut self, statements: &[String]) -> Result<Vec<Vec<Row>>, DbError> {
+        query_each_on(&mut self.connection, statements).await
     }
 
     async fn for_each(&mut self, sql: &str, each: &mut (dyn FnMut(Row) + Send)) -> Result<(), DbError> {

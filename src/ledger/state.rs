@@ -106,20 +106,29 @@ impl SetState {
     /// Whatever the server says.
     pub async fn read(engine: &mut dyn Engine, set: &str) -> Result<Option<Self>> {
         let name = engine.dialect().literal(set);
-        let sql = format!("SELECT generation, checked_at FROM dashagg_set WHERE set_name = {name}");
-        let Some(row) = engine.query(&sql).await?.into_iter().next() else {
-            return Ok(None);
-        };
-        let generation = row.first().cloned().flatten().unwrap_or_default();
-        let checked_at = row.get(1).cloned().flatten();
-        let rows = engine
-            .query(&format!(
+        let statements = [
+            format!("SELECT generation, checked_at FROM dashagg_set WHERE set_name = {name}"),
+            format!(
                 "SELECT x.summary, y.select_checksum, y.row_count, y.bytes, y.published_at, y.run_id, y.mode, \
                  y.seconds, y.inserted, y.updated, y.deleted, x.served_at, x.changes, x.changes_done, x.as_of, \
                  x.status, x.error, x.computed_at FROM dashagg_state x LEFT JOIN dashagg_summary y \
                  ON y.set_name = x.set_name AND y.summary = x.summary WHERE x.set_name = {name}"
-            ))
-            .await?;
+            ),
+            // By the primary key, which begins with the second of the start: the table grows with every run.
+            format!(
+                "SELECT run_id, status, mode, finished_at, seconds, error FROM \
+                 (SELECT * FROM dashagg_run WHERE set_name = {name} ORDER BY run_id DESC LIMIT 50) latest \
+                 ORDER BY finished_at DESC, run_id DESC LIMIT 1"
+            ),
+        ];
+        let mut answers = engine.query_each(&statements).await?.into_iter();
+        let mut answer = || answers.next().unwrap_or_default();
+        let Some(row) = answer().into_iter().next() else {
+            return Ok(None);
+        };
+        let generation = row.first().cloned().flatten().unwrap_or_default();
+        let checked_at = row.get(1).cloned().flatten();
+        let rows = answer();
         let summaries = rows
             .into_iter()
             .map(|row| {
@@ -147,28 +156,18 @@ impl SetState {
                 }
             })
             .collect();
-        // By the primary key, which begins with the second of the start: the table grows with every run.
-        let last_run = engine
-            .query(&format!(
-                "SELECT run_id, status, mode, finished_at, seconds, error FROM \
-                 (SELECT * FROM dashagg_run WHERE set_name = {name} ORDER BY run_id DESC LIMIT 50) latest \
-                 ORDER BY finished_at DESC, run_id DESC LIMIT 1"
-            ))
-            .await?
-            .into_iter()
-            .next()
-            .map(|row| {
-                let mut cells = row.into_iter();
-                let mut next = || cells.next().flatten();
-                RunState {
-                    run_id: next().unwrap_or_default(),
-                    status: next().unwrap_or_default(),
-                    mode: next().unwrap_or_default(),
-                    finished_at: next().unwrap_or_default(),
-                    seconds: next().and_then(|text| text.parse().ok()).unwrap_or(0.0),
-                    error: next(),
-                }
-            });
+        let last_run = answer().into_iter().next().map(|row| {
+            let mut cells = row.into_iter();
+            let mut next = || cells.next().flatten();
+            RunState {
+                run_id: next().unwrap_or_default(),
+                status: next().unwrap_or_default(),
+                mode: next().unwrap_or_default(),
+                finished_at: next().unwrap_or_default(),
+                seconds: next().and_then(|text| text.parse().ok()).unwrap_or(0.0),
+                error: next(),
+            }
+        });
         Ok(Some(Self { generation: generation.parse().unwrap_or(0), checked_at, summaries, last_run }))
     }
 }

@@ -11,8 +11,8 @@ use anyhow::Result;
 
 pub use self::changes::{changes, foresee, loose};
 pub use self::claim::{claim, consume_sql};
+use self::setup::{Remembered, remembered, witness};
 pub use self::setup::{ensure, forgotten_sql, preview, untrack_sql};
-use self::setup::{remembered, witness};
 use crate::catalog::{Method, Set, Source};
 use crate::checksum;
 use crate::engine::statements::Slice;
@@ -120,6 +120,9 @@ pub fn outline(set: &Set, source: &Source, schema: &str) -> TrackSpec {
 /// Never for a state that only [`ensure`] can judge; that is simply "no".
 pub async fn is_quiet(engine: &mut dyn Engine, set: &Set) -> bool {
     let schema = engine.server().schema.clone();
+    let d = engine.dialect();
+    let mut asked = Vec::new();
+    let mut specs = Vec::new();
     for source in &set.sources {
         if source.track != Method::Triggers {
             return false;
@@ -128,12 +131,34 @@ pub async fn is_quiet(engine: &mut dyn Engine, set: &Set) -> bool {
         if spec.columns.is_empty() && !source.log.is_empty() {
             return false;
         }
-        let noted = engine.scalar(&engine.dialect().noted_sql(&spec)).await;
+        let Some(best) = d.witness_sql(&spec).into_iter().next() else { return false };
+        asked.extend([d.noted_sql(&spec), setup::remembered_sql(d, set, source), best]);
+        specs.push(spec);
+    }
+    // One round trip for all sources, unless the best witness needs a right that this user lacks.
+    let answers = engine.query_each(&asked).await.unwrap_or_default();
+    if answers.len() < asked.len() {
+        return is_quiet_step_by_step(engine, set, &specs).await;
+    }
+    let mut answers = answers.into_iter().map(|rows| rows.into_iter().next().unwrap_or_default());
+    specs.iter().all(|spec| {
+        let mut next = || answers.next().unwrap_or_default();
+        let (noted, known, seen) = (next(), Remembered::from(next()), next());
+        let first = |row: &[Option<String>]| row.first().cloned().flatten();
+        first(&noted).as_deref() == Some("0")
+            && known.track_id == spec.id
+            && first(&seen).is_some_and(|text| known.witness == Some(checksum::hex(&text)))
+    })
+}
+
+async fn is_quiet_step_by_step(engine: &mut dyn Engine, set: &Set, specs: &[TrackSpec]) -> bool {
+    for (source, spec) in set.sources.iter().zip(specs) {
+        let noted = engine.scalar(&engine.dialect().noted_sql(spec)).await;
         if !matches!(noted, Ok(Some(ref text)) if text == "0") {
             return false;
         }
         let known = remembered(engine, set, source).await.ok().flatten().unwrap_or_default();
-        match witness(engine, &spec).await {
+        match witness(engine, spec).await {
             Ok(Some(now)) if known.track_id == spec.id && known.witness == Some(now.clone()) => {}
             _ => return false,
         }

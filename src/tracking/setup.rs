@@ -6,7 +6,7 @@ use super::outline;
 use crate::catalog::{Method, Set, Source};
 use crate::checksum;
 use crate::engine::track::{Cascade, TrackColumn, TrackSpec};
-use crate::engine::{Column, DbError, Engine, ErrorClass, Shape, Tx};
+use crate::engine::{Column, DbError, Dialect, Engine, ErrorClass, Row, Shape, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
@@ -141,20 +141,28 @@ pub(super) async fn remembered(
     set: &Set,
     source: &Source,
 ) -> Result<Option<Remembered>> {
-    let d = engine.dialect();
-    let sql = format!(
+    let sql = remembered_sql(engine.dialect(), set, source);
+    Ok(engine.query(&sql).await?.into_iter().next().map(Remembered::from))
+}
+
+/// The query that [`Remembered`] is made of.
+pub(super) fn remembered_sql(d: &dyn Dialect, set: &Set, source: &Source) -> String {
+    format!(
         "SELECT track_id, witness, watermark FROM dashagg_source WHERE set_name = {} AND source = {}",
         d.literal(&set.name),
         d.literal(&source.name)
-    );
-    Ok(engine.query(&sql).await?.into_iter().next().map(|row| {
+    )
+}
+
+impl From<Row> for Remembered {
+    fn from(row: Row) -> Self {
         let mut cells = row.into_iter();
-        Remembered {
+        Self {
             track_id: cells.next().flatten().unwrap_or_default(),
             witness: cells.next().flatten(),
             watermark: cells.next().flatten(),
         }
-    }))
+    }
 }
 
 /// Length of the ids of triggers; the words for the other methods are longer.
