@@ -104,7 +104,11 @@ async fn watch(
                 Err(ExitCode::Locked) => {}
                 Err(_) => failing.again(label),
             }
+            // All but the connection that goes on have ended.
             context.interrupt.forget();
+            if let Some(engine) = spare.as_deref() {
+                context.interrupt.watch(engine);
+            }
         }
         // Without ears: a burst of commits becomes few refreshes. What is said meanwhile is in the logs.
         sleep(context, &mut None, if changed { REST } else { POLL }).await;

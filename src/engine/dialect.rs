@@ -164,6 +164,12 @@ pub trait Dialect: super::track::Tracking + Send + Sync {
     /// Where that cannot be told, the answer is yes.
     fn loose<'c>(&self, column: &'c Column) -> Option<&'c str>;
 
+    /// Query for rows (column, how) of a table, where [`Dialect::loose`] cannot tell from a column alone.
+    fn collated_sql(&self, table: &str) -> Option<String> {
+        let _ = table;
+        None
+    }
+
     /// An expression that compares as a column does of which [`Dialect::loose`] said `how`.
     fn loosely(&self, expression: &str, how: &str) -> String;
 

@@ -242,7 +242,7 @@ impl Dialect for PostgresDialect {
     fn own_view_sql(&self, schema: &str, view: &str) -> String {
         format!(
             "SELECT 1 FROM pg_catalog.pg_views WHERE schemaname = {} AND viewname = {} \
-             AND strpos(definition, 'dashagg_') > 0",
+             AND (strpos(definition, 'dashagg_log_') > 0 OR strpos(definition, 'dashagg_waiting_') > 0)",
             self.literal(schema),
             self.literal(view)
         )

@@ -60,13 +60,11 @@ impl Dialect for SqliteDialect {
     }
 
     fn columns_sql(&self, _schema: Option<&str>, table: &str) -> String {
-        // A scratch table must compare keys as the table's own unique index does; only indexes show collations. Those
-        // of others are the column's own, as a rule.
+        // A scratch table must compare keys as the table's own unique index does; only indexes show collations.
         format!(
-            "SELECT name, CASE WHEN type = '' THEN 'ANY' ELSE type END || COALESCE((SELECT \
-             CASE WHEN i.coll = 'BINARY' THEN '' ELSE ' COLLATE ' || i.coll END \
+            "SELECT name, CASE WHEN type = '' THEN 'ANY' ELSE type END || COALESCE((SELECT ' COLLATE ' || i.coll \
              FROM pragma_index_list({0}, 'main') l JOIN pragma_index_xinfo(l.name, 'main') i \
-             WHERE i.key AND i.name = c.name ORDER BY l.\"unique\" DESC, i.coll = 'BINARY' LIMIT 1), ''), hidden IN (2, 3), \
+             WHERE l.\"unique\" AND i.key AND i.name = c.name AND i.coll <> 'BINARY' LIMIT 1), ''), hidden IN (2, 3), \
              \"notnull\" = 0 AND (pk = 0 OR (SELECT wr = 0 AND strict = 0 FROM pragma_table_list({0}) WHERE schema = 'main')) \
              FROM pragma_table_xinfo({0}, 'main') c WHERE hidden <> 1 ORDER BY cid",
             self.literal(table)
@@ -122,6 +120,16 @@ impl Dialect for SqliteDialect {
 
     fn loosely(&self, expression: &str, how: &str) -> String {
         format!("{expression} COLLATE {how}")
+    }
+
+    fn collated_sql(&self, table: &str) -> Option<String> {
+        // No catalog tells a column's own collation. Where the table's text has one at all, any column may have it.
+        Some(format!(
+            "SELECT c.name, CASE WHEN m.sql LIKE '%rtrim%' AND m.sql NOT LIKE '%nocase%' THEN 'RTRIM' ELSE 'NOCASE' END \
+             FROM sqlite_master m JOIN pragma_table_xinfo(m.name, 'main') c \
+             WHERE m.type = 'table' AND lower(m.name) = lower({}) AND m.sql LIKE '%collate%'",
+            self.literal(table)
+        ))
     }
 
     fn is_date(&self, sql_type: &str) -> bool {

@@ -3,7 +3,7 @@
 
 mod redis;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -85,9 +85,14 @@ async fn one(context: &Context, hook: &Hook, report: &RefreshReport, changed: &[
         }
         Action::Redis { url, delete, bump, warm } => {
             let mut values = Values::new();
+            let mut foreign = BTreeSet::new();
             for column in hook.columns() {
-                // A summary that has no such column may be part of anything that is named by it.
-                if !changed.iter().all(|one| one.summary.changed.contains_key(&column)) {
+                let have = changed.iter().filter(|one| one.summary.changed.contains_key(&column)).count();
+                if have == 0 {
+                    // About other summaries, or misspelled: nothing here says what it means.
+                    foreign.insert(column);
+                } else if have < changed.len() {
+                    // A summary that has no such column may be part of anything that is named by it.
                     values.insert(column, None);
                 }
             }
@@ -103,7 +108,7 @@ async fn one(context: &Context, hook: &Hook, report: &RefreshReport, changed: &[
                 all.sort();
                 all.dedup();
             }
-            redis::run(context, url.expose(), delete, bump, warm, &values).await
+            redis::run(context, url.expose(), delete, bump, warm, &values, &foreign).await
         }
     }
 }

@@ -23,6 +23,7 @@ pub(super) async fn run(
     bump: &[String],
     warm: &[Warm],
     values: &Values,
+    foreign: &BTreeSet<String>,
 ) -> Result<()> {
     // The client's own error would repeat the URL.
     let client =
@@ -41,8 +42,14 @@ pub(super) async fn run(
             None => unnamed = unnamed.or(Some(text)),
         }
     }
-    for pattern in delete.iter().flat_map(|text| patterns(text, values)) {
-        remove(&mut connection, &pattern).await.with_context(|| format!("removing {pattern}"))?;
+    for text in delete {
+        if placeholders(text).iter().any(|name| foreign.contains(name)) {
+            unnamed = unnamed.or(Some(text));
+            continue;
+        }
+        for pattern in patterns(text, values) {
+            remove(&mut connection, &pattern).await.with_context(|| format!("removing {pattern}"))?;
+        }
     }
     if !warm.is_empty() {
         let mut engine = context.connect().await?;
@@ -62,8 +69,8 @@ pub(super) async fn run(
     match unnamed {
         None => Ok(()),
         Some(text) => Err(anyhow::anyhow!(
-            "{text}: not done, since more than {MOST_VALUES} keys would be meant, or it is not known which (say with \
-             `on` which summaries the hook is about)"
+            "{text}: not done: more than {MOST_VALUES} keys would be meant, or what changed has no such column (say \
+             with `on` which summaries the hook is about)"
         )),
     }
 }

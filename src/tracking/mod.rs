@@ -202,8 +202,12 @@ pub async fn occurrences(
     let names: Vec<String> = columns.iter().map(|name| format!("t.{}", d.quote(name))).collect();
     let spell = |name: &str| {
         let plain = format!("t.{}", d.quote(name));
-        // Reads the whole of an index, but finds 'b01' where 'B01' changed.
-        loose.get(name).map_or(plain.clone(), |how| d.loosely(&plain, how))
+        let own = item.column(name).and_then(|column| d.loose(column));
+        match loose.get(name) {
+            // Reads the whole of an index, but finds 'b01' where 'B01' changed.
+            Some(how) if own != Some(how.as_str()) => d.loosely(&plain, how),
+            _ => plain,
+        }
     };
     for chunk in all.chunks(500) {
         let slice = Slice::Tuples { columns: on_columns.clone(), rows: chunk.to_vec() };

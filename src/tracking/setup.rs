@@ -335,11 +335,15 @@ async fn install(
     for sql in d.rehearse_sql(spec) {
         if let Err(error) = engine.execute(&sql).await {
             let _ = engine.rollback().await;
+            // The server's troubles, and rights, are none of the expression's.
+            if matches!(error.class, ErrorClass::Transient | ErrorClass::Interrupted | ErrorClass::Denied) {
+                return Err(install_failure(source, error));
+            }
             return Err(Failure::usage(format!(
                 "{}/summaries.toml: sources.{}.partition: an expression fails in a trigger: {error}",
                 set.location, source.name
             ))
-            .hint("triggers see pg_catalog only: write functions, types and operators with their schema")
+            .hint("a trigger finds only what the server itself brings: write functions, types and operators with their schema")
             .into());
         }
     }
@@ -435,9 +439,12 @@ fn install_failure(source: &Source, error: DbError) -> anyhow::Error {
             ))
             .into(),
         _ if error.class == ErrorClass::Denied => Failure::new(ExitCode::Failed, what)
-            .hint(format!("grant TRIGGER on {} (and CREATE in its schema); {alternative}", source.table))
+            .hint(format!(
+                "grant TRIGGER on {} (and CREATE in its schema, TEMPORARY on the database); {alternative}",
+                source.table
+            ))
             .into(),
-        _ if error.class == ErrorClass::Transient => error.into(),
+        _ if matches!(error.class, ErrorClass::Transient | ErrorClass::Interrupted) => error.into(),
         _ => Failure::new(ExitCode::Failed, what).hint(alternative).into(),
     }
 }

@@ -57,6 +57,24 @@ conformance!(keys_of_the_value_that_a_row_had_go_as_well, |db: &TestDb| {
     }
 });
 
+#[test]
+fn a_name_that_means_nothing_deletes_nothing_and_is_said_sqlite() {
+    let db = &TestDb::new(Kind::Sqlite);
+    db.exec(SOURCES);
+    let redis = Redis::start();
+    let hooks = format!(
+        "[[hooks]]\nredis = \"redis://127.0.0.1:{}/0\"\ndelete = [\"{{tennant}}:*\", \"all:*\"]\n",
+        redis.port
+    );
+    with_config(db, &hooks).args(["create", "financials"]).run().ok();
+    redis.ask("SET session:1 x");
+    redis.ask("SET all:1 x");
+    let said = with_config(db, &hooks).args(["refresh", "financials"]).run().code(3).stderr;
+    assert!(said.contains("{tennant}:*") && said.contains("no such column"), "{said}");
+    assert!(redis.ask("EXISTS session:1").contains('1'));
+    assert!(redis.ask("EXISTS all:1").contains('0'));
+}
+
 conformance!(a_hook_that_fails_is_reported_and_undoes_nothing, |db: &TestDb| {
     db.exec(SOURCES);
     let hooks = "[[hooks]]\ncommand = [\"sh\", \"-c\", \"echo no cache here >&2; exit 9\"]\n";

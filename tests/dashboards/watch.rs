@@ -114,6 +114,27 @@ fn notifying() -> TestDb {
 }
 
 #[test]
+fn a_signal_ends_the_statement_of_a_later_refresh_too_postgres() {
+    let db = notifying();
+    std::fs::write(
+        db.dir().join("sql/tiny/sums.sql"),
+        "SELECT grp, SUM(amount) AS amount FROM items WHERE amount < 100 OR pg_sleep(60) IS NULL GROUP BY grp\n",
+    )
+    .unwrap();
+    let watch = Watch::start(own(&db).args(["refresh", "tiny", "--watch"]));
+    let mut client = db.client();
+    first_build(&mut client);
+    client.exec("INSERT INTO items VALUES (1001, 'a', 1)");
+    let sum = "SELECT COALESCE(SUM(amount), 0) FROM sums WHERE grp = 'a'";
+    until("a first refresh", || number(&mut client, sum) == 1.0);
+    client.exec("INSERT INTO items VALUES (1002, 'a', 100)");
+    let sleeping = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    until("the slow statement", || client.one(sleeping) == "1");
+    stop(watch);
+    until("its end on the server", || client.one(sleeping) == "0");
+}
+
+#[test]
 fn neither_a_hanging_hook_nor_a_failing_set_delays_the_others_postgres() {
     let db = notifying();
     // A second set, whose SELECT fails on one row.

@@ -35,7 +35,6 @@ conformance!(a_key_that_the_source_spells_in_two_ways_is_counted_once, |db: &Tes
     db.exec(&format!(
         "{prepare}CREATE TABLE events (day DATE NOT NULL, kind {loose} NOT NULL, n INTEGER NOT NULL)"
     ));
-    db.exec("CREATE INDEX events_kind ON events (day, kind, n)");
     by_kind(
         &tiny,
         "SELECT day, kind, SUM(n) AS total FROM events GROUP BY day, kind\n",
