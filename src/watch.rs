@@ -185,9 +185,7 @@ async fn connect(
             lost.tries += 1;
             if lost.tries == 1 || lost.said.elapsed() >= UNTRACKED {
                 lost.said = Instant::now();
-                let (_, message, hint) = Failure::of(&error);
-                let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
-                tracing::error!("{message}{hint}; trying again");
+                complain(&error);
             }
             Err(longer(lost.tries, LONGEST))
         }
@@ -277,13 +275,12 @@ async fn pass(
 ) -> Result<RefreshReport, ExitCode> {
     let (report, errors) = refresh::every_set(context, request, spare).await;
     if let Some(error) = errors.first() {
-        let (code, message, hint) = Failure::of(error);
+        let (code, message, _) = Failure::of(error);
         if context.interrupt.raised() || code == ExitCode::Locked {
             // Another run at work is none of our failures: it does what we would have done.
             tracing::debug!("{message}");
         } else {
-            let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
-            tracing::error!("{message}{hint}; trying again");
+            complain(error);
         }
         return Err(code);
     }
@@ -299,6 +296,13 @@ async fn pass(
         );
     }
     Ok(report)
+}
+
+/// Logs a failure after which everything goes on.
+fn complain(error: &anyhow::Error) {
+    let (_, message, hint) = Failure::of(error);
+    let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+    tracing::error!("{message}{hint}; trying again");
 }
 
 /// Sleeps until something is said, a signal comes, or time is up.

@@ -26,6 +26,32 @@ impl Selected<'_> {
 }
 
 impl Set {
+    /// A summary and every tier below it, lowest first. Indexes into [`Set::summaries`].
+    pub fn below(&self, index: usize) -> Vec<usize> {
+        let mut found = vec![index];
+        let mut at = 0;
+        while let Some(next) = found.get(at).copied() {
+            for lower in &self.summaries[next].reads_summaries {
+                if !found.contains(lower) {
+                    found.push(*lower);
+                }
+            }
+            at += 1;
+        }
+        found.sort_unstable();
+        found
+    }
+
+    /// The sources that a summary reads, by itself or through the tiers below it: indexes into [`Set::sources`], in order.
+    pub fn sources_below(&self, index: usize) -> Vec<usize> {
+        let below = self.below(index);
+        let mut sources: Vec<usize> =
+            below.iter().flat_map(|at| self.summaries[*at].reads_sources.iter().copied()).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        sources
+    }
+
     /// The groups of summaries that publish together: all tables, then each materialized view with those that it
     /// is connected to. Indexes into [`Set::summaries`], in tier order.
     pub fn units(&self) -> Vec<Vec<usize>> {

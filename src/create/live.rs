@@ -125,15 +125,12 @@ fn definition(
     if summary.kind != Kind::Table || summary.keep.is_some() || summary.clock.is_some() {
         return Err(refuse("needs a summary table without `keep` and `clock`".to_owned()));
     }
-    let below = below(set, index);
+    let below = set.below(index);
     let moves = below.iter().map(|at| &set.summaries[*at]).find(|s| s.keep.is_some() || s.clock.is_some());
     if let Some(lower) = moves {
         return Err(refuse(format!("it reads {}, which has `keep` or `clock`", lower.name)));
     }
-    let mut sources: Vec<usize> =
-        below.iter().flat_map(|at| set.summaries[*at].reads_sources.clone()).collect();
-    sources.sort_unstable();
-    sources.dedup();
+    let sources = set.sources_below(index);
     if let Some(source) = sources.iter().map(|at| &set.sources[*at]).find(|s| s.track != Method::Triggers) {
         return Err(refuse(format!("changes of {} are not noted by triggers", source.name)));
     }
@@ -199,22 +196,6 @@ fn definition(
     );
     statements.extend(d.replace_view(&d.qualify(summary.schema_in(own), &name(summary)), &body));
     Ok(statements)
-}
-
-/// A summary and every tier below it, lowest first.
-fn below(set: &Set, index: usize) -> Vec<usize> {
-    let mut found = vec![index];
-    let mut at = 0;
-    while let Some(next) = found.get(at).copied() {
-        for lower in &set.summaries[next].reads_summaries {
-            if !found.contains(lower) {
-                found.push(*lower);
-            }
-        }
-        at += 1;
-    }
-    found.sort_unstable();
-    found
 }
 
 /// What waits for a publish, as SQL.

@@ -63,14 +63,18 @@ impl PostgresDialect {
         )
     }
 
+    fn source_name(&self, spec: &TrackSpec) -> String {
+        match &spec.source_schema {
+            Some(schema) => self.qualify(schema, &spec.source),
+            None => self.quote(&spec.source),
+        }
+    }
+
     fn tree(&self, spec: &TrackSpec) -> String {
         format!(
             "WITH RECURSIVE tree AS (SELECT to_regclass({})::oid AS oid UNION ALL \
              SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid)",
-            self.literal(&match &spec.source_schema {
-                Some(schema) => self.qualify(schema, &spec.source),
-                None => self.quote(&spec.source),
-            })
+            self.literal(&self.source_name(spec))
         )
     }
 }
@@ -160,10 +164,7 @@ impl Tracking for PostgresDialect {
         if spec.columns.iter().all(|column| column.expression.is_none()) {
             return Vec::new();
         }
-        let source = match &spec.source_schema {
-            Some(schema) => self.qualify(schema, &spec.source),
-            None => self.quote(&spec.source),
-        };
+        let source = self.source_name(spec);
         vec![
             "SAVEPOINT dashagg_rehearsal".to_owned(),
             format!("CREATE TEMPORARY VIEW dashagg_rehearsal AS SELECT * FROM {source}"),

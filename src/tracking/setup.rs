@@ -279,24 +279,24 @@ pub async fn untrack_sql(engine: &mut dyn Engine, set: &Set, source: &Source) ->
     }
     let mut sql = Vec::new();
     for id in ids {
-        sql.extend(drop_triggers_sql(engine, &id).await?);
-        sql.extend(engine.dialect().untrack_sql(&TrackSpec { id, ..spec.clone() }));
+        sql.extend(remove_sql(engine, &TrackSpec { id, ..spec.clone() }).await?);
     }
     Ok(sql)
 }
 
-/// What removes the triggers that are there by this id, also where nothing else tells of them any more: a trigger whose
-/// log is gone fails its application's writes.
-async fn drop_triggers_sql(engine: &mut dyn Engine, id: &str) -> Result<Vec<String>> {
+/// What removes the tables of one id, and before them the triggers that are there by it, also where nothing else tells
+/// of those any more: a trigger whose log is gone fails its application's writes.
+async fn remove_sql(engine: &mut dyn Engine, spec: &TrackSpec) -> Result<Vec<String>> {
     let d = engine.dialect();
-    let Some(sql) = d.triggers_sql(id) else { return Ok(Vec::new()) };
-    let names = engine.query(&sql).await?;
-    Ok(names
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|name| format!("DROP TRIGGER IF EXISTS {}", d.quote(&name)))
-        .collect())
+    let names = match d.triggers_sql(&spec.id) {
+        Some(sql) => engine.query(&sql).await?,
+        None => Vec::new(),
+    };
+    let triggers = names.into_iter().flatten().flatten();
+    let mut sql: Vec<String> =
+        triggers.map(|name| format!("DROP TRIGGER IF EXISTS {}", d.quote(&name))).collect();
+    sql.extend(d.untrack_sql(spec));
+    Ok(sql)
 }
 
 async fn remember_id(
@@ -348,19 +348,16 @@ async fn install(
         }
     }
     let mut statements = Vec::new();
-    if known.is_some_and(|known| known.track_id == spec.id) && is_outgrown(engine, spec).await? {
-        // A note that does not fit fails the application's write. What the old log held is covered by the complete
-        // refresh that comes of the gap.
-        statements.extend(drop_triggers_sql(engine, &spec.id).await?);
-        statements.extend(d.untrack_sql(spec));
-    }
-    if let Some(old) =
-        known.filter(|known| known.track_id != spec.id && known.track_id.len() == spec.id.len())
-    {
-        // The manifest asks for other columns now; what the old log held is covered by the complete refresh.
-        let old = TrackSpec { id: old.track_id.clone(), ..spec.clone() };
-        statements.extend(drop_triggers_sql(engine, &old.id).await?);
-        statements.extend(d.untrack_sql(&old));
+    // Where the manifest asks for other columns now, or a note would no longer fit and fail the application's write. What
+    // the old log held is covered by the complete refresh that comes of the gap.
+    let replaced = match known {
+        Some(known) if known.track_id == spec.id => is_outgrown(engine, spec).await?,
+        Some(known) => known.track_id.len() == spec.id.len(),
+        None => false,
+    };
+    if let Some(known) = known.filter(|_| replaced) {
+        let old = TrackSpec { id: known.track_id.clone(), ..spec.clone() };
+        statements.extend(remove_sql(engine, &old).await?);
     }
     statements.extend(d.log_ddl(spec));
     statements.extend(d.trigger_ddl(spec));
@@ -415,8 +412,8 @@ pub async fn forgotten_sql(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Str
         }
         // A source that only got another name keeps what it has.
         if id.len() == ID_LENGTH && !used.contains(&id) {
-            sql.extend(drop_triggers_sql(engine, &id).await?);
-            sql.extend(d.untrack_sql(&TrackSpec { id, schema: schema.clone(), ..TrackSpec::default() }));
+            let spec = TrackSpec { id, schema: schema.clone(), ..TrackSpec::default() };
+            sql.extend(remove_sql(engine, &spec).await?);
         }
         sql.push(format!(
             "DELETE FROM dashagg_source WHERE set_name = {name} AND source = {}",

@@ -193,7 +193,7 @@ async fn verify_set(
             context.interrupt.check()?;
             partitions += chunk.as_ref().map_or(1, Vec::len) as u64;
             let slice = slice(item, chunk.as_deref());
-            let shadows = raw_shadows(engine, &prepared, index, chunk.as_deref());
+            let shadows = raw_shadows(engine, set, &prepared, index, chunk.as_deref());
             let sql = item.shapes(engine.dialect()).disagreements(&slice, &shadows);
             engine.for_each(&sql, &mut |row| rows.take(row)).await?;
             rows.close();
@@ -257,22 +257,15 @@ fn slice(item: &Prepared<'_>, chunk: Option<&[Tuple]>) -> Slice {
 /// below, lowest first, as its table would store it, restricted where it has the partition columns.
 fn raw_shadows(
     engine: &dyn Engine,
+    set: &Set,
     prepared: &[Prepared<'_>],
     index: usize,
     chunk: Option<&[Tuple]>,
 ) -> Vec<Shadow> {
     let d = engine.dialect();
-    let mut needed = vec![false; prepared.len()];
-    let mut stack = prepared[index].summary.reads_summaries.clone();
-    while let Some(lower) = stack.pop() {
-        if !std::mem::replace(&mut needed[lower], true) {
-            stack.extend(&prepared[lower].summary.reads_summaries);
-        }
-    }
     let partition = &prepared[index].summary.partition;
     let mut shadows = Vec::new();
-    for (lower, item) in prepared.iter().enumerate().filter(|(lower, _)| needed[*lower]) {
-        let _ = lower;
+    for item in set.below(index).into_iter().filter(|lower| *lower != index).map(|lower| &prepared[lower]) {
         let columns: Option<Vec<_>> = partition.iter().map(|name| item.column(name).cloned()).collect();
         let slice = match (columns, chunk) {
             (Some(columns), Some(rows)) if !columns.is_empty() => {

@@ -22,7 +22,7 @@ pub(super) async fn of_summary(
 ) -> Result<Option<BTreeSet<Tuple>>> {
     let partition = &prepared[index].summary.partition;
     let mut all = BTreeSet::new();
-    for source in sources_below(prepared, index) {
+    for source in set.sources_below(index) {
         let found = match &set.sources[source].invalidates {
             None => tracking::waiting_values(engine, set, &set.sources[source], partition).await?,
             Some((named, on)) => {
@@ -35,23 +35,6 @@ pub(super) async fn of_summary(
         }
     }
     Ok(Some(all))
-}
-
-/// Sources that a summary reads, by itself or through the tiers below it.
-fn sources_below(prepared: &[Prepared<'_>], index: usize) -> BTreeSet<usize> {
-    let mut tiers = vec![index];
-    let mut sources = BTreeSet::new();
-    let mut at = 0;
-    while let Some(tier) = tiers.get(at).copied() {
-        sources.extend(prepared[tier].summary.reads_sources.iter().copied());
-        for lower in &prepared[tier].summary.reads_summaries {
-            if !tiers.contains(lower) {
-                tiers.push(*lower);
-            }
-        }
-        at += 1;
-    }
-    sources
 }
 
 /// The partitions in whose published rows a dimension's changed keys occur.

@@ -9,6 +9,21 @@ fn many_kinds(day: &str) -> String {
     format!("INSERT INTO events (day, kind, n) VALUES {}", rows.join(", "))
 }
 
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS tiny_kinds (day DATE NOT NULL, kind VARCHAR(9) NOT NULL, \
+    total BIGINT NOT NULL, PRIMARY KEY (day, kind));\n";
+
+/// What has to be made first, and a type whose values are equal in upper and lower case.
+fn loose(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Mariadb => ("", "VARCHAR(9) COLLATE utf8mb4_general_ci"),
+        Kind::Postgres => (
+            "CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false); ",
+            "VARCHAR(9) COLLATE nocase",
+        ),
+        Kind::Sqlite => ("", "VARCHAR(9) COLLATE NOCASE"),
+    }
+}
+
 /// A summary by day and kind, over `events(day, kind, n)`.
 fn by_kind(tiny: &Tiny<'_>, select: &str, script: &str) {
     tiny.write(
@@ -23,15 +38,8 @@ fn by_kind(tiny: &Tiny<'_>, select: &str, script: &str) {
 
 conformance!(a_key_that_the_source_spells_in_two_ways_is_counted_once, |db: &TestDb| {
     let tiny = Tiny::new(db);
-    let (prepare, loose, strict) = match db.kind {
-        Kind::Mariadb => ("", "VARCHAR(9) COLLATE utf8mb4_general_ci", "VARCHAR(9) COLLATE utf8mb4_bin"),
-        Kind::Postgres => (
-            "CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false); ",
-            "VARCHAR(9) COLLATE nocase",
-            "VARCHAR(9)",
-        ),
-        Kind::Sqlite => ("", "VARCHAR(9) COLLATE NOCASE", "VARCHAR(9)"),
-    };
+    let (prepare, loose) = loose(db.kind);
+    let strict = if db.kind == Kind::Mariadb { "VARCHAR(9) COLLATE utf8mb4_bin" } else { "VARCHAR(9)" };
     db.exec(&format!(
         "{prepare}CREATE TABLE events (day DATE NOT NULL, kind {loose} NOT NULL, n INTEGER NOT NULL)"
     ));
@@ -63,14 +71,7 @@ conformance!(a_key_that_the_source_spells_in_two_ways_is_counted_once, |db: &Tes
 
 conformance!(a_dimension_that_spells_its_key_in_another_way_reaches_its_rows, |db: &TestDb| {
     let tiny = Tiny::new(db);
-    let (prepare, loose) = match db.kind {
-        Kind::Mariadb => ("", "VARCHAR(9) COLLATE utf8mb4_general_ci"),
-        Kind::Postgres => (
-            "CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false); ",
-            "VARCHAR(9) COLLATE nocase",
-        ),
-        Kind::Sqlite => ("", "VARCHAR(9) COLLATE NOCASE"),
-    };
+    let (prepare, loose) = loose(db.kind);
     db.exec(&format!(
         "{prepare}CREATE TABLE events (day DATE NOT NULL, kind {loose} NOT NULL, n INTEGER NOT NULL); \
          CREATE TABLE kinds (kind {loose} NOT NULL PRIMARY KEY, grp INTEGER NOT NULL)"
@@ -116,8 +117,7 @@ conformance!(rows_without_a_partition_get_the_one_that_the_select_gives_them, |d
             "SELECT COALESCE(day, {none}) AS day, COALESCE(kind, '?') AS kind, SUM(n) AS total FROM events \
              GROUP BY COALESCE(day, {none}), COALESCE(kind, '?')\n"
         ),
-        "CREATE TABLE IF NOT EXISTS tiny_kinds (day DATE NOT NULL, kind VARCHAR(9) NOT NULL, total BIGINT NOT NULL, \
-         PRIMARY KEY (day, kind));\n",
+        TABLE,
     );
     db.exec(&many_kinds("2025-01-01"));
     db.exec("INSERT INTO events VALUES (NULL, 'a', 5)");
@@ -149,8 +149,7 @@ conformance!(single_keys_of_a_computed_partition_keep_their_sums, |db: &TestDb| 
     by_kind(
         &tiny,
         &format!("SELECT {day} AS day, kind, SUM(n) AS total FROM events GROUP BY {day}, kind\n"),
-        "CREATE TABLE IF NOT EXISTS tiny_kinds (day DATE NOT NULL, kind VARCHAR(9) NOT NULL, total BIGINT NOT NULL, \
-         PRIMARY KEY (day, kind));\n",
+        TABLE,
     );
     tiny.write(
         "summaries.toml",
@@ -195,8 +194,7 @@ fn outgrown(db: &TestDb, cast: &str, alter: &str) {
     by_kind(
         &tiny,
         &format!("SELECT day, {cast} AS kind, SUM(n) AS total FROM events GROUP BY day, {cast}\n"),
-        "CREATE TABLE IF NOT EXISTS tiny_kinds (day DATE NOT NULL, kind VARCHAR(9) NOT NULL, total BIGINT NOT NULL, \
-         PRIMARY KEY (day, kind));\n",
+        TABLE,
     );
     db.exec("INSERT INTO events VALUES ('2025-01-01', 7, 1)");
     tiny.create().ok();
