@@ -38,7 +38,19 @@ pub async fn run(
     }
     let fresh = !summaries.is_empty() && summaries.iter().all(|summary| summary.settled == State::Fresh);
     let code = if args.strict && !fresh { ExitCode::Stale } else { ExitCode::Ok };
-    Ok((StatusReport { summaries }, code))
+    Ok((StatusReport { summaries, warnings: open_doors(engine).await? }, code))
+}
+
+/// Objects of an older dashagg that let in whoever should not be.
+async fn open_doors(engine: &mut dyn Engine) -> Result<Vec<String>> {
+    let schema = engine.server().schema.clone();
+    let Some(sql) = engine.dialect().open_doors_sql(&schema) else { return Ok(Vec::new()) };
+    let names = engine.query(&sql).await?.into_iter().flatten().flatten();
+    Ok(names
+        .map(|name| {
+            format!("any user may run code as the owner of function {name}: run `dashagg create`, which makes it anew")
+        })
+        .collect())
 }
 
 async fn of_set(
@@ -62,7 +74,7 @@ async fn of_set(
         drifted = create::refuse_drift(set, &applied).is_err();
         running = engine.is_locked(&set.name).await?;
         engine.commit().await?;
-        waiting = tracking::waiting(engine, set).await.ok();
+        waiting = tracking::pending(engine, set).await.ok();
     }
     let mut out = Vec::new();
     let several = set.units().len() > 1;
@@ -85,6 +97,13 @@ async fn of_set(
             let sql = format!("SELECT COUNT(*) FROM {table}");
             rows = engine.scalar(&sql).await?.and_then(|count| count.parse().ok());
         }
+        let pending = match (summary.kind, known) {
+            (Kind::Table, _) => waiting.clone(),
+            (Kind::MaterializedView, Some(known)) if known.changes > known.changes_done => {
+                Some(tracking::Pending { everything: true, ..Default::default() })
+            }
+            (Kind::MaterializedView, _) => tracking::pending(engine, &set.part(&[index])).await.ok(),
+        };
         let settled = judge(summary, state.as_ref(), known, age, drifted, several);
         out.push(SummaryStatus {
             set: set.name.clone(),
@@ -96,20 +115,13 @@ async fn of_set(
             bytes: known.and_then(|known| known.bytes),
             refreshed_at: known.and_then(|known| known.published_at.clone()),
             age_seconds: age.map(|age| age as u64),
-            pending_partitions: match (summary.kind, known) {
-                (Kind::MaterializedView, Some(known)) if known.changes > known.changes_done => Some(1),
-                (Kind::MaterializedView, _) => {
-                    let part = set.part(&[index]);
-                    match tracking::waiting(engine, &part).await {
-                        Ok(waiting) => Some(u64::from(waiting.is_none_or(|all| !all.is_empty()))),
-                        Err(_) => None,
-                    }
-                }
-                (Kind::Table, _) => match &waiting {
-                    Some(Some(partitions)) => Some(partitions.len() as u64),
-                    _ => None,
-                },
-            },
+            pending_partitions: pending.as_ref().and_then(|pending| match summary.kind {
+                Kind::MaterializedView => Some(u64::from(!pending.is_empty())),
+                Kind::Table => (!pending.everything).then_some(pending.partitions.len() as u64),
+            }),
+            pending_at_least: pending
+                .as_ref()
+                .is_some_and(|pending| summary.kind == Kind::Table && pending.more && !pending.everything),
             next_due: summary.schedule.as_ref().map(|schedule| {
                 let due = schedule.is_due(known.and_then(SummaryState::served), now);
                 ledger::stamp(if due { schedule.last(now) } else { schedule.next(now) })

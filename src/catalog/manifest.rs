@@ -44,6 +44,8 @@ pub struct SourceEntry {
     /// Columns that a note of a change holds; default: the partition columns. With the columns of a summary's
     /// `grain` among them, few changes cost few recomputed rows.
     pub log: Option<Vec<String>>,
+    /// How many notes may wait before they name partitions only, and from twice as many on everything; default 20000.
+    pub max_notes: Option<u32>,
     /// For a dimension: in which rows of which summary its key occurs.
     pub invalidates: Option<InvalidatesEntry>,
     /// Indexes that refresh needs; added by `create` only where no equivalent exists.

@@ -22,7 +22,7 @@ pub use manifest::Kind;
 use manifest::{CheckEntry, ConserveEntry, ManifestFile};
 pub use parts::Selected;
 use script::Script;
-pub use source::{Method, Source};
+pub use source::{MAX_NOTES, Method, Source};
 
 use crate::schedule::{Clock, Keep, Schedule};
 use tiers::{Around, Draft, in_tier_order};

@@ -25,9 +25,14 @@ pub struct Source {
     pub invalidates: Option<(String, Vec<String>)>,
     /// Conserved column → aggregate over this source.
     pub totals: Vec<(String, String)>,
+    /// Notes of changes beyond this many name partitions only, and beyond twice as many everything; never zero.
+    pub max_notes: u32,
     /// Indexes that refresh needs.
     pub indexes: Vec<IndexEntry>,
 }
+
+/// As many changed keys as a refresh takes one by one: a finer note beyond them would be of no use.
+pub const MAX_NOTES: u32 = 20_000;
 
 /// How changes of a source are noticed.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +101,10 @@ impl Source {
         if partition.is_empty() && !matches!(track, Method::Triggers | Method::Untracked) {
             return Err(format!("{at}.track: only triggers can watch a source without partition columns"));
         }
+        let max_notes = entry.max_notes.unwrap_or(MAX_NOTES);
+        if !(100..=1_000_000).contains(&max_notes) {
+            return Err(format!("{at}.max_notes = {max_notes}: write a number from 100 to 1000000"));
+        }
         let invalidates = entry.invalidates.map(|entry| (entry.summary, entry.on));
         if let Some((summary, on)) = &invalidates {
             if !summaries.contains_key(summary) {
@@ -122,6 +131,7 @@ impl Source {
             log,
             invalidates,
             totals: entry.totals.into_iter().collect(),
+            max_notes,
             indexes: entry.indexes,
             name,
         })

@@ -17,6 +17,7 @@ pub(super) fn sql(engine: &dyn Engine, set: &Set) -> Vec<String> {
             statements.extend(d.grant_read(schema, &summary.table, reader));
             if summary.live {
                 statements.extend(d.grant_read(schema, &live::name(summary), reader));
+                statements.extend(live::grant_sql(d, own, summary, reader));
             }
         }
     }

@@ -103,6 +103,12 @@ pub(crate) async fn forgotten_sql(engine: &mut dyn Engine, set: &Set) -> Result<
     Ok(sql)
 }
 
+/// What lets a reader of a live view call the function that it calls, where there is one.
+pub(super) fn grant_sql(d: &dyn Dialect, own: &str, summary: &Summary, reader: &str) -> Option<String> {
+    let known = !summary.partition.is_empty();
+    d.grant_waiting_list(&waiting_list(d, own, summary), reader).filter(|_| known)
+}
+
 /// Full name of the function that lists the partitions which wait, on engines that want one. By a hash, because a
 /// name that is one suffix too long would be cut, and meet another.
 fn waiting_list(d: &dyn Dialect, own: &str, summary: &Summary) -> String {
@@ -143,7 +149,8 @@ fn definition(
         .collect();
     if !parts.is_empty() && parts.len() == summary.partition.len() {
         let function = waiting_list(d, own, summary);
-        if let Some(made) = d.waiting_list(&function, &parts, &pending.selects()) {
+        let view = d.qualify(summary.schema_in(own), &name(summary));
+        if let Some(made) = d.waiting_list(&function, &view, &parts, &pending.selects()) {
             statements.extend(made);
             pending.list = Some(format!("{function}()"));
         }

@@ -82,9 +82,21 @@ pub trait Dialect: super::track::Tracking + Send + Sync {
 
     /// A function that lists the partitions which `select` finds, where one makes views cheaper: a planner that sees
     /// through to `select` expects rows where there are none nearly always, and plans (and compiles) for them.
-    /// `function` is its full name.
-    fn waiting_list(&self, function: &str, parts: &[&Column], select: &str) -> Option<Vec<String>> {
-        let _ = (function, parts, select);
+    /// `function` is its full name; whoever may read `view` may call it.
+    fn waiting_list(
+        &self,
+        function: &str,
+        view: &str,
+        parts: &[&Column],
+        select: &str,
+    ) -> Option<Vec<String>> {
+        let _ = (function, view, parts, select);
+        None
+    }
+
+    /// Lets a reader of the view call that function.
+    fn grant_waiting_list(&self, function: &str, reader: &str) -> Option<String> {
+        let _ = (function, reader);
         None
     }
 
@@ -209,6 +221,16 @@ pub trait Dialect: super::track::Tracking + Send + Sync {
     /// What follows the closing bracket of CREATE TABLE for dashagg's own tables.
     fn table_suffix(&self) -> &'static str {
         ""
+    }
+
+    /// Column definitions of the ledger, in types whose comparison nobody else can define on this engine.
+    fn ledger_columns(&self, columns: &str) -> String {
+        columns.to_owned()
+    }
+
+    /// Brings the columns of a ledger that an older dashagg made to those types.
+    fn mend_ledger_sql(&self) -> Option<String> {
+        None
     }
 
     /// A scratch table's name as statements must spell it.

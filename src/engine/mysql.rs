@@ -54,7 +54,12 @@ impl Dialect for MysqlDialect {
     }
 
     fn literal(&self, text: &str) -> String {
-        format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+        // A backslash means one thing or another by sql_mode, a NUL byte ends some texts; bytes are what they are.
+        if text.contains(['\\', '\0']) {
+            let bytes: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
+            return format!("_utf8mb4 X'{bytes}'");
+        }
+        format!("'{}'", text.replace('\'', "''"))
     }
 
     fn columns_sql(&self, schema: Option<&str>, table: &str) -> String {
@@ -249,7 +254,7 @@ impl Dialect for MysqlDialect {
 
     fn grant_read(&self, schema: &str, table: &str, reader: &str) -> Vec<String> {
         let (user, host) = reader.rsplit_once('@').unwrap_or((reader, "%"));
-        let reader = format!("{}@{}", self.literal(user), self.literal(host));
+        let reader = format!("{}@{}", self.quote(user), self.quote(host));
         vec![format!("GRANT SELECT ON {} TO {reader}", self.qualify(schema, table))]
     }
 

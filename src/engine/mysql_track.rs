@@ -7,7 +7,7 @@
 //! the *clustered* row for this: a duplicate found in a secondary index locks only that index.
 
 use super::mysql::MysqlDialect;
-use super::track::{MOST_KEYS, TrackSpec, Tracking};
+use super::track::{MOST_KEYS, TrackSpec, Tracking, copy_rows, like_own};
 use super::{Column, Dialect};
 use crate::catalog::lexer::{self, Token};
 
@@ -124,7 +124,8 @@ impl MysqlDialect {
         format!(
             "SET {count} = IF({minute} <=> UNIX_TIMESTAMP() DIV 60, {count}, 0) + 1; \
              SET {minute} = UNIX_TIMESTAMP() DIV 60; \
-             IF {count} <= {MOST_KEYS} THEN {by_key} ELSE {by_partition} END IF;"
+             IF {count} <= {} THEN {by_key} ELSE {by_partition} END IF;",
+            MOST_KEYS.min(spec.max_notes)
         )
     }
 }
@@ -225,7 +226,7 @@ impl Tracking for MysqlDialect {
             "SELECT CASE WHEN COUNT(*) = 3 THEN GROUP_CONCAT(TRIGGER_NAME, CREATED, MD5(ACTION_STATEMENT) \
              ORDER BY TRIGGER_NAME) END FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE() \
              AND EVENT_OBJECT_TABLE = {source} AND TRIGGER_NAME LIKE {}",
-            self.literal(&format!("dashagg\\_{}\\_a_", spec.id))
+            like_own(&spec.id, "a_")
         );
         let table = format!(
             "SELECT CONCAT(CREATE_TIME, ENGINE) FROM information_schema.TABLES \
@@ -237,7 +238,7 @@ impl Tracking for MysqlDialect {
              FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND TRIGGER_NAME LIKE {})) \
              FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE() \
              AND (DELETE_RULE IN ('CASCADE', 'SET NULL') OR UPDATE_RULE IN ('CASCADE', 'SET NULL'))",
-            self.literal(&format!("dashagg\\_{}\\_p%", spec.id))
+            like_own(&spec.id, "p%")
         );
         // TRUNCATE keeps CREATE_TIME on MariaDB; only InnoDB's own table number tells, and reading that
         // needs the PROCESS privilege. Ids of partitions change with TRUNCATE, DROP and EXCHANGE PARTITION.
@@ -265,13 +266,14 @@ impl Tracking for MysqlDialect {
         let all = self.columns(spec, spec.columns.len()).join(", ");
         let (log, marks, work) =
             (self.quote(&spec.log()), self.quote(&spec.marks()), self.quote(&spec.work()));
+        // STRAIGHT_JOIN: read from the other side, the log's rows would be waited for that writers have not committed yet.
         let mut sql = vec![
             format!(
                 "INSERT INTO {work} (dashagg_claim, dashagg_note, dashagg_grain, {all}) SELECT {claim}, dashagg_id, dashagg_grain, {all} FROM {log} \
                  FOR UPDATE SKIP LOCKED"
             ),
             format!(
-                "DELETE l FROM {work} w JOIN {log} l ON l.dashagg_id = w.dashagg_note WHERE w.dashagg_claim = {claim} AND w.dashagg_grain <> 'p'"
+                "DELETE l FROM {work} w STRAIGHT_JOIN {log} l ON l.dashagg_id = w.dashagg_note WHERE w.dashagg_claim = {claim} AND w.dashagg_grain <> 'p'"
             ),
         ];
         if spec.partition > 0 {
@@ -283,10 +285,32 @@ impl Tracking for MysqlDialect {
                  FOR UPDATE SKIP LOCKED"
             ));
             sql.push(format!(
-                "DELETE m FROM {work} w JOIN {marks} m ON {} AND m.dashagg_conn = w.dashagg_note \
+                "DELETE m FROM {work} w STRAIGHT_JOIN {marks} m ON {} AND m.dashagg_conn = w.dashagg_note \
                  WHERE w.dashagg_claim = {claim} AND w.dashagg_grain = 'p'",
                 same.join(" AND ")
             ));
+        }
+        sql
+    }
+
+    fn copy_notes_sql(&self, from: &TrackSpec, to: &TrackSpec) -> Vec<String> {
+        let names: Vec<&str> = to.columns.iter().map(|column| column.name.as_str()).collect();
+        let with = |count: usize, more: &[&'static str]| {
+            names[..count].iter().copied().chain(more.iter().copied()).collect::<Vec<&str>>()
+        };
+        let quote = |name: &str| self.quote(name);
+        let copy = |table: fn(&TrackSpec) -> String, columns: &[&str]| {
+            copy_rows(&quote, &self.quote(&table(from)), &self.quote(&table(to)), columns)
+        };
+        let all = names.len();
+        // A claimed note's number only served the claim.
+        let mut sql = vec![
+            copy(TrackSpec::log, &with(all, &["dashagg_grain"])),
+            copy(TrackSpec::work, &with(all, &["dashagg_grain", "dashagg_claim"])),
+        ];
+        if to.partition > 0 {
+            let marks = copy(TrackSpec::marks, &with(to.partition, &["dashagg_conn"]));
+            sql.push(marks.replacen("INSERT", "INSERT IGNORE", 1));
         }
         sql
     }
@@ -336,8 +360,16 @@ impl Tracking for MysqlDialect {
         Some(format!(
             "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE() \
              AND TRIGGER_NAME LIKE {}",
-            self.literal(&format!("dashagg\\_{id}\\_%"))
+            like_own(id, "%")
         ))
+    }
+
+    fn note_tables(&self, spec: &TrackSpec) -> Vec<(String, Option<char>)> {
+        let mut tables = vec![(self.quote(&spec.work()), None), (self.quote(&spec.log()), None)];
+        if spec.partition > 0 {
+            tables.push((self.quote(&spec.marks()), Some('p')));
+        }
+        tables
     }
 
     fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String> {

@@ -58,7 +58,7 @@ impl Dialect for PostgresDialect {
     }
 
     fn as_of(&self, select: &str, moment: &str) -> String {
-        let at = format!("(TIMESTAMPTZ {})", self.literal(moment));
+        let at = format!("(pg_catalog.timestamptz {})", self.literal(moment));
         let tokens = lexer::tokens(select, self.lex_rules());
         let mut out = String::new();
         let mut last = 0;
@@ -74,9 +74,9 @@ impl Dialect for PostgresDialect {
             } else if spanned.is_word("current_timestamp") {
                 (at.clone(), spanned.end)
             } else if spanned.is_word("current_date") {
-                (format!("({at}::date)"), spanned.end)
+                (format!("({at}::pg_catalog.date)"), spanned.end)
             } else if spanned.is_word("localtimestamp") {
-                (format!("({at}::timestamp)"), spanned.end)
+                (format!("({at}::pg_catalog.timestamp)"), spanned.end)
             } else {
                 continue;
             };
@@ -96,7 +96,13 @@ impl Dialect for PostgresDialect {
         }
     }
 
-    fn waiting_list(&self, function: &str, parts: &[&Column], select: &str) -> Option<Vec<String>> {
+    fn waiting_list(
+        &self,
+        function: &str,
+        view: &str,
+        parts: &[&Column],
+        select: &str,
+    ) -> Option<Vec<String>> {
         let columns: Vec<String> =
             parts.iter().map(|part| format!("{} {}", self.quote(&part.name), self.cast_type(part))).collect();
         let names: Vec<String> = (1..=parts.len()).map(|at| format!("c{at}")).collect();
@@ -114,9 +120,22 @@ impl Dialect for PostgresDialect {
                 cells.join(", "),
                 names.join(", ")
             ),
-            // A view's functions run with the rights of whoever reads it.
-            format!("GRANT EXECUTE ON FUNCTION {function}() TO PUBLIC"),
+            // A view's functions run with the rights of whoever reads it: so may the view's readers, and nobody else.
+            format!("REVOKE ALL ON FUNCTION {function}() FROM PUBLIC"),
+            format!(
+                "DO $dashagg$ DECLARE reader record; BEGIN FOR reader IN SELECT DISTINCT a.grantee FROM pg_catalog.pg_class c \
+                 CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a WHERE c.oid = pg_catalog.to_regclass({})::pg_catalog.oid \
+                 AND a.privilege_type = 'SELECT' LOOP EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO %s', {}, \
+                 CASE WHEN reader.grantee = 0::pg_catalog.oid THEN 'PUBLIC' ELSE \
+                 pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(reader.grantee)::pg_catalog.text) END); END LOOP; END $dashagg$",
+                self.literal(view),
+                self.literal(&format!("{function}()"))
+            ),
         ])
+    }
+
+    fn grant_waiting_list(&self, function: &str, reader: &str) -> Option<String> {
+        Some(format!("GRANT EXECUTE ON FUNCTION {function}() TO {}", self.quote(reader)))
     }
 
     fn drop_waiting_list(&self, function: &str) -> Option<String> {
@@ -137,7 +156,7 @@ impl Dialect for PostgresDialect {
     }
 
     fn notify_sql(&self, channel: &str, payload: &str) -> Option<String> {
-        Some(format!("SELECT pg_notify({}, {})", self.literal(channel), self.literal(payload)))
+        Some(format!("SELECT pg_catalog.pg_notify({}, {})", self.literal(channel), self.literal(payload)))
     }
 
     fn populated_sql(&self, schema: &str, table: &str) -> String {
@@ -152,7 +171,7 @@ impl Dialect for PostgresDialect {
     }
 
     fn moment_sql(&self) -> &'static str {
-        "SELECT now()::text"
+        "SELECT pg_catalog.now()::pg_catalog.text"
     }
 
     fn quote(&self, ident: &str) -> String {
@@ -160,14 +179,21 @@ impl Dialect for PostgresDialect {
     }
 
     fn literal(&self, text: &str) -> String {
-        format!("'{}'", text.replace('\'', "''"))
+        let quoted = text.replace('\'', "''");
+        // With backslashes in a plain literal its end would depend on standard_conforming_strings.
+        if text.contains('\\') {
+            format!("E'{}'", quoted.replace('\\', "\\\\"))
+        } else {
+            format!("'{quoted}'")
+        }
     }
 
     fn columns_sql(&self, schema: Option<&str>, table: &str) -> String {
         format!(
-            "SELECT a.attname, format_type(a.atttypid, a.atttypmod) || \
-             CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation \
-             THEN ' COLLATE ' || quote_ident(n.nspname) || '.' || quote_ident(c.collname) ELSE '' END, \
+            "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) || \
+             CASE WHEN a.attcollation <> 0::pg_catalog.oid AND a.attcollation <> t.typcollation \
+             THEN ' COLLATE ' || pg_catalog.quote_ident(n.nspname::pg_catalog.text) || '.' || \
+             pg_catalog.quote_ident(c.collname::pg_catalog.text) ELSE '' END, \
              CASE WHEN a.attgenerated <> '' OR a.attidentity = 'a' THEN 1 ELSE 0 END, \
              CASE WHEN a.attnotnull THEN 0 ELSE 1 END \
              FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
@@ -183,7 +209,7 @@ impl Dialect for PostgresDialect {
             "SELECT ic.relname, CASE WHEN i.indisunique THEN 1 ELSE 0 END, \
              CASE WHEN NOT i.indisvalid THEN 2 WHEN i.indpred IS NOT NULL THEN 1 ELSE 0 END, a.attname \
              FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid \
-             CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, ord) \
+             CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY k(attnum, ord) \
              LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0 \
              WHERE i.indrelid = {} AND k.ord <= i.indnkeyatts ORDER BY ic.relname, k.ord",
             self.regclass(schema, table)
@@ -191,27 +217,30 @@ impl Dialect for PostgresDialect {
     }
 
     fn bytes_sql(&self, schema: &str, table: &str) -> String {
-        format!("SELECT pg_total_relation_size({})", self.regclass(Some(schema), table))
+        format!(
+            "SELECT pg_catalog.pg_total_relation_size({}::pg_catalog.regclass)",
+            self.regclass(Some(schema), table)
+        )
     }
 
     fn estimated_rows_sql(&self, schema: Option<&str>, table: &str) -> String {
         format!(
-            "SELECT CASE WHEN reltuples < 0 THEN NULL ELSE reltuples::bigint END FROM pg_catalog.pg_class \
+            "SELECT CASE WHEN reltuples < 0 THEN NULL ELSE reltuples::pg_catalog.int8 END FROM pg_catalog.pg_class \
              WHERE oid = {}",
             self.regclass(schema, table)
         )
     }
 
     fn table_count_sql(&self) -> String {
-        "SELECT COUNT(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+        "SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = pg_catalog.current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
             .to_owned()
     }
 
     fn tables_like_sql(&self, prefix: &str) -> String {
         format!(
             "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname = current_schema() AND c.relkind = 'r' AND left(c.relname, {}) = {}",
+             WHERE n.nspname = pg_catalog.current_schema() AND c.relkind = 'r' AND pg_catalog.left(c.relname::pg_catalog.text, {}) = {}",
             prefix.len(),
             self.literal(prefix)
         )
@@ -242,7 +271,7 @@ impl Dialect for PostgresDialect {
     fn own_view_sql(&self, schema: &str, view: &str) -> String {
         format!(
             "SELECT 1 FROM pg_catalog.pg_views WHERE schemaname = {} AND viewname = {} \
-             AND (strpos(definition, 'dashagg_log_') > 0 OR strpos(definition, 'dashagg_waiting_') > 0)",
+             AND (pg_catalog.strpos(definition, 'dashagg_log_') > 0 OR pg_catalog.strpos(definition, 'dashagg_waiting_') > 0)",
             self.literal(schema),
             self.literal(view)
         )
@@ -251,7 +280,7 @@ impl Dialect for PostgresDialect {
     fn exact(&self, expression: &str, column: &Column) -> String {
         if column.text {
             // A non-deterministic collation may call different strings equal; "C" compares bytes.
-            format!("({expression})::text COLLATE \"C\"")
+            format!("({expression})::pg_catalog.text COLLATE pg_catalog.\"C\"")
         } else {
             expression.to_owned()
         }
@@ -266,11 +295,38 @@ impl Dialect for PostgresDialect {
     }
 
     fn clock_sql(&self) -> &'static str {
-        "SELECT extract(epoch FROM clock_timestamp())"
+        "SELECT extract(epoch FROM pg_catalog.clock_timestamp())"
     }
 
     fn now(&self) -> &'static str {
         "CURRENT_TIMESTAMP"
+    }
+
+    fn ledger_columns(&self, columns: &str) -> String {
+        // varchar has no operators of its own: whoever may create in a schema of the search_path could make some, and they
+        // would be the better match.
+        let mut out = String::new();
+        let mut rest = columns;
+        while let Some((before, after)) = rest.split_once("VARCHAR(") {
+            out.push_str(before);
+            out.push_str("pg_catalog.text");
+            rest = after.split_once(')').map_or("", |(_, rest)| rest);
+        }
+        out + rest
+    }
+
+    fn mend_ledger_sql(&self) -> Option<String> {
+        Some(
+            "DO $dashagg$ DECLARE at record; BEGIN FOR at IN SELECT c.oid::pg_catalog.regclass AS rel, a.attname \
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid WHERE n.nspname = pg_catalog.current_schema() \
+             AND c.relname = ANY (ARRAY['dashagg_source', 'dashagg_print', 'dashagg_set', 'dashagg_script', 'dashagg_summary', \
+             'dashagg_state', 'dashagg_run']::pg_catalog.name[]) AND a.attnum > 0 AND NOT a.attisdropped \
+             AND a.atttypid = 'pg_catalog.varchar'::pg_catalog.regtype::pg_catalog.oid LOOP \
+             EXECUTE pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I TYPE pg_catalog.text', at.rel, at.attname); \
+             END LOOP; END $dashagg$"
+                .to_owned(),
+        )
     }
 
     fn scratch_name(&self, schema: &str, name: &str, scratch: Scratch) -> String {
@@ -339,7 +395,7 @@ impl Dialect for PostgresDialect {
 
     fn leaves_sql(&self, schema: Option<&str>, table: &str) -> Option<String> {
         Some(format!(
-            "SELECT i.inhrelid::regclass::text FROM pg_catalog.pg_inherits i \
+            "SELECT i.inhrelid::pg_catalog.regclass::pg_catalog.text FROM pg_catalog.pg_inherits i \
              JOIN pg_catalog.pg_class c ON c.oid = i.inhparent AND c.relkind = 'p' WHERE i.inhparent = {} ORDER BY 1",
             self.regclass(schema, table)
         ))
@@ -384,7 +440,7 @@ impl Dialect for PostgresDialect {
     }
 
     fn seconds_before(&self, moment: &str, seconds: f64) -> String {
-        format!("CAST({moment} AS timestamptz) - interval '{seconds} seconds'")
+        format!("CAST({moment} AS pg_catalog.timestamptz) - pg_catalog.interval '{seconds} seconds'")
     }
 
     fn fingerprint_sql(&self, table: &str, partition: &[String], _columns: &[Column]) -> Option<String> {
@@ -392,8 +448,9 @@ impl Dialect for PostgresDialect {
         let group =
             if partition.is_empty() { String::new() } else { format!(" GROUP BY {}", partition.join(", ")) };
         Some(format!(
-            "SELECT {list}COUNT(*), SUM(hashtextextended(r::text, 0)::numeric), \
-             SUM(hashtextextended(r::text, 1)::numeric) FROM {table} r{group}"
+            "SELECT {list}pg_catalog.count(*), \
+             pg_catalog.sum(pg_catalog.hashtextextended(r::pg_catalog.text, 0::pg_catalog.int8)::pg_catalog.numeric), \
+             pg_catalog.sum(pg_catalog.hashtextextended(r::pg_catalog.text, 1::pg_catalog.int8)::pg_catalog.numeric) FROM {table} r{group}"
         ))
     }
 
@@ -421,7 +478,7 @@ impl PostgresDialect {
             Some(schema) => self.qualify(schema, table),
             None => self.quote(table),
         };
-        format!("to_regclass({})", self.literal(&name))
+        format!("pg_catalog.to_regclass({})::pg_catalog.oid", self.literal(&name))
     }
 }
 

@@ -3,7 +3,7 @@
 //! a session in the replica role is seen too.
 
 use super::postgres::PostgresDialect;
-use super::track::{MOST_KEYS, TrackSpec, Tracking};
+use super::track::{MOST_KEYS, TrackSpec, Tracking, copy_rows, like_own};
 use super::{Column, Dialect};
 
 /// A type that takes whatever the column may hold after the application has widened it: a note must not fail
@@ -34,6 +34,8 @@ impl PostgresDialect {
             .join(", ")
     }
 
+    /// Statements that note the rows of a transition table. `waiting`, a variable, says how many notes wait already: by
+    /// key while they are few, by partition beyond that.
     fn note_rows(&self, spec: &TrackSpec, rows: &str) -> String {
         let log = self.qualify(&spec.schema, &spec.log());
         let all = self.track_columns(spec, spec.columns.len());
@@ -57,9 +59,34 @@ impl PostgresDialect {
             return by_partition;
         }
         format!(
-            "IF (SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {limit}) x) < {limit} THEN {by_key} \
-             ELSE {by_partition} END IF;",
+            "IF waiting <= {most} AND (SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {limit}) x) < {limit} \
+             THEN {by_key} ELSE {by_partition} END IF;",
+            most = spec.max_notes,
             limit = MOST_KEYS + 1
+        )
+    }
+
+    /// What comes before any note: a relation that is not the source is not looked at, and where more wait than
+    /// `max_notes` allows one note of everything stands for all that follow.
+    ///
+    /// That note must not be consumed before the writer that relies on it has committed: hence the key share lock, which
+    /// makes a claim leave it alone ([`Tracking::claim_sql`]); nobody waits for it. A writer with an older snapshot may
+    /// not lock a note that has been closed or claimed since: it adds its own.
+    fn note_guard(&self, spec: &TrackSpec) -> String {
+        let log = self.qualify(&spec.schema, &spec.log());
+        let everything = format!("INSERT INTO {log} (dashagg_grain) VALUES ('a'); RETURN NULL;");
+        // Half of what the shortest note takes in a page: a look at the file's size is all that most statements pay.
+        let few = u64::from(spec.max_notes) * 24;
+        let most = u64::from(spec.max_notes) * if spec.partition > 0 { 2 } else { 1 };
+        format!(
+            "IF TG_RELID <> {SOURCE_OID} AND NOT EXISTS (WITH RECURSIVE up(oid) AS (SELECT TG_RELID UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i \
+             JOIN up ON i.inhrelid = up.oid) SELECT 1 FROM up WHERE up.oid = {SOURCE_OID}) THEN {everything} END IF; \
+             IF pg_catalog.pg_relation_size({log_name}::pg_catalog.regclass) > {few} THEN \
+             BEGIN PERFORM 1 FROM {log} WHERE dashagg_grain = 'a' AND dashagg_open LIMIT 1 FOR KEY SHARE SKIP LOCKED; \
+             IF FOUND THEN RETURN NULL; END IF; EXCEPTION WHEN serialization_failure THEN NULL; END; \
+             SELECT count(*) INTO waiting FROM (SELECT 1 FROM {log} LIMIT {most} + 1) x; \
+             IF waiting > {most} THEN {everything} END IF; END IF;",
+            log_name = self.literal(&log),
         )
     }
 
@@ -72,11 +99,94 @@ impl PostgresDialect {
 
     fn tree(&self, spec: &TrackSpec) -> String {
         format!(
-            "WITH RECURSIVE tree AS (SELECT to_regclass({})::oid AS oid UNION ALL \
+            "WITH RECURSIVE tree AS (SELECT pg_catalog.to_regclass({})::pg_catalog.oid AS oid UNION ALL \
              SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid)",
             self.literal(&self.source_name(spec))
         )
     }
+
+    /// The function that all triggers of a source call.
+    fn note_function(&self, spec: &TrackSpec) -> String {
+        // Delivered at the commit, and once however many statements send it.
+        let wake = spec.notify.as_ref().map_or_else(String::new, |channel| {
+            format!("PERFORM pg_catalog.pg_notify({}, '');", self.literal(channel))
+        });
+        let body = format!(
+            "DECLARE waiting bigint := 0; BEGIN {wake} {guard} IF TG_OP = 'INSERT' THEN {new} ELSIF TG_OP = 'DELETE' THEN {old} \
+             ELSIF TG_OP = 'UPDATE' THEN {new} {old} \
+             ELSE INSERT INTO {log} (dashagg_grain) VALUES ('a'); END IF; RETURN NULL; END",
+            guard = self.note_guard(spec),
+            log = self.qualify(&spec.schema, &spec.log()),
+            new = self.note_rows(spec, "dashagg_new"),
+            old = self.note_rows(spec, "dashagg_old"),
+        );
+        // SECURITY DEFINER: writers need no right on the log. UTC: a refresh reads expressions in that zone, so a
+        // writer in another must note what they are there. search_path, strings: its text means the same to everybody.
+        let definition = format!(
+            "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER \
+             SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET standard_conforming_strings = on AS {}",
+            self.qualify(&spec.schema, &spec.trigger("note")),
+            dollar_quoted(&body)
+        );
+        let made = format!(
+            "BEGIN EXECUTE pg_catalog.replace({}, '{SOURCE_OID}', \
+             pg_catalog.to_regclass({})::pg_catalog.oid::pg_catalog.text); END",
+            dollar_quoted(&definition),
+            self.literal(&self.source_name(spec))
+        );
+        format!("DO {}", dollar_quoted(&made))
+    }
+
+    /// Nobody but its owner may make a trigger of the function: whoever could would run, as that owner, the casts and
+    /// operators of types of their own. Triggers that are there need no right to it. Where the rights allow it the owner
+    /// of the source owns the function, which so can do no more than the writes that it follows. Whoever else may write the
+    /// source has no business with the notes of it, whatever default privileges say.
+    fn note_rights(&self, spec: &TrackSpec) -> Vec<String> {
+        let function = format!("{}()", self.qualify(&spec.schema, &spec.trigger("note")));
+        let (log, work) = (self.qualify(&spec.schema, &spec.log()), self.qualify(&spec.schema, &spec.work()));
+        let tables = [&log, &work].map(|table| self.literal(table)).join(", ");
+        let source = self.literal(&self.source_name(spec));
+        let lock_down = format!(
+            "DECLARE at record; BEGIN FOR at IN SELECT c.oid::pg_catalog.regclass AS rel, a.grantee FROM pg_catalog.pg_class c \
+             CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a WHERE c.oid IN (SELECT pg_catalog.to_regclass(name)::pg_catalog.oid \
+             FROM pg_catalog.unnest(ARRAY[{tables}]::pg_catalog.text[]) name) AND a.grantee <> c.relowner \
+             AND CASE WHEN a.grantee = 0::pg_catalog.oid THEN true ELSE pg_catalog.has_table_privilege(a.grantee, \
+             pg_catalog.to_regclass({source})::pg_catalog.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') END LOOP \
+             EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM %s', at.rel, CASE WHEN at.grantee = 0::pg_catalog.oid THEN 'PUBLIC' \
+             ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(at.grantee)::pg_catalog.text) END); END LOOP; END"
+        );
+        let hand_over = format!(
+            "DECLARE owner pg_catalog.name; BEGIN SELECT pg_catalog.pg_get_userbyid(c.relowner) INTO owner FROM pg_catalog.pg_class c \
+             WHERE c.oid = pg_catalog.to_regclass({source})::pg_catalog.oid; \
+             IF owner IS NOT NULL AND owner <> CURRENT_USER THEN BEGIN \
+             EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA %s TO %I', {schema}, owner); \
+             EXECUTE pg_catalog.format('GRANT SELECT, INSERT, UPDATE ON %s TO %I', {log}, owner); \
+             EXECUTE pg_catalog.format('ALTER FUNCTION %s OWNER TO %I', {name}, owner); \
+             EXCEPTION WHEN insufficient_privilege THEN NULL; END; END IF; END",
+            schema = self.literal(&self.quote(&spec.schema)),
+            log = self.literal(&log),
+            name = self.literal(&function),
+        );
+        vec![
+            format!("REVOKE ALL ON FUNCTION {function} FROM PUBLIC"),
+            format!("DO {}", dollar_quoted(&lock_down)),
+            format!("DO {}", dollar_quoted(&hand_over)),
+        ]
+    }
+}
+
+/// Stands in the function's text for the source's number until it is made: names can be moved, numbers cannot.
+const SOURCE_OID: &str = "@dashagg_source@";
+
+/// The text between dollar signs, by a tag that it does not hold.
+fn dollar_quoted(text: &str) -> String {
+    let mut tag = "$dashagg$".to_owned();
+    let mut count = 1;
+    while text.contains(&tag) {
+        count += 1;
+        tag = format!("$dashagg{count}$");
+    }
+    format!("{tag}{text}{tag}")
 }
 
 impl Tracking for PostgresDialect {
@@ -88,15 +198,20 @@ impl Tracking for PostgresDialect {
             .collect();
         let (log, work) = (self.qualify(&spec.schema, &spec.log()), self.qualify(&spec.schema, &spec.work()));
         vec![
-            // A primary key also where nothing reads it: a publication of all tables refuses DELETE without.
+            // A primary key also where nothing reads it: a publication of all tables refuses DELETE without. No sequence:
+            // the application's lastval() would be ours.
             format!(
-                "CREATE TABLE IF NOT EXISTS {log} (dashagg_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
-                 dashagg_grain char(1) NOT NULL, {})",
+                "CREATE TABLE IF NOT EXISTS {log} (dashagg_id uuid DEFAULT pg_catalog.gen_random_uuid() PRIMARY KEY, \
+                 dashagg_grain char(1) NOT NULL, dashagg_open boolean DEFAULT true NOT NULL, {})",
                 all.join(", ")
             ),
             format!(
-                "CREATE TABLE IF NOT EXISTS {work} (dashagg_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
-                 dashagg_claim varchar(32) NOT NULL, dashagg_grain char(1) NOT NULL, {})",
+                "CREATE INDEX IF NOT EXISTS {} ON {log} (dashagg_grain) WHERE dashagg_grain = 'a'",
+                self.quote(&format!("{}_all", spec.log()))
+            ),
+            format!(
+                "CREATE TABLE IF NOT EXISTS {work} (dashagg_id uuid DEFAULT pg_catalog.gen_random_uuid() PRIMARY KEY, \
+                 dashagg_claim text NOT NULL, dashagg_grain char(1) NOT NULL, {})",
                 all.join(", ")
             ),
         ]
@@ -104,23 +219,10 @@ impl Tracking for PostgresDialect {
 
     fn trigger_ddl(&self, spec: &TrackSpec) -> Vec<String> {
         let function = self.qualify(&spec.schema, &spec.trigger("note"));
-        let log = self.qualify(&spec.schema, &spec.log());
-        // Delivered at the commit, and once however many statements send it.
-        let wake = spec
-            .notify
-            .as_ref()
-            .map_or_else(String::new, |channel| format!("PERFORM pg_notify({}, '');", self.literal(channel)));
-        let body = format!(
-            "BEGIN {wake} IF TG_OP = 'INSERT' THEN {new} ELSIF TG_OP = 'DELETE' THEN {old} \
-             ELSIF TG_OP = 'UPDATE' THEN {new} {old} \
-             ELSE INSERT INTO {log} (dashagg_grain) VALUES ('a'); END IF; RETURN NULL; END",
-            new = self.note_rows(spec, "dashagg_new"),
-            old = self.note_rows(spec, "dashagg_old"),
-        );
         let trigger = |suffix: &str, event: &str, referencing: &str| {
             let name = self.quote(&spec.trigger(suffix));
             format!(
-                "EXECUTE format({}, rel); EXECUTE format({}, rel); EXECUTE format({}, rel);",
+                "EXECUTE pg_catalog.format({}, rel); EXECUTE pg_catalog.format({}, rel); EXECUTE pg_catalog.format({}, rel);",
                 self.literal(&format!("DROP TRIGGER IF EXISTS {name} ON %s")),
                 self.literal(&format!(
                     "CREATE TRIGGER {name} AFTER {event} ON %s {referencing} FOR EACH STATEMENT \
@@ -137,27 +239,22 @@ impl Tracking for PostgresDialect {
             trigger("at", "TRUNCATE", ""),
         ]
         .join(" ");
-        vec![
-            // SECURITY DEFINER: writers need no right on the log. UTC: a refresh reads expressions in that zone, so a
-            // writer in another must note what they are there.
-            format!(
-                "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER \
-                 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $dashagg${body}$dashagg$"
-            ),
-            // A table that was detached, or renamed out of the way, concerns nobody any more; one that has its triggers
-            // needs no lock.
-            format!(
-                "DO $dashagg$ DECLARE rel regclass; old record; BEGIN \
-                 FOR old IN {tree} SELECT g.tgname, g.tgrelid::regclass AS rel FROM pg_catalog.pg_trigger g \
-                 WHERE g.tgfoid = {}::regprocedure AND g.tgrelid NOT IN (SELECT oid FROM tree WHERE oid IS NOT NULL) \
-                 LOOP EXECUTE format('DROP TRIGGER %I ON %s', old.tgname, old.rel); END LOOP; \
-                 FOR rel IN {tree} SELECT oid::regclass FROM tree WHERE 4 > (SELECT count(*) FROM pg_catalog.pg_trigger g \
-                 WHERE g.tgrelid = tree.oid AND g.tgfoid = {0}::regprocedure AND g.tgenabled = 'A') \
-                 LOOP {each} END LOOP; END $dashagg$",
-                self.literal(&format!("{function}()")),
-                tree = self.tree(spec)
-            ),
-        ]
+        // A table that was detached, or renamed out of the way, concerns nobody any more; one that has its triggers
+        // needs no lock.
+        let install = format!(
+            "DECLARE rel pg_catalog.regclass; old record; BEGIN \
+             FOR old IN {tree} SELECT g.tgname, g.tgrelid::pg_catalog.regclass AS rel FROM pg_catalog.pg_trigger g \
+             WHERE g.tgfoid = {id}::pg_catalog.regprocedure::pg_catalog.oid AND g.tgrelid NOT IN (SELECT oid FROM tree WHERE oid IS NOT NULL) \
+             LOOP EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', old.tgname, old.rel); END LOOP; \
+             FOR rel IN {tree} SELECT oid::pg_catalog.regclass FROM tree WHERE 4 > (SELECT pg_catalog.count(*) FROM pg_catalog.pg_trigger g \
+             WHERE g.tgrelid = tree.oid AND g.tgfoid = {id}::pg_catalog.regprocedure::pg_catalog.oid AND g.tgenabled = 'A') \
+             LOOP {each} END LOOP; END",
+            id = self.literal(&format!("{function}()")),
+            tree = self.tree(spec)
+        );
+        let mut ddl = vec![self.note_function(spec), format!("DO {}", dollar_quoted(&install))];
+        ddl.extend(self.note_rights(spec));
+        ddl
     }
 
     fn rehearse_sql(&self, spec: &TrackSpec) -> Vec<String> {
@@ -178,14 +275,16 @@ impl Tracking for PostgresDialect {
     }
 
     fn witness_sql(&self, spec: &TrackSpec) -> Vec<String> {
-        let like = self.literal(&format!("dashagg\\_{}\\_a_", spec.id));
+        let like = like_own(&spec.id, "a_");
         // A trigger's row version changes when it is disabled and when it is enabled again.
         vec![format!(
-            "{} SELECT CASE WHEN bool_and(w.ready) THEN string_agg(w.print, ';' ORDER BY w.print) END FROM ( \
-             SELECT tree.oid::text || ':' || COALESCE(pg_relation_filenode(tree.oid)::text, '') || ':' || \
-             COALESCE(string_agg(g.oid::text || g.tgenabled::text || g.xmin::text, ',' ORDER BY g.tgname), '') AS print, \
-             count(g.oid) = 4 AND COALESCE(bool_and(g.tgenabled = 'A'), false) AS ready \
-             FROM tree LEFT JOIN pg_catalog.pg_trigger g ON g.tgrelid = tree.oid AND g.tgname LIKE {like} \
+            "{} SELECT CASE WHEN pg_catalog.bool_and(w.ready) THEN pg_catalog.string_agg(w.print, ';' ORDER BY w.print) END FROM ( \
+             SELECT tree.oid::pg_catalog.text || ':' || \
+             COALESCE(pg_catalog.pg_relation_filenode(tree.oid::pg_catalog.regclass)::pg_catalog.text, '') || ':' || \
+             COALESCE(pg_catalog.string_agg(g.oid::pg_catalog.text || g.tgenabled::pg_catalog.text || g.xmin::pg_catalog.text, ',' \
+             ORDER BY g.tgname), '') AS print, \
+             pg_catalog.count(g.oid) = 4 AND COALESCE(pg_catalog.bool_and(g.tgenabled = 'A'), false) AS ready \
+             FROM tree LEFT JOIN pg_catalog.pg_trigger g ON g.tgrelid = tree.oid AND g.tgname::pg_catalog.text LIKE {like} \
              GROUP BY tree.oid) w",
             self.tree(spec)
         )]
@@ -193,13 +292,41 @@ impl Tracking for PostgresDialect {
 
     fn claim_sql(&self, spec: &TrackSpec, claim: &str) -> Vec<String> {
         let all = self.track_columns(spec, spec.columns.len());
-        vec![format!(
-            "WITH gone AS (DELETE FROM {} RETURNING dashagg_grain, {all}) INSERT INTO {} (dashagg_claim, dashagg_grain, {all}) \
-             SELECT {}, dashagg_grain, {all} FROM gone",
-            self.qualify(&spec.schema, &spec.log()),
-            self.qualify(&spec.schema, &spec.work()),
-            self.literal(claim)
-        )]
+        let log = self.qualify(&spec.schema, &spec.log());
+        vec![
+            // A note of everything that a writer still relies on stays; it is closed below, so that later writers add
+            // another and this one comes free.
+            format!(
+                "WITH gone AS (DELETE FROM {log} WHERE dashagg_grain <> 'a' OR ctid = ANY (ARRAY(SELECT ctid FROM {log} \
+                 WHERE dashagg_grain = 'a' FOR UPDATE SKIP LOCKED)) RETURNING dashagg_grain, {all}) \
+                 INSERT INTO {} (dashagg_claim, dashagg_grain, {all}) SELECT {}, dashagg_grain, {all} FROM gone",
+                self.qualify(&spec.schema, &spec.work()),
+                self.literal(claim)
+            ),
+            format!("UPDATE {log} SET dashagg_open = false WHERE dashagg_grain = 'a' AND dashagg_open"),
+        ]
+    }
+
+    fn copy_notes_sql(&self, from: &TrackSpec, to: &TrackSpec) -> Vec<String> {
+        let mut columns = vec!["dashagg_grain"];
+        columns.extend(to.columns.iter().map(|column| column.name.as_str()));
+        let quote = |name: &str| self.quote(name);
+        let logs = [from, to].map(|spec| self.qualify(&spec.schema, &spec.log()));
+        let works = [from, to].map(|spec| self.qualify(&spec.schema, &spec.work()));
+        let copy_log = copy_rows(&quote, &logs[0], &logs[1], &columns);
+        columns.push("dashagg_claim");
+        vec![copy_log, copy_rows(&quote, &works[0], &works[1], &columns)]
+    }
+
+    fn open_doors_sql(&self, schema: &str) -> Option<String> {
+        // What may be called by anybody and runs as somebody else.
+        Some(format!(
+            "SELECT p.oid::pg_catalog.regprocedure::pg_catalog.text FROM pg_catalog.pg_proc p \
+             JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = {} AND p.prosecdef \
+             AND p.proname::pg_catalog.text LIKE 'dashagg|_%|_note' ESCAPE '|' AND EXISTS (SELECT 1 FROM pg_catalog.aclexplode(COALESCE(p.proacl, \
+             pg_catalog.acldefault('f', p.proowner))) a WHERE a.grantee = 0::pg_catalog.oid AND a.privilege_type = 'EXECUTE') ORDER BY 1",
+            self.literal(schema)
+        ))
     }
 
     fn noted_sql(&self, spec: &TrackSpec) -> String {
@@ -216,6 +343,10 @@ impl Tracking for PostgresDialect {
             self.track_columns(spec, spec.columns.len()),
             self.qualify(&spec.schema, &spec.log())
         )
+    }
+
+    fn note_tables(&self, spec: &TrackSpec) -> Vec<(String, Option<char>)> {
+        [spec.work(), spec.log()].map(|table| (self.qualify(&spec.schema, &table), None)).to_vec()
     }
 
     fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String> {

@@ -56,6 +56,11 @@ impl Dialect for SqliteDialect {
     }
 
     fn literal(&self, text: &str) -> String {
+        // The text of a statement ends at a NUL byte; a value may hold one.
+        if text.contains('\0') {
+            let bytes: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
+            return format!("CAST(X'{bytes}' AS TEXT)");
+        }
         format!("'{}'", text.replace('\'', "''"))
     }
 

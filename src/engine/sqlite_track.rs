@@ -7,27 +7,68 @@
 
 use super::Dialect;
 use super::sqlite::SqliteDialect;
-use super::track::{TrackSpec, Tracking};
+use super::track::{TrackSpec, Tracking, copy_rows, like_own};
 
 const SUFFIXES: [&str; 5] = ["bi", "bu", "ai", "au", "ad"];
 
 impl SqliteDialect {
-    fn note(&self, spec: &TrackSpec, row: &str, rest: &str) -> String {
-        let names: Vec<String> = spec.columns.iter().map(|column| self.quote(&column.name)).collect();
-        let values: Vec<String> = (0..spec.columns.len())
-            .map(|at| spec.value(at, row, &|name| self.quote(name), self.lex_rules()))
-            .collect();
+    /// Notes a row: by key, by partition where more than `max_notes` wait, and once for all beyond twice as many.
+    fn note(&self, spec: &TrackSpec, row: &str, from: &str) -> String {
+        let all = spec.columns.len();
+        let waiting = self.waiting(spec);
+        let (many, most) = (spec.max_notes, spec.max_notes.saturating_mul(2));
+        let everything = |more: u32| {
+            let log = self.quote(&spec.log());
+            format!(
+                "INSERT INTO {log} (dashagg_grain) SELECT 'a' {from} {waiting} >= {more} \
+                 AND NOT EXISTS (SELECT 1 FROM {log} l WHERE l.dashagg_grain = 'a');"
+            )
+        };
+        let finest = if spec.partition == 0 || spec.has_keys() { "'k'" } else { "'p'" };
+        if spec.partition == 0 {
+            let by_key = self.note_by(spec, all, row, finest, &format!("{from} {waiting} < {many}"));
+            return format!("{by_key} {}", everything(many));
+        }
+        if !spec.has_keys() {
+            let by_partition = self.note_by(spec, all, row, finest, &format!("{from} {waiting} < {most}"));
+            return format!("{by_partition} {}", everything(most));
+        }
+        format!(
+            "{} {} {}",
+            self.note_by(spec, all, row, finest, &format!("{from} {waiting} < {many}")),
+            self.note_by(
+                spec,
+                spec.partition,
+                row,
+                "'p'",
+                &format!("{from} {waiting} >= {many} AND {waiting} < {most}")
+            ),
+            everything(most)
+        )
+    }
+
+    /// How many notes wait, or a few more: a claim takes them all, so the numbers of those that are there are close.
+    fn waiting(&self, spec: &TrackSpec) -> String {
+        let log = self.quote(&spec.log());
+        // Apart, each is the end of an index.
+        format!("COALESCE((SELECT MAX(dashagg_id) FROM {log}) - (SELECT MIN(dashagg_id) FROM {log}), 0)")
+    }
+
+    /// Notes a row by its first columns, unless an equal note waits already.
+    fn note_by(&self, spec: &TrackSpec, count: usize, row: &str, grain: &str, rest: &str) -> String {
+        let names: Vec<String> =
+            spec.columns[..count].iter().map(|column| self.quote(&column.name)).collect();
+        let values: Vec<String> =
+            (0..count).map(|at| spec.value(at, row, &|name| self.quote(name), self.lex_rules())).collect();
         let known: Vec<String> =
             names.iter().zip(&values).map(|(name, value)| format!("l.{name} IS {value}")).collect();
         let log = self.quote(&spec.log());
-        let not_known = format!("NOT EXISTS (SELECT 1 FROM {log} l WHERE {})", known.join(" AND "));
-        let rest =
-            if rest.is_empty() { format!("WHERE {not_known}") } else { format!("{rest} AND {not_known}") };
         format!(
-            "INSERT INTO {log} (dashagg_grain, {}) SELECT '{}', {} {rest};",
+            "INSERT INTO {log} (dashagg_grain, {}) SELECT {grain}, {} {rest} \
+             AND NOT EXISTS (SELECT 1 FROM {log} l WHERE {} AND l.dashagg_grain = {grain});",
             names.join(", "),
-            if spec.has_keys() || spec.partition == 0 { 'k' } else { 'p' },
             values.join(", "),
+            known.join(" AND "),
         )
     }
 
@@ -38,7 +79,7 @@ impl SqliteDialect {
             .map(|unique| {
                 let same: Vec<String> =
                     unique.iter().map(|name| format!("x.{0} = NEW.{0}", self.quote(name))).collect();
-                let from = format!("FROM {} x WHERE {}", self.quote(&spec.source), same.join(" AND "));
+                let from = format!("FROM {} x WHERE {} AND", self.quote(&spec.source), same.join(" AND "));
                 self.note(spec, "x", &from)
             })
             .collect::<Vec<_>>()
@@ -68,6 +109,11 @@ impl Tracking for SqliteDialect {
                 names.join(", ")
             ),
             format!(
+                "CREATE INDEX IF NOT EXISTS {} ON {} (dashagg_grain) WHERE dashagg_grain = 'a'",
+                self.quote(&format!("{}_all", spec.log())),
+                self.quote(&spec.log()),
+            ),
+            format!(
                 "CREATE TABLE IF NOT EXISTS {} (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_claim TEXT NOT NULL, \
                  dashagg_grain TEXT NOT NULL, {})",
                 self.quote(&spec.work()),
@@ -78,7 +124,7 @@ impl Tracking for SqliteDialect {
 
     fn trigger_ddl(&self, spec: &TrackSpec) -> Vec<String> {
         let source = self.quote(&spec.source);
-        let (new, old) = (self.note(spec, "NEW", ""), self.note(spec, "OLD", ""));
+        let (new, old) = (self.note(spec, "NEW", "WHERE"), self.note(spec, "OLD", "WHERE"));
         let evicted = self.note_evicted(spec);
         let bodies = [
             ("bi", "BEFORE INSERT", evicted.clone()),
@@ -104,9 +150,9 @@ impl Tracking for SqliteDialect {
             "SELECT CASE WHEN COUNT(*) = {} THEN group_concat(sql, ';') || COALESCE((SELECT group_concat(sql, ';') FROM \
              (SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = {table} AND sql LIKE '%UNIQUE%' \
              ORDER BY name)), '') END FROM (SELECT sql FROM sqlite_master \
-             WHERE type = 'trigger' AND tbl_name = {table} AND name LIKE {} ESCAPE '\\' ORDER BY name)",
+             WHERE type = 'trigger' AND tbl_name = {table} AND name LIKE {} ORDER BY name)",
             SUFFIXES.len(),
-            self.literal(&format!("dashagg\\_{}\\___", spec.id)),
+            like_own(&spec.id, "__"),
             table = self.literal(&spec.source),
         )]
     }
@@ -125,6 +171,15 @@ impl Tracking for SqliteDialect {
         ]
     }
 
+    fn copy_notes_sql(&self, from: &TrackSpec, to: &TrackSpec) -> Vec<String> {
+        let mut columns = vec!["dashagg_grain"];
+        columns.extend(to.columns.iter().map(|column| column.name.as_str()));
+        let quote = |name: &str| self.quote(name);
+        let copy_log = copy_rows(&quote, &self.quote(&from.log()), &self.quote(&to.log()), &columns);
+        columns.push("dashagg_claim");
+        vec![copy_log, copy_rows(&quote, &self.quote(&from.work()), &self.quote(&to.work()), &columns)]
+    }
+
     fn noted_sql(&self, spec: &TrackSpec) -> String {
         format!(
             "SELECT EXISTS(SELECT 1 FROM {}) OR EXISTS(SELECT 1 FROM {})",
@@ -136,6 +191,10 @@ impl Tracking for SqliteDialect {
     fn notes_sql(&self, spec: &TrackSpec) -> String {
         let all: Vec<String> = spec.columns.iter().map(|column| self.quote(&column.name)).collect();
         format!("SELECT dashagg_grain, {} FROM {}", all.join(", "), self.quote(&spec.log()))
+    }
+
+    fn note_tables(&self, spec: &TrackSpec) -> Vec<(String, Option<char>)> {
+        [spec.work(), spec.log()].map(|table| (self.quote(&table), None)).to_vec()
     }
 
     fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String> {

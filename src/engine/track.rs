@@ -36,6 +36,8 @@ pub struct TrackSpec {
     pub source_columns: Vec<String>,
     /// Unique keys of the source.
     pub uniques: Vec<Vec<String>>,
+    /// Beyond this many notes that wait, new ones name partitions only, then everything, where triggers can tell.
+    pub max_notes: u32,
     /// Foreign keys by which a parent's change reaches the source without firing its triggers.
     pub cascades: Vec<Cascade>,
 }
@@ -127,6 +129,18 @@ fn row_expression(
     out
 }
 
+/// The pattern, with its escape, that names of tracking by an id match: what follows the id is `suffix`. By a character of
+/// our own, since what a backslash means is a setting.
+pub(super) fn like_own(id: &str, suffix: &str) -> String {
+    format!("'dashagg|_{id}|_{suffix}' ESCAPE '|'")
+}
+
+/// `INSERT INTO to (columns) SELECT columns FROM from`.
+pub(super) fn copy_rows(quote: &dyn Fn(&str) -> String, from: &str, to: &str, columns: &[&str]) -> String {
+    let list = columns.iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ");
+    format!("INSERT INTO {to} ({list}) SELECT {list} FROM {from}")
+}
+
 /// The text of tracking; part of every [`super::Dialect`].
 pub trait Tracking {
     /// Makes log and work tables, if they are not there.
@@ -149,11 +163,18 @@ pub trait Tracking {
     /// Moves every visible note from the log to the work table, under `claim`.
     fn claim_sql(&self, spec: &TrackSpec, claim: &str) -> Vec<String>;
 
+    /// Copies every note, claimed or not, from the tables of one id to those of another with the same columns.
+    fn copy_notes_sql(&self, from: &TrackSpec, to: &TrackSpec) -> Vec<String>;
+
     /// One value: 1 if the log has a note, else 0.
     fn noted_sql(&self, spec: &TrackSpec) -> String;
 
     /// A SELECT of (grain, columns…) over notes not yet claimed.
     fn notes_sql(&self, spec: &TrackSpec) -> String;
+
+    /// The tables that hold notes, claimed or not, as statements spell them; with the grain of all of a table's notes,
+    /// where it has no column that tells.
+    fn note_tables(&self, spec: &TrackSpec) -> Vec<(String, Option<char>)>;
 
     /// The column, if any, whose value an expression over the source takes in the time zone of whoever asks: a note
     /// of it would name another partition than a refresh finds.
@@ -177,6 +198,12 @@ pub trait Tracking {
 
     /// Removes the tables, and the triggers where [`Tracking::triggers_sql`] does not find them.
     fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String>;
+
+    /// Rows (what, as statements spell it) of objects made by any dashagg here that let in whoever should not be.
+    fn open_doors_sql(&self, schema: &str) -> Option<String> {
+        let _ = schema;
+        None
+    }
 
     /// What triggers on this engine do not see and dashagg cannot find out; for `status`.
     fn blind_spots(&self) -> &'static str;

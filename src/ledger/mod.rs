@@ -75,10 +75,11 @@ pub fn ddl(dialect: &dyn Dialect) -> Vec<String> {
     let mut all: Vec<String> = TABLES
         .iter()
         .map(|(name, columns)| {
+            let columns = dialect.ledger_columns(columns);
             format!("CREATE TABLE IF NOT EXISTS {name} ({columns}){}", dialect.table_suffix())
         })
         .collect();
-    all.retain(|sql| !sql.is_empty());
+    all.extend(dialect.mend_ledger_sql());
     all
 }
 

@@ -233,6 +233,8 @@ pub struct SummaryRefresh {
 pub struct StatusReport {
     /// One entry per selected summary, by set and tier.
     pub summaries: Vec<SummaryStatus>,
+    /// What a DBA should mend, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// How one summary is.
@@ -258,6 +260,8 @@ pub struct SummaryStatus {
     pub age_seconds: Option<u64>,
     /// Changed partitions that are not yet published.
     pub pending_partitions: Option<u64>,
+    /// There may be more than that: so many notes wait that `status` did not look at all of them.
+    pub pending_at_least: bool,
     /// When its schedule asks for the next refresh: RFC 3339, UTC; `None` without a schedule.
     pub next_due: Option<String>,
     /// Why it is stale or failed, in words.

@@ -97,6 +97,9 @@ impl Report for StatusReport {
                 writeln!(out, "{name}: next due {due}")?;
             }
         }
+        for warning in &self.warnings {
+            writeln!(out, "warning: {}", printable(warning))?;
+        }
         Ok(())
     }
 
@@ -183,7 +186,9 @@ fn status_row(summary: &SummaryStatus) -> Vec<Cell> {
         Cell::new(summary.rows.map_or_else(unknown, thousands)),
         Cell::new(summary.bytes.map_or_else(unknown, bytes_in_words)),
         Cell::new(refreshed),
-        Cell::new(summary.pending_partitions.map_or_else(unknown, thousands)),
+        Cell::new(summary.pending_partitions.map_or_else(unknown, |count| {
+            format!("{}{}", thousands(count), if summary.pending_at_least { "+" } else { "" })
+        })),
         state_cell(summary.state),
         Cell::new(last_run),
     ]

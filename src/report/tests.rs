@@ -152,6 +152,7 @@ fn status_forms() {
                 refreshed_at: Some("2025-03-01T03:00:00Z".into()),
                 age_seconds: Some(187),
                 pending_partitions: Some(0),
+                pending_at_least: false,
                 next_due: None,
                 note: None,
                 state: State::Fresh,
@@ -178,6 +179,7 @@ fn status_forms() {
                 refreshed_at: None,
                 age_seconds: None,
                 pending_partitions: None,
+                pending_at_least: false,
                 next_due: None,
                 note: None,
                 state: State::Never,
@@ -186,19 +188,21 @@ fn status_forms() {
                 last_run: None,
             },
         ],
+        warnings: vec!["a door is open".into()],
     };
     assert_eq!(
         text(&report, false),
         "summary           tier     rows     size  refreshed              pending  state  last run\n\
          financials.asin      1  144,000  1.4 GiB  3 minutes ago (187 s)        0  fresh  complete, 3 min 12 s, +5 ~0 −1\n\
-         financials.brand     2        –        –  –                            –  never  –\n"
+         financials.brand     2        –        –  –                            –  never  –\n\
+         warning: a door is open\n"
     );
     let mut coloured = Vec::new();
     render(&report, false, true, &mut coloured).unwrap();
     assert!(String::from_utf8(coloured).unwrap().contains("\u{1b}["));
 
     let value: serde_json::Value = serde_json::from_str(&text(&report, true)).unwrap();
-    assert_eq!(keys(&value), sorted(["schema", "summaries"]));
+    assert_eq!(keys(&value), sorted(["schema", "summaries", "warnings"]));
     assert_eq!(
         keys(&value["summaries"][0]),
         sorted([
@@ -212,6 +216,7 @@ fn status_forms() {
             "refreshed_at",
             "age_seconds",
             "pending_partitions",
+            "pending_at_least",
             "next_due",
             "note",
             "state",

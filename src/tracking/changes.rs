@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 
 use super::setup::{remembered, witness};
-use super::{Changes, MOST_KEYS, claimed, outline, waiting_rows, with_any_column};
+use super::{Changes, MOST_KEYS, claimed, claimed_and_waiting_rows, outline, waiting_rows, with_any_column};
 use crate::catalog::{Method, Set, Source};
 use crate::checksum;
 use crate::engine::{Engine, Shape};
@@ -89,10 +89,15 @@ async fn noted(engine: &mut dyn Engine, set: &Set, source: &Source, foresee: boo
         for row in engine.query(&format!("SELECT DISTINCT dashagg_claim FROM {work}")).await? {
             changes.claims.extend(row.into_iter().next().flatten());
         }
-        if changes.claims.is_empty() {
+        among = claimed(d, &changes.claims);
+        // What a claim had to leave, because a writer still relies on it, is about changes that can be seen all the same.
+        let spec = with_any_column(engine, spec.clone(), source).await?;
+        if !engine.query(&format!("SELECT 1 FROM ({}) n LIMIT 1", d.notes_sql(&spec))).await?.is_empty() {
+            work = claimed_and_waiting_rows(d, &spec, &among);
+            among = "1 = 1".to_owned();
+        } else if changes.claims.is_empty() {
             return Ok(changes);
         }
-        among = claimed(d, &changes.claims);
     }
     let grains = engine.query(&format!("SELECT DISTINCT dashagg_grain FROM {work} w WHERE {among}")).await?;
     let has = |grain: &str| grains.iter().any(|row| row[0].as_deref() == Some(grain));

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::coalesce::coalesce;
 use super::{Changes, claimed, outline, with_any_column};
 use crate::catalog::{Kind, Method, Set};
 use crate::engine::statements::Slice;
@@ -30,6 +31,7 @@ pub async fn claim(
         let views = readers(set, at, Kind::MaterializedView);
         if views.is_empty() {
             ledger::in_write(engine, &sql).await?;
+            coalesce(engine, &spec, token).await?;
             continue;
         }
         engine.begin(Tx::Write).await?;
@@ -39,6 +41,7 @@ pub async fn claim(
             return Err(error);
         }
         engine.commit().await?;
+        coalesce(engine, &spec, token).await?;
     }
     Ok(())
 }
@@ -72,7 +75,8 @@ async fn tell_views(
     let work = d.qualify(&spec.schema, &spec.work());
     let ours = format!("FROM {work} WHERE {}", claimed(d, &[token.to_owned()]));
     let any = !engine.query(&format!("SELECT 1 {ours} LIMIT 1")).await?.is_empty();
-    if any || gap.is_some() {
+    let left = !engine.query(&format!("SELECT 1 FROM ({}) n LIMIT 1", d.notes_sql(spec))).await?.is_empty();
+    if any || left || gap.is_some() {
         let which = ledger::these(d, &set.name, views);
         engine.execute(&format!("UPDATE dashagg_state SET changes = changes + 1 WHERE {which}")).await?;
     }

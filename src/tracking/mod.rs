@@ -3,7 +3,10 @@
 
 mod changes;
 mod claim;
+mod coalesce;
+mod pending;
 mod setup;
+mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,9 +14,10 @@ use anyhow::Result;
 
 pub use self::changes::{changes, foresee, loose};
 pub use self::claim::{claim, consume_sql};
+pub use self::pending::{Pending, pending};
 use self::setup::{Remembered, remembered, witness};
 pub use self::setup::{ensure, forgotten_sql, preview, untrack_sql};
-use crate::catalog::{Method, Set, Source};
+use crate::catalog::{MAX_NOTES, Method, Set, Source};
 use crate::checksum;
 use crate::engine::statements::Slice;
 use crate::engine::track::{TrackColumn, TrackSpec};
@@ -62,18 +66,7 @@ impl Changes {
 /// Names of a source's tracking, as far as the catalog alone knows them: enough to ask and to claim, not to
 /// make its tables.
 pub fn outline(set: &Set, source: &Source, schema: &str) -> TrackSpec {
-    let expressions: Vec<String> = source
-        .log
-        .iter()
-        .map(|name| {
-            source
-                .partition
-                .iter()
-                .find(|(column, _)| column == name)
-                .and_then(|(_, expression)| expression.clone())
-                .unwrap_or_default()
-        })
-        .collect();
+    let expressions = expressions(source);
     let blank = |name: &str| Column {
         name: name.to_owned(),
         sql_type: String::new(),
@@ -82,19 +75,15 @@ pub fn outline(set: &Set, source: &Source, schema: &str) -> TrackSpec {
         generated: false,
         nullable: true,
     };
+    let limit = if source.max_notes == MAX_NOTES { String::new() } else { format!("/{}", source.max_notes) };
     TrackSpec {
+        max_notes: source.max_notes,
         schema: schema.to_owned(),
         source: source.table.clone(),
         source_schema: source.schema.clone(),
         notify: set.notify.then(|| channel(&set.name)),
-        id: checksum::hex(&format!(
-            "{schema}/{}/{}/{:?}/{}/{expressions:?}{}",
-            set.name,
-            source.table,
-            source.log,
-            source.partition.len(),
-            if set.notify { "/notify" } else { "" }
-        ))[..10]
+        id: checksum::hex(&format!("{}{GENERATION}{limit}", legacy(set, source, schema, &expressions)))
+            [..ID_LENGTH]
             .to_owned(),
         columns: source
             .log
@@ -111,6 +100,35 @@ pub fn outline(set: &Set, source: &Source, schema: &str) -> TrackSpec {
         uniques: Vec::new(),
         cascades: Vec::new(),
     }
+}
+
+/// Part of every id since the log lost its sequence and its triggers learnt their limits.
+const GENERATION: &str = "/2";
+
+/// Length of the ids of triggers; the words for the other methods are longer.
+const ID_LENGTH: usize = 10;
+
+/// What an id is the hash of, as release 0.1.0 has it.
+fn legacy(set: &Set, source: &Source, schema: &str, expressions: &[String]) -> String {
+    format!(
+        "{schema}/{}/{}/{:?}/{}/{expressions:?}{}",
+        set.name,
+        source.table,
+        source.log,
+        source.partition.len(),
+        if set.notify { "/notify" } else { "" }
+    )
+}
+
+/// The id under which release 0.1.0 tracked the same columns of the same source.
+fn legacy_id(set: &Set, source: &Source, schema: &str) -> String {
+    checksum::hex(&legacy(set, source, schema, &expressions(source)))[..ID_LENGTH].to_owned()
+}
+
+/// The partition's expressions, by the columns of a note; empty where a column is one of the source.
+fn expressions(source: &Source) -> Vec<String> {
+    let of = |name: &String| source.partition.iter().find(|(column, _)| column == name);
+    source.log.iter().map(|name| of(name).and_then(|(_, e)| e.clone()).unwrap_or_default()).collect()
 }
 
 /// Whether nothing at all is waiting and no gap has opened: the path that must cost milliseconds. Makes no
@@ -227,15 +245,23 @@ pub async fn occurrences(
 }
 
 fn claimed(d: &dyn crate::engine::Dialect, claims: &[String]) -> String {
+    if claims.is_empty() {
+        return "1 = 0".to_owned();
+    }
     let list: Vec<String> = claims.iter().map(|claim| d.literal(claim)).collect();
     format!("dashagg_claim IN ({})", list.join(", "))
 }
 
 /// Every note that waits, claimed or not, as a table of (grain, columns…).
 pub(crate) fn waiting_rows(d: &dyn crate::engine::Dialect, spec: &TrackSpec) -> String {
+    claimed_and_waiting_rows(d, spec, "1 = 1")
+}
+
+/// The claimed notes that meet a condition, and every one that is not claimed, as a table of (grain, columns…).
+fn claimed_and_waiting_rows(d: &dyn crate::engine::Dialect, spec: &TrackSpec, among: &str) -> String {
     let names: Vec<String> = spec.columns.iter().map(|column| d.quote(&column.name)).collect();
     format!(
-        "(SELECT dashagg_grain, {} FROM {} UNION ALL SELECT * FROM ({}) n)",
+        "(SELECT dashagg_grain, {} FROM {} WHERE {among} UNION ALL SELECT * FROM ({}) n)",
         names.join(", "),
         d.qualify(&spec.schema, &spec.work()),
         d.notes_sql(spec)

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use super::outline;
+use super::upgrade;
+use super::{ID_LENGTH, legacy_id, outline};
 use crate::catalog::{Method, Set, Source};
 use crate::checksum;
 use crate::engine::track::{Cascade, TrackColumn, TrackSpec};
@@ -165,9 +166,6 @@ impl From<Row> for Remembered {
     }
 }
 
-/// Length of the ids of triggers; the words for the other methods are longer.
-const ID_LENGTH: usize = 10;
-
 /// Makes sure that every source's tracking is in place, before anything is computed. Returns, per source, why
 /// changes may have gone unseen (nothing, usually).
 ///
@@ -200,7 +198,10 @@ pub async fn ensure(
             continue;
         }
         let spec = detail(engine, set, source, types).await?;
-        let known = remembered(engine, set, source).await?;
+        let mut known = remembered(engine, set, source).await?;
+        if let Some(old) = known.as_ref().filter(|old| old.track_id == legacy_id(set, source, &spec.schema)) {
+            known = Some(upgrade::carry_over(engine, set, source, &spec, old).await?);
+        }
         let now = match &known {
             Some(known) if known.track_id == spec.id => witness(engine, &spec).await?,
             _ => None,
@@ -286,7 +287,7 @@ pub async fn untrack_sql(engine: &mut dyn Engine, set: &Set, source: &Source) ->
 
 /// What removes the tables of one id, and before them the triggers that are there by it, also where nothing else tells
 /// of those any more: a trigger whose log is gone fails its application's writes.
-async fn remove_sql(engine: &mut dyn Engine, spec: &TrackSpec) -> Result<Vec<String>> {
+pub(super) async fn remove_sql(engine: &mut dyn Engine, spec: &TrackSpec) -> Result<Vec<String>> {
     let d = engine.dialect();
     let names = match d.triggers_sql(&spec.id) {
         Some(sql) => engine.query(&sql).await?,
@@ -299,7 +300,7 @@ async fn remove_sql(engine: &mut dyn Engine, spec: &TrackSpec) -> Result<Vec<Str
     Ok(sql)
 }
 
-async fn remember_id(
+pub(super) async fn remember_id(
     engine: &mut dyn Engine,
     set: &Set,
     source: &Source,
@@ -423,7 +424,7 @@ pub async fn forgotten_sql(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Str
     Ok(sql)
 }
 
-fn install_failure(source: &Source, error: DbError) -> anyhow::Error {
+pub(super) fn install_failure(source: &Source, error: DbError) -> anyhow::Error {
     let what = format!("tracking {} by triggers: {error}", source.table);
     let alternative = format!(
         "or choose another method for sources.{}: track = \"fingerprint\", {{ window = 3 }} or {{ watermark = \"…\" }}",

@@ -1,0 +1,93 @@
+//! From the tracking that release 0.1.0 made to today's, without losing a note and without a complete refresh.
+
+use anyhow::Result;
+
+use super::setup::{Remembered, install_failure, remember_id, remove_sql, witness};
+use crate::catalog::{Set, Source};
+use crate::engine::track::TrackSpec;
+use crate::engine::{DbError, Engine, Tx};
+use crate::ledger;
+
+/// Replaces the tracking that `old` names by that of `spec`, which notes the same columns, and returns what the ledger
+/// remembers from now on.
+///
+/// The new triggers are there before the old ones go, so a change is noted by one of them or by both; making a trigger
+/// waits for the writers that are under way, so their notes are among those copied. The ledger is told last: a run that
+/// dies before begins again.
+///
+/// # Errors
+/// A missing right, in words; whatever the server says.
+pub(super) async fn carry_over(
+    engine: &mut dyn Engine,
+    set: &Set,
+    source: &Source,
+    spec: &TrackSpec,
+    old: &Remembered,
+) -> Result<Remembered> {
+    tracing::info!("{}: replacing the change tracking of an older dashagg", source.table);
+    let transactional = engine.dialect().transactional_ddl();
+    if transactional {
+        engine.begin(Tx::Write).await?;
+    }
+    let replaced = match replace(engine, spec, old).await {
+        Ok(replaced) => replaced,
+        Err(error) => {
+            let _ = engine.rollback().await;
+            return Err(match error.downcast::<DbError>() {
+                Ok(error) => install_failure(source, error),
+                Err(other) => other,
+            });
+        }
+    };
+    if transactional {
+        engine.commit().await?;
+    }
+    let remembered = Remembered {
+        track_id: spec.id.clone(),
+        // Its own words differ, once all is in place; what they stand for must not have changed before.
+        witness: if replaced { witness(engine, spec).await? } else { None },
+        watermark: None,
+    };
+    remember_id(engine, set, source, Some(old), &spec.id).await?;
+    if let Some(witness) = &remembered.witness {
+        let d = engine.dialect();
+        let sql = format!(
+            "UPDATE dashagg_source SET witness = {} WHERE set_name = {} AND source = {}",
+            d.literal(witness),
+            d.literal(&set.name),
+            d.literal(&source.name)
+        );
+        ledger::in_write(engine, &[sql]).await?;
+    }
+    Ok(remembered)
+}
+
+/// Returns whether the old tracking had been in place all the time.
+async fn replace(engine: &mut dyn Engine, spec: &TrackSpec, old: &Remembered) -> Result<bool> {
+    let d = engine.dialect();
+    let before = TrackSpec { id: old.track_id.clone(), ..spec.clone() };
+    for sql in d.log_ddl(spec).iter().chain(&d.trigger_ddl(spec)) {
+        engine.execute(sql).await?;
+    }
+    let unbroken = old.witness.is_some() && witness(engine, &before).await? == old.witness;
+    for sql in remove_triggers_sql(engine, &before).await? {
+        engine.execute(&sql).await?;
+    }
+    if unbroken {
+        for sql in d.copy_notes_sql(&before, spec) {
+            engine.execute(&sql).await?;
+        }
+    }
+    for sql in remove_sql(engine, &before).await? {
+        engine.execute(&sql).await?;
+    }
+    Ok(unbroken)
+}
+
+/// What takes the triggers away where they can go before the tables; elsewhere they go with them, under the same locks.
+async fn remove_triggers_sql(engine: &mut dyn Engine, spec: &TrackSpec) -> Result<Vec<String>> {
+    let d = engine.dialect();
+    let Some(sql) = d.triggers_sql(&spec.id) else { return Ok(Vec::new()) };
+    let names = engine.query(&sql).await?.into_iter().flatten().flatten();
+    Ok(names.map(|name| format!("DROP TRIGGER IF EXISTS {}", d.quote(&name))).collect())
+}
