@@ -15,6 +15,8 @@ mod small;
 
 mod case;
 mod dimensions;
+mod growth;
+mod hostile_values;
 mod keys;
 mod legacy;
 mod matrix;
@@ -25,3 +27,4 @@ mod methods;
 mod notes;
 mod review;
 mod security;
+mod session;

@@ -1,0 +1,208 @@
+//! A source that nobody refreshes: its notes stop growing, its writers neither wait nor fail, `status` stays instant,
+//! and the refresh that comes after all is right.
+
+use std::time::{Duration, Instant};
+
+use crate::common::{Kind, TestDb, conformance};
+use crate::sample::{assert_right, built, cents};
+use crate::small::Tiny;
+
+/// A set that notes keys, with room for `max` notes.
+fn keyed<'a>(db: &'a TestDb, max: u32) -> Tiny<'a> {
+    let tiny = Tiny::new(db);
+    db.exec(
+        "DROP TABLE raw_rows; CREATE TABLE raw_rows (day DATE NOT NULL, kind VARCHAR(20) NOT NULL, n INTEGER NOT NULL)",
+    );
+    tiny.write(
+        "summaries.toml",
+        &format!(
+            "[sources.raw_rows]\npartition = ['day']\nlog = ['day', 'kind']\nmax_notes = {max}\n[summaries.days]\n\
+             table = 'tiny_days'\nselect = 'days.sql'\nkey = ['day', 'kind']\npartition = ['day']\ngrain = ['day', 'kind']\n"
+        ),
+    );
+    tiny.write("days.sql", "SELECT day, kind, SUM(n) AS total FROM raw_rows GROUP BY day, kind\n");
+    tiny.script(
+        "0001_days.sql",
+        "CREATE TABLE tiny_days (day DATE NOT NULL, kind VARCHAR(20) NOT NULL, total BIGINT NOT NULL, PRIMARY KEY (day, kind));\n",
+    );
+    tiny
+}
+
+fn notes(db: &TestDb) -> u64 {
+    ["dashagg_log_", "dashagg_mark_", "dashagg_work_"]
+        .iter()
+        .map(|prefix| crate::case::notes(db, prefix, "day"))
+        .sum()
+}
+
+fn assert_refreshed(db: &TestDb, tiny: &Tiny<'_>) {
+    tiny.dashagg().args(["refresh", "--allow-shrink"]).run().ok();
+    assert_eq!(
+        db.rows("SELECT day, kind, total + 0 FROM tiny_days ORDER BY day, kind"),
+        db.rows("SELECT day, kind, SUM(n) + 0 FROM raw_rows GROUP BY day, kind ORDER BY day, kind")
+    );
+    assert_eq!(notes(db), 0);
+}
+
+/// Statements of a few rows, each of another key.
+fn write(db: &TestDb, statements: usize, from: usize) {
+    let mut client = db.client();
+    for at in from..from + statements {
+        client.exec(&format!(
+            "INSERT INTO raw_rows VALUES ('2025-01-{:02}', 'a{at}', 1), ('2025-01-{:02}', 'b{at}', 1)",
+            at % 28 + 1,
+            (at + 7) % 28 + 1
+        ));
+    }
+}
+
+fn bounded(kind: Kind) {
+    let db = &TestDb::new(kind);
+    let tiny = keyed(db, 100);
+    tiny.create().ok();
+    tiny.refresh().ok();
+    write(db, 1_000, 0);
+    let after_a_thousand = notes(db);
+    write(db, 1_000, 1_000);
+    // Twice as many, and a few of the statements that crossed a limit.
+    assert!(after_a_thousand <= 220, "{after_a_thousand}");
+    assert_eq!(notes(db), after_a_thousand, "it grows on");
+    assert_refreshed(db, &tiny);
+    // And from there on by key again.
+    db.exec("INSERT INTO raw_rows VALUES ('2025-01-01', 'a0', 1)");
+    let report = tiny.dashagg().args(["refresh", "--json"]).run().ok().json();
+    assert_eq!(report["sets"][0]["mode"], "incremental", "{report:#}");
+    tiny.dashagg().arg("verify").run().ok();
+}
+
+#[test]
+fn notes_end_in_one_of_everything_postgres() {
+    bounded(Kind::Postgres);
+}
+
+#[test]
+fn notes_end_in_one_of_everything_sqlite() {
+    bounded(Kind::Sqlite);
+}
+
+/// Readers of one note of everything, at once with a refresh: what they wrote is in it or in the next one.
+#[test]
+fn writers_that_rely_on_a_note_lose_nothing_postgres() {
+    let db = &TestDb::new(Kind::Postgres);
+    let tiny = keyed(db, 100);
+    tiny.create().ok();
+    tiny.refresh().ok();
+    write(db, 300, 0);
+    for isolation in ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"] {
+        let (mut early, mut late) = (db.client(), db.client());
+        early.exec(&format!("BEGIN ISOLATION LEVEL {isolation}; SELECT 1 FROM raw_rows LIMIT 1"));
+        early.exec("INSERT INTO raw_rows VALUES ('2025-01-01', 'early', 1)");
+        // Not visible yet: the refresh publishes what there is, and must not take the note that `early` relies on.
+        tiny.dashagg().args(["refresh", "--allow-shrink"]).run().ok();
+        late.exec(&format!(
+            "BEGIN ISOLATION LEVEL {isolation}; INSERT INTO raw_rows VALUES ('2025-01-01', 'late', 1)"
+        ));
+        early.exec("INSERT INTO raw_rows VALUES ('2025-01-02', 'early', 1); COMMIT");
+        tiny.dashagg().args(["refresh", "--allow-shrink"]).run().ok();
+        late.exec("COMMIT");
+        assert_refreshed(db, &tiny);
+        write(db, 300, 0);
+    }
+}
+
+/// An old snapshot, a note that a refresh has consumed meanwhile: the writer's statement must not fail.
+#[test]
+fn a_writer_with_an_older_snapshot_does_not_fail_postgres() {
+    let db = &TestDb::new(Kind::Postgres);
+    let tiny = keyed(db, 100);
+    tiny.create().ok();
+    tiny.refresh().ok();
+    write(db, 300, 0);
+    for isolation in ["REPEATABLE READ", "SERIALIZABLE"] {
+        let mut old = db.client();
+        old.exec(&format!("BEGIN ISOLATION LEVEL {isolation}; SELECT COUNT(*) FROM raw_rows"));
+        tiny.dashagg().args(["refresh", "--allow-shrink"]).run().ok();
+        write(db, 300, 1_000);
+        assert_eq!(old.try_exec("INSERT INTO raw_rows VALUES ('2025-01-09', 'old', 1); COMMIT"), Ok(()));
+        assert_refreshed(db, &tiny);
+        write(db, 300, 2_000);
+    }
+}
+
+conformance!(claims_that_no_publish_consumes_are_told_in_fewer_words, |db: &TestDb| {
+    let tiny = keyed(db, 100);
+    tiny.create().ok();
+    tiny.refresh().ok();
+    // Each refresh claims, and fails before it publishes.
+    for round in 0..4 {
+        write(db, 90, round * 90);
+        tiny.dashagg().env("FAILPOINTS", "publish=panic").arg("refresh").run();
+    }
+    let waiting = crate::case::notes(db, "dashagg_work_", "day");
+    assert!(waiting <= 220, "{waiting}");
+    assert_refreshed(db, &tiny);
+});
+
+/// A million notes, as an older dashagg could leave them.
+fn many(db: &TestDb) -> String {
+    let table = db.one(match db.kind {
+        Kind::Mariadb => "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'dashagg\\_log\\_%'",
+        Kind::Postgres => "SELECT relname FROM pg_class WHERE relname LIKE 'dashagg\\_log\\_%' AND relkind = 'r'",
+        Kind::Sqlite => "SELECT name FROM sqlite_master WHERE name LIKE 'dashagg\\_log\\_%' ESCAPE '\\' AND type = 'table'",
+    });
+    let rows = match db.kind {
+        Kind::Mariadb => {
+            "SELECT 'k', '2025-01-01' + INTERVAL seq % 36 DAY, CONCAT('k', seq % 5000) FROM seq_1_to_1000000"
+        }
+        Kind::Postgres => {
+            "SELECT 'k', date '2025-01-01' + s % 36, 'k' || s % 5000 FROM generate_series(1, 1000000) s"
+        }
+        Kind::Sqlite => {
+            "WITH RECURSIVE n(s) AS (SELECT 1 UNION ALL SELECT s + 1 FROM n WHERE s < 1000000) \
+             SELECT 'k', date('2025-01-01', '+' || (s % 36) || ' days'), 'k' || (s % 5000) FROM n"
+        }
+    };
+    db.exec(&format!("INSERT INTO {table} (dashagg_grain, day, kind) {rows}"));
+    table
+}
+
+conformance!(status_is_instant_however_much_waits, |db: &TestDb| {
+    let tiny = keyed(db, 20_000);
+    tiny.create().ok();
+    tiny.refresh().ok();
+    let fastest = || {
+        let time = || {
+            let start = Instant::now();
+            tiny.dashagg().arg("status").run().ok();
+            start.elapsed()
+        };
+        (0..5).map(|_| time()).min().unwrap()
+    };
+    let before = fastest();
+    many(db);
+    let report = tiny.dashagg().args(["status", "--json"]).run().ok().json();
+    assert_eq!(report["summaries"][0]["pending_at_least"], true, "{report:#}");
+    assert!(report["summaries"][0]["pending_partitions"].as_u64().unwrap() >= 1, "{report:#}");
+    // A million rows would take seconds; what a busy machine adds to the same command is in `before`.
+    let after = fastest();
+    assert!(
+        after <= before * 2 + Duration::from_millis(50),
+        "{before:?} without notes, {after:?} with a million"
+    );
+});
+
+// Bulk loads are noted by partition as ever, and a keyed change costs a keyed refresh.
+conformance!(a_limit_of_its_own_changes_nothing_else, |db: &TestDb| {
+    built(db, 1_000);
+    db.exec(&format!("UPDATE financials SET amount = amount + {} WHERE id <= 3", cents(db, 100)));
+    db.dashagg().arg("refresh").run().ok();
+    assert_right(db);
+});
+
+#[test]
+fn a_limit_that_makes_no_sense_is_refused() {
+    let db = &TestDb::new(Kind::Sqlite);
+    let tiny = keyed(db, 5);
+    let said = tiny.create().code(2).stderr;
+    assert!(said.contains("sources.raw_rows.max_notes = 5"), "{said}");
+}
