@@ -291,7 +291,7 @@ impl Dialect for MysqlDialect {
                 format!("COALESCE(CAST({name} AS BINARY), X'00FF')")
             })
             .collect();
-        let row = format!("MD5(CONCAT_WS(X'1F', {}))", cells.join(", "));
+        let row = self.digest(&format!("CONCAT_WS(X'1F', {})", cells.join(", ")));
         let list = if partition.is_empty() { String::new() } else { format!("{}, ", partition.join(", ")) };
         let group =
             if partition.is_empty() { String::new() } else { format!(" GROUP BY {}", partition.join(", ")) };
@@ -318,6 +318,11 @@ impl Dialect for MysqlDialect {
 impl MysqlDialect {
     pub(super) fn is_mariadb(&self) -> bool {
         self.mariadb
+    }
+
+    /// A hash of text, in hexadecimal. MySQL 9 has no MD5 any more; MariaDB's stays, for what older releases remember by it.
+    pub(super) fn digest(&self, text: &str) -> String {
+        if self.mariadb { format!("MD5({text})") } else { format!("SHA2({text}, 256)") }
     }
 
     fn schema_or_current(&self, schema: Option<&str>) -> String {

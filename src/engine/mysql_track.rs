@@ -223,9 +223,10 @@ impl Tracking for MysqlDialect {
     fn witness_sql(&self, spec: &TrackSpec) -> Vec<String> {
         let source = self.literal(&spec.source);
         let triggers = format!(
-            "SELECT CASE WHEN COUNT(*) = 3 THEN GROUP_CONCAT(TRIGGER_NAME, CREATED, MD5(ACTION_STATEMENT) \
+            "SELECT CASE WHEN COUNT(*) = 3 THEN GROUP_CONCAT(TRIGGER_NAME, CREATED, {} \
              ORDER BY TRIGGER_NAME) END FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE() \
              AND EVENT_OBJECT_TABLE = {source} AND TRIGGER_NAME LIKE {}",
+            self.digest("ACTION_STATEMENT"),
             like_own(&spec.id, "a_")
         );
         let table = format!(
