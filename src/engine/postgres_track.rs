@@ -75,17 +75,22 @@ impl PostgresDialect {
     fn note_guard(&self, spec: &TrackSpec) -> String {
         let log = self.qualify(&spec.schema, &spec.log());
         let everything = format!("INSERT INTO {log} (dashagg_grain) VALUES ('a'); RETURN NULL;");
-        // Half of what the shortest note takes in a page: a look at the file's size is all that most statements pay.
+        // Half of what the shortest note takes in a page: a look at the file's size is all that most statements pay. Beyond
+        // it a few of them count, as the clock has it; the others take the notes for many.
+        let seldom = (spec.max_notes / 250).max(1);
         let few = u64::from(spec.max_notes) * 24;
         let most = u64::from(spec.max_notes) * if spec.partition > 0 { 2 } else { 1 };
         format!(
             "IF TG_RELID <> {SOURCE_OID} AND NOT EXISTS (WITH RECURSIVE up(oid) AS (SELECT TG_RELID UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i \
              JOIN up ON i.inhrelid = up.oid) SELECT 1 FROM up WHERE up.oid = {SOURCE_OID}) THEN {everything} END IF; \
              IF pg_catalog.pg_relation_size({log_name}::pg_catalog.regclass) > {few} THEN \
+             IF EXISTS (SELECT 1 FROM {log} WHERE dashagg_grain = 'a' AND dashagg_open) THEN \
              BEGIN PERFORM 1 FROM {log} WHERE dashagg_grain = 'a' AND dashagg_open LIMIT 1 FOR KEY SHARE SKIP LOCKED; \
-             IF FOUND THEN RETURN NULL; END IF; EXCEPTION WHEN serialization_failure THEN NULL; END; \
+             IF FOUND THEN RETURN NULL; END IF; EXCEPTION WHEN serialization_failure THEN NULL; END; END IF; \
+             waiting := {many} + 1; IF extract(microseconds FROM clock_timestamp())::bigint % {seldom} = 0 THEN \
              SELECT count(*) INTO waiting FROM (SELECT 1 FROM {log} LIMIT {most} + 1) x; \
-             IF waiting > {most} THEN {everything} END IF; END IF;",
+             IF waiting > {most} THEN {everything} END IF; END IF; END IF;",
+            many = spec.max_notes,
             log_name = self.literal(&log),
         )
     }
@@ -343,6 +348,11 @@ impl Tracking for PostgresDialect {
             self.track_columns(spec, spec.columns.len()),
             self.qualify(&spec.schema, &spec.log())
         )
+    }
+
+    fn shrink_log_sql(&self, spec: &TrackSpec) -> Option<String> {
+        // What triggers judge by is the size of the file.
+        Some(format!("VACUUM {}", self.qualify(&spec.schema, &spec.log())))
     }
 
     fn note_tables(&self, spec: &TrackSpec) -> Vec<(String, Option<char>)> {

@@ -172,6 +172,12 @@ pub trait Tracking {
     /// A SELECT of (grain, columns…) over notes not yet claimed.
     fn notes_sql(&self, spec: &TrackSpec) -> String;
 
+    /// Statement, outside a transaction, that gives back the room of notes that were claimed, where triggers count by it.
+    fn shrink_log_sql(&self, spec: &TrackSpec) -> Option<String> {
+        let _ = spec;
+        None
+    }
+
     /// The tables that hold notes, claimed or not, as statements spell them; with the grain of all of a table's notes,
     /// where it has no column that tells.
     fn note_tables(&self, spec: &TrackSpec) -> Vec<(String, Option<char>)>;

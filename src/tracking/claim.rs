@@ -31,7 +31,7 @@ pub async fn claim(
         let views = readers(set, at, Kind::MaterializedView);
         if views.is_empty() {
             ledger::in_write(engine, &sql).await?;
-            coalesce(engine, &spec, token).await?;
+            tidy(engine, &spec, token).await?;
             continue;
         }
         engine.begin(Tx::Write).await?;
@@ -41,9 +41,29 @@ pub async fn claim(
             return Err(error);
         }
         engine.commit().await?;
-        coalesce(engine, &spec, token).await?;
+        tidy(engine, &spec, token).await?;
     }
     Ok(())
+}
+
+/// Claims of this many notes leave room behind that is worth giving back.
+const MANY: u32 = 5_000;
+
+/// Keeps the tables of notes small.
+async fn tidy(engine: &mut dyn Engine, spec: &TrackSpec, token: &str) -> Result<()> {
+    let d = engine.dialect();
+    if let Some(sql) = d.shrink_log_sql(spec) {
+        let ours = claimed(d, &[token.to_owned()]);
+        let work = d.qualify(&spec.schema, &spec.work());
+        let many = MANY.min(spec.max_notes);
+        let more = format!("SELECT 1 FROM {work} WHERE {ours} LIMIT 1 OFFSET {many}");
+        if !engine.query(&more).await?.is_empty()
+            && let Err(error) = engine.execute(&sql).await
+        {
+            tracing::debug!("{}: {error}", spec.log());
+        }
+    }
+    coalesce(engine, spec, token).await
 }
 
 /// Names of the summaries of one kind that read a source.
