@@ -143,7 +143,7 @@ fn a_doubtful_configuration_that_is_named_is_read_but_runs_nothing() {
     for mode_of_ours in [0o600, 0o644] {
         mode(&trap.config(), mode_of_ours);
         let run = trap.db.dashagg_without_url().cwd(&trap.folder).arg("status").run();
-        assert!(!run.stderr.contains("WARN") && !run.stderr.contains("no database"), "{}", run.stderr);
+        assert!(!run.stderr.contains("config.toml") && !run.stderr.contains("no database"), "{}", run.stderr);
     }
 }
 
@@ -255,6 +255,24 @@ fn a_password_file_may_be_a_pipe_but_not_for_ever() {
     refuses(output, 2, &["password file", "nothing came within 10s"]);
     let endless = db.dashagg_without_url().env("DASHAGG_PASSWORD_FILE", "/dev/zero");
     at_once(endless.args(["-D", NOWHERE, "status"]).run(), &["longer than 64 KiB"]);
+}
+
+#[test]
+fn a_password_file_that_others_can_read_draws_a_warning() {
+    let db = TestDb::new(Kind::Sqlite);
+    let file = db.dir().join("password");
+    std::fs::write(&file, "hunter2\n").unwrap();
+    for (bits, warned) in [(0o644, true), (0o604, true), (0o600, false), (0o400, false)] {
+        mode(&file, bits);
+        let run = db
+            .dashagg_without_url()
+            .env("DASHAGG_PASSWORD_FILE", &file)
+            .args(["-D", NOWHERE, "status"])
+            .run();
+        let said = run.code(1).stderr;
+        assert_eq!(said.contains(&format!("chmod 600 {}", file.display())), warned, "{bits:o}: {said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
 }
 
 #[test]
