@@ -108,6 +108,14 @@ pub fn usage_as_json(text: &str) -> ExitCode {
     ExitCode::Usage
 }
 
+/// The same message as text; returns exit code 2.
+pub fn usage_as_text(error: &clap::Error) -> ExitCode {
+    let colour = io::IsTerminal::is_terminal(&io::stderr()) && report::colour_allowed();
+    let text = if colour { error.render().ansi().to_string() } else { error.to_string() };
+    let _ = write!(Safe::new(io::stderr(), false).with_colour(colour), "{text}");
+    ExitCode::Usage
+}
+
 async fn dispatch(cli: Cli) -> Result<ExitCode> {
     let global = cli.global.with_environment();
     // SQL and crontabs go to other programs as they are; everything else is for reading.

@@ -147,6 +147,20 @@ fn a_doubtful_configuration_that_is_named_is_read_but_runs_nothing() {
     }
 }
 
+/// They are run as SQL, with the rights of whoever runs dashagg on the database.
+#[test]
+fn sets_that_others_can_write_draw_a_warning() {
+    let db = TestDb::new(Kind::Sqlite);
+    let tiny = Tiny::new(&db);
+    assert!(!tiny.create().ok().stderr.contains("chmod"));
+    mode(tiny.sql_dir(), 0o777);
+    let said = tiny.dashagg().arg("status").run().ok().stderr;
+    assert!(
+        said.contains("WARN") && said.contains(&format!("chmod go-w {}", tiny.sql_dir().display())),
+        "{said}"
+    );
+}
+
 #[test]
 fn empty_variables_count_as_unset() {
     let db = TestDb::new(Kind::Sqlite);
@@ -387,6 +401,10 @@ fn values_and_messages_never_command_a_terminal() {
     assert!(hook.stdout.contains("1b}[2Jy") && hook.stderr.contains("1b}[2Jy"), "{hook:?}");
     harmless(tiny.dashagg().arg("-c").arg(HOSTILE).arg("status").run()).code(2);
     harmless(tiny.dashagg().args(["--json", "status", HOSTILE]).run()).code(2);
+    for args in [&[HOSTILE][..], &["refresh", "--jobs", HOSTILE], &["status", "--json", "--no", HOSTILE]] {
+        let output = harmless(tiny.dashagg().args(args).run()).code(2);
+        assert!(output.stderr.contains("error"), "{}", output.stderr);
+    }
     std::fs::write(tiny.path(&format!("{HOSTILE}.toml")), "").unwrap();
     harmless(tiny.dashagg().arg("status").run());
 }

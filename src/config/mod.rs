@@ -206,6 +206,7 @@ impl Config {
             .clone()
             .or_else(|| env("DASHAGG_SQL_DIR").map(PathBuf::from))
             .or_else(|| file.run.sql_dir.as_ref().map(|dir| folder.join(dir)));
+        warnings.extend(sql_dir.as_deref().and_then(trust::doubt_sets));
         let database = database_target(&file, folder, &env, url, url_from_file, &mut warnings)?;
         let hooks = file
             .hooks

@@ -96,6 +96,13 @@ impl Found {
     }
 }
 
+/// A warning where others can write to the folder of sets: what lies there is run with the DBA's rights.
+pub(super) fn doubt_sets(folder: &Path) -> Option<String> {
+    // One that is not there is reported when it is read.
+    let flaw = flaw(folder, &std::fs::metadata(folder).ok()?, me()).filter(|flaw| flaw.writable)?;
+    Some(format!("the sets in {} are run as SQL, and {}: {}", folder.display(), flaw.what, flaw.mend))
+}
+
 fn me() -> u32 {
     rustix::process::geteuid().as_raw()
 }

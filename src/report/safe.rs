@@ -55,6 +55,13 @@ impl<W: Write> Safe<W> {
         Self { inner, json, colour: false, raw: false }
     }
 
+    /// Lets commands that choose a colour pass, and no others.
+    #[must_use]
+    pub fn with_colour(mut self, colour: bool) -> Self {
+        self.colour = colour;
+        self
+    }
+
     fn safe(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
