@@ -37,8 +37,11 @@ pub struct Cli {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
+    // No `env` here and below: clap takes an empty variable for an empty path, and refuses that.
     /// Read the configuration from FILE instead of ./config.toml or /etc/dashagg/config.toml.
-    #[arg(short, long, global = true, value_name = "FILE", env = "DASHAGG_CONFIG")]
+    ///
+    /// The environment variable DASHAGG_CONFIG does the same.
+    #[arg(short, long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
     // No `env` here: clap would print the variable's value, password included, in the help and in its errors.
@@ -46,11 +49,13 @@ pub struct GlobalArgs {
     ///
     /// The environment variables DASHAGG_DATABASE_URL and DATABASE_URL do the same. Leave the password
     /// out: the process list shows it. DASHAGG_PASSWORD, password_file and password_command are safe.
-    #[arg(short = 'D', long, global = true, value_name = "URL", hide_env_values = true)]
+    #[arg(short = 'D', long, global = true, value_name = "URL")]
     pub database_url: Option<String>,
 
     /// Take the sets from the folders in DIR instead of those bundled in the program.
-    #[arg(long, global = true, value_name = "DIR", env = "DASHAGG_SQL_DIR")]
+    ///
+    /// The environment variable DASHAGG_SQL_DIR does the same.
+    #[arg(long, global = true, value_name = "DIR")]
     pub sql_dir: Option<PathBuf>,
 
     /// Print one JSON object on stdout (and errors as JSON on stderr).
@@ -64,6 +69,17 @@ pub struct GlobalArgs {
     /// Log more; -vv also logs the SQL that is run.
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
+}
+
+impl GlobalArgs {
+    /// With DASHAGG_CONFIG and DASHAGG_SQL_DIR where the options are not given; an empty variable counts as unset.
+    #[must_use]
+    pub fn with_environment(mut self) -> Self {
+        let path = |name: &str| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+        self.config = self.config.or_else(|| path("DASHAGG_CONFIG"));
+        self.sql_dir = self.sql_dir.or_else(|| path("DASHAGG_SQL_DIR"));
+        self
+    }
 }
 
 /// The verbs.

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 
 use crate::catalog::Catalog;
 use crate::cli::{CronAction, CronInstallArgs, GlobalArgs, RefreshArgs};
+use crate::config;
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
@@ -192,9 +193,18 @@ fn without(table: &str, mark: &str) -> String {
     table.lines().filter(|line| !line.ends_with(mark)).map(|line| format!("{line}\n")).collect()
 }
 
+fn crontab(argument: &str) -> Command {
+    let mut command = Command::new("crontab");
+    for name in config::secret_variables() {
+        command.env_remove(name);
+    }
+    command.arg(argument);
+    command
+}
+
 /// The user's crontab; empty if there is none.
 fn read() -> Result<String> {
-    let out = Command::new("crontab").arg("-l").stdin(Stdio::null()).output().map_err(no_crontab)?;
+    let out = crontab("-l").stdin(Stdio::null()).output().map_err(no_crontab)?;
     if out.status.success() {
         return String::from_utf8(out.stdout).map_err(|_| {
             Failure::new(
@@ -214,7 +224,7 @@ fn read() -> Result<String> {
 }
 
 fn write(table: &str) -> Result<()> {
-    let mut child = Command::new("crontab").arg("-").stdin(Stdio::piped()).spawn().map_err(no_crontab)?;
+    let mut child = crontab("-").stdin(Stdio::piped()).spawn().map_err(no_crontab)?;
     if let Some(mut stdin) = child.stdin.take() {
         stdin.write_all(table.as_bytes())?;
     }

@@ -61,7 +61,7 @@ async fn show(
     let mut engine = context.connect().await?;
     let say = |line: String| {
         if !global.quiet {
-            context.progress.suspend(|| eprintln!("{line}"));
+            context.progress.suspend(|| eprintln!("{}", report::safe::escaped(&line)));
         }
     };
     let ready = is_ready(&context, engine.as_mut(), args).await?;

@@ -13,6 +13,7 @@ use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
 use crate::refresh;
+use crate::report::safe::escaped;
 use crate::session::{self, Context};
 use crate::tracking;
 
@@ -110,9 +111,10 @@ fn confirm(set: &Set, database: &str) -> Result<()> {
             .into());
     }
     eprint!(
-        "Remove the {} summaries of {} from {database}? Sources stay. Type the set's name: ",
+        "Remove the {} summaries of {} from {}? Sources stay. Type the set's name: ",
         set.summaries.len(),
-        set.name
+        escaped(&set.name),
+        escaped(database)
     );
     let mut answer = String::new();
     stdin.lock().read_line(&mut answer)?;

@@ -1,5 +1,8 @@
 //! `dashagg init`: the bundled sets and an example configuration, as files to edit.
 
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -20,7 +23,8 @@ pub fn run(folder: &Path) -> Result<Vec<String>> {
         files::bundled_files().into_iter().map(|(path, text)| (format!("sql/{path}"), text)).collect();
     all.push(("config.toml".to_owned(), CONFIG.to_owned()));
     all.push(("crontab.example".to_owned(), CRONTAB.to_owned()));
-    if let Some((path, _)) = all.iter().find(|(path, _)| folder.join(path).exists()) {
+    // Not `exists`: a symbolic link that leads nowhere is there, too.
+    if let Some((path, _)) = all.iter().find(|(path, _)| folder.join(path).symlink_metadata().is_ok()) {
         return Err(Failure::new(
             ExitCode::Failed,
             format!("{} is already there; nothing was written", folder.join(path).display()),
@@ -32,9 +36,21 @@ pub fn run(folder: &Path) -> Result<Vec<String>> {
     for (path, text) in all {
         let full = folder.join(&path);
         if let Some(parent) = full.parent() {
-            std::fs::create_dir_all(parent).with_context(|| format!("making folder {}", parent.display()))?;
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o755)
+                .create(parent)
+                .with_context(|| format!("making folder {}", parent.display()))?;
         }
-        std::fs::write(&full, text).with_context(|| format!("writing {}", full.display()))?;
+        // `create_new` follows no link and overwrites nothing, whatever came there meanwhile. For the group to write
+        // to it would make a configuration that is not believed.
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o644)
+            .open(&full)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .with_context(|| format!("writing {}", full.display()))?;
         written.push(path);
     }
     written.sort();

@@ -27,6 +27,7 @@ pub mod interrupt;
 pub mod ledger;
 pub mod plan;
 pub mod progress;
+pub mod read;
 pub mod refresh;
 pub mod report;
 pub mod schedule;
@@ -39,6 +40,8 @@ pub mod watch;
 use std::io::{self, Write};
 
 use anyhow::Result;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::format::debug_fn;
 
 use catalog::Catalog;
 use cli::{Cli, Command, GlobalArgs};
@@ -49,6 +52,7 @@ use exit_code::ExitCode;
 use interrupt::Interrupt;
 use progress::Progress;
 use report::Report;
+use report::safe::{self, Safe};
 use session::{Context, Driver};
 
 /// The one place that chooses between databases.
@@ -104,9 +108,24 @@ pub fn usage_as_json(text: &str) -> ExitCode {
     ExitCode::Usage
 }
 
+/// The same message as text; returns exit code 2.
+pub fn usage_as_text(error: &clap::Error) -> ExitCode {
+    let colour = io::IsTerminal::is_terminal(&io::stderr()) && report::colour_allowed();
+    let text = if colour { error.render().ansi().to_string() } else { error.to_string() };
+    let _ = write!(Safe::new(io::stderr(), false).with_colour(colour), "{text}");
+    ExitCode::Usage
+}
+
 async fn dispatch(cli: Cli) -> Result<ExitCode> {
-    let global = cli.global;
-    let out = &mut io::stdout().lock();
+    let global = cli.global.with_environment();
+    // SQL and crontabs go to other programs as they are; everything else is for reading.
+    let script = match &cli.command {
+        Command::Create(args) => args.dry_run,
+        Command::Drop(args) => args.dry_run,
+        Command::Cron(_) => true,
+        _ => false,
+    };
+    let out = &mut Safe::stdout(global.json, script);
     if let Command::Init(args) = &cli.command {
         let written = init::run(&args.dir)?;
         if !global.quiet {
@@ -164,6 +183,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
 
 /// Configuration, log, signals and sets: what every verb starts from.
 fn set_up(global: &GlobalArgs, own_file: Option<String>) -> Result<(Context, Catalog)> {
+    config::check_process_env()?;
     let (mut config, warnings) = Config::load(&Inputs {
         config: global.config.clone(),
         database_url: global.database_url.clone().or_else(|| own_file.clone()),
@@ -199,6 +219,7 @@ fn start_log(config: &Config, global: &GlobalArgs) {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        .fmt_fields(debug_fn(safe::log_field).delimited(" "))
         .with_target(false)
         .with_ansi(io::IsTerminal::is_terminal(&io::stderr()) && report::colour_allowed())
         .try_init();

@@ -11,6 +11,8 @@ fn main() -> std::process::ExitCode {
         Err(error) if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") => {
             return dashagg::usage_as_json(&error.to_string()).into();
         }
+        // Not help, and not clap's own way out: it repeats arguments as they are, and those may come from a table.
+        Err(error) if error.use_stderr() => return dashagg::usage_as_text(&error).into(),
         Err(error) => error.exit(),
     };
     match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {

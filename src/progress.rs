@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::report::colour_allowed;
+use crate::report::safe::escaped;
 use crate::report::words::{duration_in_words, thousands};
 
 /// Often enough to see that a run is alive, seldom enough for a log.
@@ -125,7 +126,7 @@ fn new_bar(label: &str, total: u64) -> ProgressBar {
         "{msg} {bar:30} {percent:>3} %  {elapsed}, about {eta} left"
     };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(total).with_style(style).with_message(label.to_owned());
+    let bar = ProgressBar::new(total).with_style(style).with_message(escaped(label).into_owned());
     // Steps may be minutes apart; the clock must not look dead.
     bar.enable_steady_tick(Duration::from_millis(500));
     bar

@@ -82,6 +82,7 @@ fn hides(output: Output) -> Output {
 fn ways(account: &Account, plain: &str, in_url: &str) -> Vec<(&'static str, Dashagg)> {
     let file = account.db.dir().join("password");
     std::fs::write(&file, format!("{plain}\nnot this line\n")).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
     let with = |name: &str, text: &str| {
         let path = account.config(text);
         let own = account.db.dir().join(format!("{name}.toml"));

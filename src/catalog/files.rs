@@ -7,11 +7,15 @@ use anyhow::{Context, Result};
 use include_dir::{Dir, include_dir};
 
 use crate::error::Failure;
+use crate::read;
 
 static BUNDLED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/sql");
 
 /// Name of the manifest; a folder that has one is a set.
 pub const MANIFEST: &str = "summaries.toml";
+
+/// Deeper than any set is, and shallow enough for a link that leads upwards to end soon.
+const MOST_DEPTH: usize = 8;
 
 /// Text files by their path below the set's folder, with `/` between.
 pub type Files = BTreeMap<String, String>;
@@ -63,11 +67,12 @@ impl Tree {
         })?;
         for entry in entries {
             let path = entry?.path();
-            if path.join(MANIFEST).is_file()
+            // Whatever it is: a manifest that is no file must not hide its set.
+            if path.join(MANIFEST).symlink_metadata().is_ok()
                 && let Some(name) = path.file_name().and_then(|name| name.to_str())
             {
                 let mut files = Files::new();
-                read_folder(&path, "", &mut files)?;
+                read_folder(&path, "", 0, &mut files)?;
                 sets.insert(name.to_owned(), files);
             }
         }
@@ -75,16 +80,32 @@ impl Tree {
     }
 }
 
-fn read_folder(folder: &Path, prefix: &str, files: &mut Files) -> Result<()> {
+fn read_folder(folder: &Path, prefix: &str, depth: usize, files: &mut Files) -> Result<()> {
+    let wrong = |path: &Path, what: &str| {
+        Failure::usage(format!("{}: {what}", path.display()))
+            .hint("a set's folder holds plain text files and folders; move everything else out of it")
+    };
+    if depth > MOST_DEPTH {
+        let what =
+            format!("more than {MOST_DEPTH} folders deep; does a symbolic link lead back to a folder above?");
+        return Err(wrong(folder, &what).into());
+    }
     for entry in std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
         let path = entry?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        // Editors keep locks under such names (links that lead nowhere), and version control its folder.
+        if name.starts_with('.') {
+            continue;
+        }
         let relative = format!("{prefix}{name}");
-        if path.is_dir() {
-            read_folder(&path, &format!("{relative}/"), files)?;
+        let meta = std::fs::metadata(&path).map_err(|error| wrong(&path, &error.to_string()))?;
+        if meta.is_dir() {
+            read_folder(&path, &format!("{relative}/"), depth + 1, files)?;
+        } else if !meta.is_file() {
+            let what = format!("it is {}, not a regular file", read::kind(meta.file_type()));
+            return Err(wrong(&path, &what).into());
         } else if name.ends_with(".sql") || name.ends_with(".toml") {
-            let text = std::fs::read_to_string(&path)
-                .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+            let text = read::text(&path).map_err(|error| wrong(&path, &error.to_string()))?;
             files.insert(relative, text);
         }
     }

@@ -5,9 +5,12 @@
 //! then the file's `password`, `password_file` or `password_command`, then one inside the file's `url`.
 //! A password in the file belongs to the file's database, so an explicit URL with its own must win over it.
 
+mod env;
 mod file;
 pub mod hooks;
 mod secret;
+mod tls;
+mod trust;
 mod url;
 
 use std::fmt;
@@ -16,14 +19,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+pub use self::env::{check_process_env, process_env, secret_variables};
 use self::file::File;
 pub use self::secret::Secret;
+use self::secret::non_empty;
+pub use self::tls::TlsMode;
 use self::url::DatabaseUrl;
 pub use self::url::sqlite_url;
 use crate::error::Failure;
-
-const SYSTEM_FILE: &str = "/etc/dashagg/config.toml";
-const PASSWORD_COMMAND_LIMIT: Duration = Duration::from_secs(30);
 
 /// What configuration is loaded from, besides the files it finds.
 pub struct Inputs<'a> {
@@ -35,12 +38,6 @@ pub struct Inputs<'a> {
     pub sql_dir: Option<PathBuf>,
     /// Looks up an environment variable; [`process_env`] outside tests. An empty value counts as unset.
     pub env: &'a dyn Fn(&str) -> Option<String>,
-}
-
-/// The environment of this process; `None` for a variable that is unset or not UTF-8.
-#[must_use]
-pub fn process_env(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }
 
 /// Everything a run needs to know before it connects.
@@ -73,58 +70,6 @@ pub struct RunConfig {
     pub retries: u32,
     /// Share of its rows, 0 to 1, that a summary may lose in one refresh.
     pub max_shrink: f64,
-}
-
-/// How a connection is encrypted and whom it trusts. SQLite ignores it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TlsMode {
-    /// Never encrypt.
-    Disable,
-    /// Encrypt if the server can; trust any certificate.
-    Prefer,
-    /// Always encrypt; trust any certificate.
-    Require,
-    /// Always encrypt; the certificate must come from a trusted authority.
-    VerifyCa,
-    /// As `VerifyCa`, and the certificate must be for this host.
-    VerifyFull,
-}
-
-impl TlsMode {
-    /// The word used in `config.toml`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Disable => "disable",
-            Self::Prefer => "prefer",
-            Self::Require => "require",
-            Self::VerifyCa => "verify-ca",
-            Self::VerifyFull => "verify-full",
-        }
-    }
-
-    /// Understands the words of libpq and of the MySQL clients too, as DATABASE_URLs use them.
-    fn from_driver_word(word: &str) -> Option<Self> {
-        Some(match word.to_ascii_lowercase().replace('_', "-").as_str() {
-            "disable" | "disabled" => Self::Disable,
-            "prefer" | "preferred" | "allow" => Self::Prefer,
-            "require" | "required" => Self::Require,
-            "verify-ca" => Self::VerifyCa,
-            "verify-full" | "verify-identity" => Self::VerifyFull,
-            _ => return None,
-        })
-    }
-
-    fn verifies(self) -> bool {
-        matches!(self, Self::VerifyCa | Self::VerifyFull)
-    }
-}
-
-impl fmt::Display for TlsMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 /// Where to connect and how. `Debug` shows no secrets.
@@ -201,27 +146,27 @@ impl Config {
     /// a value out of range. Never quotes a secret.
     pub fn load(inputs: &Inputs<'_>) -> Result<(Self, Vec<String>)> {
         let env = |name: &str| (inputs.env)(name).filter(|value| !value.is_empty());
-        let path = find_file(inputs.config.clone().or_else(|| env("DASHAGG_CONFIG").map(PathBuf::from)))?;
-        let file = match &path {
-            Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(|err| {
-                    Failure::usage(format!("cannot read the configuration {}: {err}", path.display()))
-                        .hint("it must be a UTF-8 file that this user can read")
-                })?;
-                file::parse(&text, path)?
+        let mut warnings = Vec::new();
+        let named = inputs.config.clone().or_else(|| env("DASHAGG_CONFIG").map(PathBuf::from));
+        let found = trust::find(named, &mut warnings)?;
+        let file = match &found {
+            Some(found) => {
+                let file = file::parse(&found.text, &found.path)?;
+                found.judge(&file, &mut warnings)?;
+                file
             }
             None => File::default(),
         };
+        let path = found.map(|found| found.path);
         // Under cron the working directory is not where the file is, so its paths count from its own folder.
         let folder = path.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
-        let mut warnings = Vec::new();
 
         let file_url =
             non_empty(file.database.url.as_ref()).map(|url| DatabaseUrl::parse(url.expose())).transpose()?;
         if let Some(path) = &path {
             let holds_password = non_empty(file.database.password.as_ref()).is_some()
                 || file_url.as_ref().is_some_and(|url| url.password.is_some());
-            if holds_password && others_can_read(path) {
+            if holds_password && secret::others_can_read(path) {
                 warnings.push(format!(
                     "{0} holds a password and other users can read it: run `chmod 600 {0}`",
                     path.display()
@@ -246,7 +191,7 @@ impl Config {
         let (url, url_from_file) = match (given, file_url) {
             (Some((url, _)), _) => (url, false),
             (None, Some(url)) => (url.relative_to(folder), true),
-            (None, None) => return Err(no_database().into()),
+            (None, None) => return Err(no_database(&warnings).into()),
         };
 
         let run = run_config(&file, &env)?;
@@ -261,6 +206,7 @@ impl Config {
             .clone()
             .or_else(|| env("DASHAGG_SQL_DIR").map(PathBuf::from))
             .or_else(|| file.run.sql_dir.as_ref().map(|dir| folder.join(dir)));
+        warnings.extend(sql_dir.as_deref().and_then(trust::doubt_sets));
         let database = database_target(&file, folder, &env, url, url_from_file, &mut warnings)?;
         let hooks = file
             .hooks
@@ -268,22 +214,31 @@ impl Config {
             .enumerate()
             .map(|(at, hook)| hooks::Hook::read(at, hook))
             .collect::<Result<_, _>>()?;
+        if let Some(path) = database.sqlite_path() {
+            refuse_special(path)?;
+        }
         let database_from_file = url_from_file;
         Ok((Self { file: path, database, database_from_file, sql_dir, run, hooks, log }, warnings))
     }
 }
 
-fn find_file(named: Option<PathBuf>) -> Result<Option<PathBuf>, Failure> {
-    match named {
-        Some(path) if path.is_file() => Ok(Some(path)),
-        Some(path) => Err(Failure::usage(format!("the configuration {} does not exist", path.display()))
-            .hint("correct --config or DASHAGG_CONFIG; `dashagg init DIR` writes an example")),
-        None => Ok(["config.toml", SYSTEM_FILE].into_iter().map(PathBuf::from).find(|path| path.is_file())),
+/// SQLite would wait for the other end of a FIFO, and write to a device.
+fn refuse_special(path: &Path) -> Result<(), Failure> {
+    match std::fs::metadata(path) {
+        Ok(meta) if !meta.is_file() && !meta.is_dir() => Err(Failure::usage(format!(
+            "the database {} is {}, not a file",
+            path.display(),
+            crate::read::kind(meta.file_type())
+        ))
+        .hint("correct the path in the URL")),
+        _ => Ok(()),
     }
 }
 
-fn no_database() -> Failure {
-    Failure::usage("no database is named").hint(
+/// The warnings go with it: the file that names the database may be the one that was passed over.
+fn no_database(warnings: &[String]) -> Failure {
+    let message: String = warnings.iter().map(|warning| format!("; {warning}")).collect();
+    Failure::usage(format!("no database is named{message}")).hint(
         "give -D URL, set DASHAGG_DATABASE_URL, or write url under [database] in config.toml; \
          to look around without a database, run `dashagg demo`",
     )
@@ -333,7 +288,7 @@ fn database_target(
     }
     let password = match url.scheme.as_str() {
         "sqlite" => None,
-        _ => password(file, folder, env, url.password, url_from_file)?,
+        _ => secret::find(db, folder, env, (url.password, url_from_file), warnings)?,
     };
 
     let in_folder = |path: &Option<PathBuf>| path.as_ref().map(|path| folder.join(path));
@@ -360,7 +315,11 @@ fn database_target(
         }
         for (key, path) in [("tls_ca", &tls_ca), ("tls_cert", &tls_cert), ("tls_key", &tls_key)] {
             if let Some(path) = path.as_ref().filter(|path| !path.is_file()) {
-                return Err(Failure::usage(format!("{key}: the file {} does not exist", path.display()))
+                let what = match std::fs::metadata(path) {
+                    Ok(meta) => format!("is {}", crate::read::kind(meta.file_type())),
+                    Err(_) => "does not exist".to_owned(),
+                };
+                return Err(Failure::usage(format!("{key}: the file {} {what}", path.display()))
                     .hint("name a PEM file"));
             }
         }
@@ -386,56 +345,6 @@ fn database_target(
         display: url.display,
         sqlite_path: url.path,
     })
-}
-
-fn password(
-    file: &File,
-    folder: &Path,
-    env: &dyn Fn(&str) -> Option<String>,
-    in_url: Option<Secret>,
-    url_from_file: bool,
-) -> Result<Option<Secret>, Failure> {
-    match (env("DASHAGG_PASSWORD"), env("DASHAGG_PASSWORD_FILE")) {
-        (Some(_), Some(_)) => {
-            return Err(Failure::usage("both DASHAGG_PASSWORD and DASHAGG_PASSWORD_FILE are set")
-                .hint("unset one of them"));
-        }
-        (Some(text), None) => return Ok(Some(Secret::new(text))),
-        (None, Some(path)) => return secret::from_file(Path::new(&path)).map(Some),
-        (None, None) => {}
-    }
-    if in_url.is_some() && !url_from_file {
-        return Ok(in_url);
-    }
-    let db = &file.database;
-    let text = non_empty(db.password.as_ref());
-    let path = db.password_file.as_ref().filter(|path| !path.as_os_str().is_empty());
-    let command = non_empty(db.password_command.as_ref());
-    match (text, path, command) {
-        (None, None, None) => Ok(in_url),
-        (Some(text), None, None) => Ok(Some(text.clone())),
-        (None, Some(path), None) => secret::from_file(&folder.join(path)).map(Some),
-        (None, None, Some(command)) => {
-            secret::from_command(command.expose(), PASSWORD_COMMAND_LIMIT).map(Some)
-        }
-        _ => Err(Failure::usage("the configuration gives more than one password")
-            .hint("keep one of password, password_file and password_command")),
-    }
-}
-
-fn non_empty(text: Option<&Secret>) -> Option<&Secret> {
-    text.filter(|text| !text.expose().is_empty())
-}
-
-#[cfg(unix)]
-fn others_can_read(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-fn others_can_read(_: &Path) -> bool {
-    false
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -10,7 +11,17 @@ use std::time::{Duration, Instant};
 
 use serde::de::{Deserialize, Deserializer, Error};
 
+use super::env::secret_variables;
+use super::file::DatabaseSection;
+use super::trust;
 use crate::error::Failure;
+
+/// How long a password_command may take.
+const LIMIT: Duration = Duration::from_secs(30);
+/// How long a password_file that is no regular file may take to say something.
+const FILE_LIMIT: Duration = Duration::from_secs(10);
+/// Longer than any password.
+const MOST_BYTES: u64 = 64 * 1024;
 
 /// A text that must not appear in output, logs or errors: `Debug` and `Display` print `***`.
 #[derive(Clone, PartialEq, Eq)]
@@ -51,19 +62,87 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-/// First line of the file.
+/// The password, from the first place that has one; `in_url` is the URL's own, and whether that URL is the file's.
 ///
 /// # Errors
-/// A usage failure if the file cannot be read, is not UTF-8, or its first line is empty.
-pub(super) fn from_file(path: &Path) -> Result<Secret, Failure> {
+/// Two at one level; one that cannot be fetched.
+pub(super) fn find(
+    db: &DatabaseSection,
+    folder: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+    (in_url, url_from_file): (Option<Secret>, bool),
+    warnings: &mut Vec<String>,
+) -> Result<Option<Secret>, Failure> {
+    match (env("DASHAGG_PASSWORD"), env("DASHAGG_PASSWORD_FILE")) {
+        (Some(_), Some(_)) => {
+            return Err(Failure::usage("both DASHAGG_PASSWORD and DASHAGG_PASSWORD_FILE are set")
+                .hint("unset one of them"));
+        }
+        (Some(text), None) => return Ok(Some(Secret::new(text))),
+        (None, Some(path)) => return from_file(Path::new(&path), warnings).map(Some),
+        (None, None) => {}
+    }
+    if in_url.is_some() && !url_from_file {
+        return Ok(in_url);
+    }
+    let text = non_empty(db.password.as_ref());
+    let path = db.password_file.as_ref().filter(|path| !path.as_os_str().is_empty());
+    let command = non_empty(db.password_command.as_ref());
+    match (text, path, command) {
+        (None, None, None) => Ok(in_url),
+        (Some(text), None, None) => Ok(Some(text.clone())),
+        (None, Some(path), None) => from_file(&folder.join(path), warnings).map(Some),
+        (None, None, Some(command)) => from_command(command.expose(), LIMIT).map(Some),
+        _ => Err(Failure::usage("the configuration gives more than one password")
+            .hint("keep one of password, password_file and password_command")),
+    }
+}
+
+/// The text, unless it is empty: that means the same as none.
+pub(super) fn non_empty(text: Option<&Secret>) -> Option<&Secret> {
+    text.filter(|text| !text.expose().is_empty())
+}
+
+/// Whether anybody but the owner may read the file.
+pub(super) fn others_can_read(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
+}
+
+/// First line of the file, with a warning if others can read it. It may be a FIFO or `/dev/stdin`, which is waited for.
+///
+/// # Errors
+/// A usage failure if the file cannot be read, is not UTF-8, or its first line is empty or not there in time.
+pub(super) fn from_file(path: &Path, warnings: &mut Vec<String>) -> Result<Secret, Failure> {
     let shown = path.display();
-    let mut line = String::new();
-    std::fs::File::open(path)
-        .and_then(|file| BufReader::new(file).read_line(&mut line))
-        .map_err(|err| {
-            Failure::usage(format!("cannot read the password file {shown}: {err}"))
-                .hint("password_file must name a UTF-8 file that this user can read, with the password on its first line")
-        })?;
+    let fail = |what: String| {
+        Failure::usage(format!("cannot read the password file {shown}: {what}")).hint(
+            "password_file must name a UTF-8 file that this user can read, with the password on its first line",
+        )
+    };
+    if std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && trust::others_can_read(&meta)) {
+        warnings.push(format!("other users can read the password file {shown}: run `chmod 600 {shown}`"));
+    }
+    let (sender, receiver) = mpsc::channel();
+    let own = path.to_owned();
+    // Opening a FIFO that nobody writes to waits for ever, and so does reading a terminal: not in this thread.
+    thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::fs::File::open(own)
+            .and_then(|file| BufReader::new(file.take(MOST_BYTES)).read_line(&mut line))
+            .map(|_| line);
+        // The receiver is gone only after the time limit.
+        let _ = sender.send(read);
+    });
+    let line = match receiver.recv_timeout(FILE_LIMIT) {
+        Ok(Ok(line)) => line,
+        Ok(Err(error)) => return Err(fail(error.to_string())),
+        Err(_) => {
+            return Err(fail(format!("nothing came within {}", humantime::format_duration(FILE_LIMIT))));
+        }
+    };
+    if line.len() as u64 == MOST_BYTES {
+        return Err(fail(format!("its first line is longer than {} KiB", MOST_BYTES / 1024)));
+    }
     first_line(&line)
         .ok_or_else(|| Failure::usage(format!("the first line of the password file {shown} is empty")))
 }
@@ -78,7 +157,11 @@ pub(super) fn from_command(command: &str, limit: Duration) -> Result<Secret, Fai
     let fail = |what: String| {
         Failure::usage(what).hint("run the password_command by hand to see why; dashagg hides its output")
     };
-    let mut child = Command::new("sh")
+    let mut shell = Command::new("sh");
+    for name in secret_variables() {
+        shell.env_remove(name);
+    }
+    let mut child = shell
         .args(["-c", command])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -91,7 +174,7 @@ pub(super) fn from_command(command: &str, limit: Duration) -> Result<Secret, Fai
         thread::spawn(move || {
             let mut reader = BufReader::new(stdout);
             let mut line = String::new();
-            let read = reader.by_ref().take(64 * 1024).read_line(&mut line).map(|_| line);
+            let read = reader.by_ref().take(MOST_BYTES).read_line(&mut line).map(|_| line);
             // The receiver is gone only after the time limit.
             let _ = sender.send(read);
             // Closing early would kill a talkative command with SIGPIPE.
@@ -154,10 +237,22 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pw");
         std::fs::write(&path, "hunter 2 \r\nsecond\n").unwrap();
-        assert_eq!(from_file(&path).unwrap().expose(), "hunter 2 ");
+        let read = |path: &Path| from_file(path, &mut Vec::new());
+        assert_eq!(read(&path).unwrap().expose(), "hunter 2 ");
         std::fs::write(&path, "\nsecond\n").unwrap();
-        assert!(from_file(&path).unwrap_err().message.contains("is empty"));
-        assert!(from_file(&dir.path().join("none")).unwrap_err().message.contains("none: No such file"));
+        assert!(read(&path).unwrap_err().message.contains("is empty"));
+        assert!(read(&dir.path().join("none")).unwrap_err().message.contains("none: No such file"));
+        assert!(read(Path::new("/dev/zero")).unwrap_err().message.contains("longer than 64 KiB"));
+        assert!(read(dir.path()).unwrap_err().message.contains("directory"));
+
+        let mut warnings = Vec::new();
+        std::fs::write(&path, "hunter2\n").unwrap();
+        for (mode, warned) in [(0o600, 0), (0o400, 0), (0o644, 1), (0o604, 2)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            from_file(&path, &mut warnings).unwrap();
+            assert_eq!(warnings.len(), warned, "{mode:o}: {warnings:?}");
+        }
+        assert!(warnings[0].contains(&format!("chmod 600 {}", path.display())), "{warnings:?}");
     }
 
     #[test]

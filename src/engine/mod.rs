@@ -16,6 +16,7 @@ pub mod shape;
 pub mod sqlite;
 mod sqlite_track;
 pub mod statements;
+mod tls;
 pub mod track;
 
 use std::sync::Arc;

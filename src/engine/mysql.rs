@@ -14,7 +14,9 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{Column as _, ConnectOptions, Connection, Executor, MySql, SqlSafeStr, Statement};
 
 use super::dialect::{LexRules, Scratch, on_key};
-use super::{Canceller, Column, DbError, Dialect, Engine, ErrorClass, Row, Server, Tx, batch_io, text_io};
+use super::{
+    Canceller, Column, DbError, Dialect, Engine, ErrorClass, Row, Server, Tx, batch_io, text_io, tls,
+};
 use crate::config::{DatabaseTarget, TlsMode};
 
 /// The text side, for MySQL.
@@ -402,6 +404,14 @@ impl Mysql {
         }
         if let (Some(cert), Some(key)) = (&target.tls_cert, &target.tls_key) {
             options = options.ssl_client_cert(cert).ssl_client_key(key);
+        }
+        let host = options.get_host().to_owned();
+        if target.tls == TlsMode::Prefer && !tls::is_local(&host, options.get_socket().is_some()) {
+            let modes = [MySqlSslMode::Required, MySqlSslMode::Disabled];
+            return tls::preferred(&host, modes, |mode| {
+                Self::open(options.clone().ssl_mode(mode), target.clone())
+            })
+            .await;
         }
         Self::open(options, target.clone()).await
     }

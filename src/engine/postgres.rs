@@ -16,7 +16,7 @@ use sqlx::{ConnectOptions, Connection, Postgres as Pg};
 use super::dialect::{LexRules, Scratch, jump_distinct, on_key};
 use super::{
     Canceller, Column, DbError, Dialect, Engine, ErrorClass, Listener, Row, Server, Tx, batch_io, probe_io,
-    text_io,
+    text_io, tls,
 };
 use crate::catalog::lexer;
 use crate::config::{DatabaseTarget, TlsMode};
@@ -549,6 +549,14 @@ impl Postgres {
         }
         if let (Some(cert), Some(key)) = (&target.tls_cert, &target.tls_key) {
             options = options.ssl_client_cert(cert).ssl_client_key(key);
+        }
+        let host = options.get_host().to_owned();
+        if target.tls == TlsMode::Prefer && !tls::is_local(&host, options.get_socket().is_some()) {
+            let modes = [PgSslMode::Require, PgSslMode::Disable];
+            return tls::preferred(&host, modes, |mode| {
+                Self::open(options.clone().ssl_mode(mode), target.clone())
+            })
+            .await;
         }
         Self::open(options, target.clone()).await
     }

@@ -428,7 +428,8 @@ impl Engine for Sqlite {
     }
 
     async fn is_locked(&mut self, name: &str) -> Result<bool, DbError> {
-        let Ok(file) = File::open(self.lock_path(name)) else {
+        // Not a FIFO of somebody else's, which would be waited for.
+        let Ok((file, _)) = crate::read::open(&self.lock_path(name)) else {
             return Ok(false);
         };
         Ok(matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, anyhow};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
+use crate::config;
 use crate::config::hooks::{Action, Hook};
 use crate::report::{self, HookReport, RefreshReport, RunStatus};
 use crate::session::Context;
@@ -135,7 +136,11 @@ fn message(report: &RefreshReport, changed: &[Changed<'_>]) -> Value {
 
 async fn run_command(command: &[String], message: &Value) -> Result<()> {
     let (program, args) = command.split_first().ok_or_else(|| anyhow!("the command is empty"))?;
-    let mut child = tokio::process::Command::new(program)
+    let mut hook = tokio::process::Command::new(program);
+    for name in config::secret_variables() {
+        hook.env_remove(name);
+    }
+    let mut child = hook
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

@@ -4,7 +4,9 @@ use std::io::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::safe::Safe;
 use super::{RefreshReport, StatusReport, VerifyReport};
+use crate::error::one_line;
 use crate::exit_code::ExitCode;
 
 /// Version of the JSON contract; the first field of every object printed.
@@ -61,13 +63,14 @@ pub fn write_error(
     hint: Option<&str>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let out: &mut dyn Write = &mut Safe::new(out, json);
     if json {
         let error = serde_json::json!({ "error": { "code": code.code(), "message": message, "hint": hint } });
         return write(out, &error);
     }
-    writeln!(out, "dashagg: {message}")?;
+    writeln!(out, "dashagg: {}", one_line(message))?;
     if let Some(hint) = hint {
-        writeln!(out, "  hint: {hint}")?;
+        writeln!(out, "  hint: {}", one_line(hint))?;
     }
     out.flush()
 }

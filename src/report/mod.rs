@@ -2,6 +2,7 @@
 //! Reports decide nothing; they print what they are given.
 
 mod json;
+pub mod safe;
 mod table;
 pub mod words;
 

@@ -4,11 +4,13 @@ use std::io::{self, Write};
 
 use comfy_table::{Cell, CellAlignment, Color, Table, presets};
 
+use super::safe::escaped;
 use super::words::{age_in_words, bytes_in_words, count, duration_in_words, printable, thousands};
 use super::{
     Difference, Key, Mode, RefreshReport, Report, RunStatus, Sample, State, StatusReport, SummaryRefresh,
     SummaryStatus, SummaryVerify, VerifyReport, json,
 };
+use crate::error::one_line;
 
 /// Rows whose differences are printed per summary; all are counted.
 const SAMPLE_ROWS: usize = 10;
@@ -21,14 +23,14 @@ impl Report for RefreshReport {
                 table.add_row(refresh_row(&set.set, summary));
             }
             if set.summaries.is_empty() {
-                table.add_row(vec![Cell::new(&set.set), run_status_cell(set.status)]);
+                table.add_row(vec![text_cell(&set.set), run_status_cell(set.status)]);
             }
         }
         align(&mut table, &[1, 3]);
         print(&table, out)?;
         for set in &self.sets {
             if let Some(error) = &set.error {
-                writeln!(out, "{}: {error}", set.set)?;
+                writeln!(out, "{}: {}", set.set, one_line(error))?;
             }
         }
         for hook in &self.hooks {
@@ -130,7 +132,7 @@ impl Report for VerifyReport {
                 "  {} {}  {}: expected {}, actual {}",
                 wrong.summary,
                 printable(&wrong.partition),
-                wrong.column,
+                printable(&wrong.column),
                 value(wrong.expected.as_deref()),
                 value(wrong.actual.as_deref())
             )?;
@@ -147,10 +149,10 @@ impl Report for VerifyReport {
 }
 
 fn refresh_row(set: &str, summary: &SummaryRefresh) -> Vec<Cell> {
-    let name = Cell::new(format!("{set}.{}", summary.name));
+    let name = text_cell(&format!("{set}.{}", summary.name));
     if summary.status == RunStatus::Failed {
-        let why = summary.error.as_deref().map(|error| error.replace('\n', " ")).unwrap_or_default();
-        return vec![name, run_status_cell(summary.status), Cell::new(why)];
+        let why = summary.error.as_deref().map(one_line).unwrap_or_default();
+        return vec![name, run_status_cell(summary.status), text_cell(&why)];
     }
     vec![
         name,
@@ -181,7 +183,7 @@ fn status_row(summary: &SummaryStatus) -> Vec<Cell> {
         }
     });
     vec![
-        Cell::new(format!("{}.{}", summary.set, summary.name)),
+        text_cell(&format!("{}.{}", summary.set, summary.name)),
         Cell::new(summary.tier),
         Cell::new(summary.rows.map_or_else(unknown, thousands)),
         Cell::new(summary.bytes.map_or_else(unknown, bytes_in_words)),
@@ -212,7 +214,7 @@ fn verify_row(summary: &SummaryVerify) -> Vec<Cell> {
     if summary.pending > 0 {
         words.push_str(&format!(", {} pending", thousands(summary.pending)));
     }
-    vec![Cell::new(&summary.name), verdict, Cell::new(words)]
+    vec![text_cell(&summary.name), verdict, Cell::new(words)]
 }
 
 /// One line per row, whatever the number of columns in which it differs.
@@ -231,6 +233,7 @@ fn samples(summary: &SummaryVerify, out: &mut dyn Write) -> io::Result<()> {
         for sample in row {
             if let Some(column) = &sample.column {
                 let (expected, actual) = (value(sample.expected.as_deref()), value(sample.actual.as_deref()));
+                let column = printable(column);
                 write!(out, "{separator}{column}: expected {expected}, actual {actual}")?;
                 separator = "; ";
             }
@@ -246,7 +249,8 @@ fn samples(summary: &SummaryVerify, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn key(key: &Key) -> String {
-    let pairs = key.0.iter().map(|(column, text)| format!("{column}={}", value(text.as_deref())));
+    let pairs =
+        key.0.iter().map(|(column, text)| format!("{}={}", printable(column), value(text.as_deref())));
     pairs.collect::<Vec<_>>().join(" ")
 }
 
@@ -258,6 +262,11 @@ fn value(text: Option<&str>) -> String {
             if text == "NULL" { "\"NULL\"".to_owned() } else { printable(text) }
         },
     )
+}
+
+/// A cell with words that are not ours: here, because the writer cannot tell the table's colours from theirs.
+fn text_cell(text: &str) -> Cell {
+    Cell::new(escaped(text))
 }
 
 fn changes(inserted: u64, updated: u64, deleted: u64) -> String {

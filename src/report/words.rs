@@ -1,5 +1,7 @@
 //! Numbers as people read them.
 
+use super::safe::is_unsafe;
+
 /// `1234567` → `1,234,567`.
 #[must_use]
 pub fn thousands(number: u64) -> String {
@@ -75,7 +77,7 @@ pub fn count(number: u64, noun: &str) -> String {
 /// begins and ends if that is not obvious.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '"' || c == '=') {
+    if text.is_empty() || text.chars().any(|c| c.is_whitespace() || is_unsafe(c) || c == '"' || c == '=') {
         format!("{text:?}")
     } else {
         text.to_owned()
@@ -113,8 +115,8 @@ mod tests {
         );
         assert_eq!((count(1, "row"), count(2_000, "row")), ("1 row".to_owned(), "2,000 rows".to_owned()));
         assert_eq!(
-            ["B01", "a b", "", "\x1b[2J"].map(printable),
-            ["B01", "\"a b\"", "\"\"", "\"\\u{1b}[2J\""]
+            ["B01", "a b", "", "\x1b[2J", "\u{9b}2J", "a\u{202e}b"].map(printable),
+            ["B01", "\"a b\"", "\"\"", "\"\\u{1b}[2J\"", "\"\\u{9b}2J\"", "\"a\\u{202e}b\""]
         );
     }
 }
