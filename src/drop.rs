@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
-use crate::refresh::scratch;
+use crate::refresh::lasting;
 use crate::session::{self, Context};
 use crate::tracking;
 
@@ -88,7 +88,7 @@ async fn statements(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
     for source in &set.sources {
         sql.extend(tracking::untrack_sql(engine, set, source).await?);
     }
-    sql.extend(scratch::drop_all_sql(engine, &set.name).await?);
+    sql.extend(lasting::drop_all_sql(engine, &set.name).await?);
     let d = engine.dialect();
     for summary in set.summaries.iter().rev().filter(|_| made) {
         let what = match summary.kind {

@@ -8,6 +8,7 @@ pub mod check;
 pub mod dry_run;
 pub mod inspect;
 pub(crate) mod keep;
+pub(crate) mod lasting;
 pub mod publish;
 pub(crate) mod scratch;
 pub mod stage;
