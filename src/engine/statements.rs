@@ -34,7 +34,9 @@ pub fn scratch_columns(d: &dyn Dialect, columns: &[Column], key: &[String], scra
     let mut parts = if delta {
         vec![format!("{} BIGINT NOT NULL", d.quote(RUN)), format!("{} CHAR(1) NOT NULL", d.quote(OP))]
     } else {
-        vec![format!("{} BIGINT NOT NULL", d.quote(KIND))]
+        // Four bytes where they do, since an index entry has a limit.
+        let number = if scratch == Scratch::Stage { "BIGINT" } else { "INTEGER" };
+        vec![format!("{} {number} NOT NULL", d.quote(KIND))]
     };
     for column in columns {
         let in_key = delta && key.iter().any(|name| name.eq_ignore_ascii_case(&column.name));

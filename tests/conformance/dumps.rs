@@ -285,15 +285,15 @@ fn scratch_tables_that_are_gone_or_outgrown_are_made_anew_once() {
 }
 
 #[test]
-fn a_key_as_long_as_an_index_can_take_is_published() {
+fn a_key_that_leaves_no_room_for_the_run_is_published() {
     let db = &TestDb::new(Kind::Mariadb);
-    db.exec("CREATE TABLE words (id INTEGER NOT NULL PRIMARY KEY, word VARCHAR(768) NOT NULL) COLLATE utf8mb4_bin");
+    db.exec("CREATE TABLE words (id INTEGER NOT NULL PRIMARY KEY, word VARCHAR(767) NOT NULL) COLLATE utf8mb4_bin");
     db.exec("INSERT INTO words VALUES (1, 'a'), (2, 'b'), (3, 'b')");
     let sets = write_set(
         db,
         "words",
         "[sources.words]\n[summaries.words_seen]\nselect = \"seen.sql\"\nkey = [\"word\"]\n",
-        "CREATE TABLE words_seen (word VARCHAR(768) NOT NULL PRIMARY KEY, times BIGINT NOT NULL) COLLATE utf8mb4_bin",
+        "CREATE TABLE words_seen (word VARCHAR(767) NOT NULL PRIMARY KEY, times BIGINT NOT NULL) COLLATE utf8mb4_bin",
         &[("seen.sql", "SELECT word, COUNT(*) AS times FROM words GROUP BY word")],
     );
     let sets = sets.to_str().unwrap();
