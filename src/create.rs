@@ -20,6 +20,7 @@ use crate::engine::{Column, Engine, ErrorClass, Shape};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
+use crate::refresh::lasting;
 use crate::session::{self, Context};
 use crate::tracking;
 
@@ -223,6 +224,7 @@ async fn apply_all(
     // Before the first build reads its snapshot, so that no change falls between the two.
     let types = summary_columns(engine, set).await?;
     tracking::ensure(engine, set, &types).await?;
+    lasting::Todo::of(engine, set).await?.apply(engine).await?;
     created.views = live::apply(engine, set).await?;
     // Not worth failing for: the tables may still be half-way to what the SELECTs produce.
     match explain::warnings(engine, set).await {
@@ -297,7 +299,8 @@ async fn dry_run(engine: &mut dyn Engine, set: &Set, args: &CreateArgs) -> Resul
         }));
     }
     created.sql.extend(tracking::preview(engine, set, &types, fresh).await?);
-    // Once there are tables: a live view names their columns.
+    // Once there are tables: these have the columns of summaries, a live view names them.
+    created.sql.extend(lasting::Todo::of(engine, set).await?.sql());
     if let Ok(views) = live::sql(engine, set).await {
         created.sql.extend(views.into_iter().flat_map(|(_, statements)| statements));
     }

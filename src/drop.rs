@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
-use crate::refresh;
+use crate::refresh::lasting;
 use crate::report::safe::escaped;
 use crate::session::{self, Context};
 use crate::tracking;
@@ -57,7 +57,6 @@ pub async fn run(
         confirm(set, &engine.server().database.clone())?;
     }
     session::lock(context, engine, &set.name, args.wait.unwrap_or(context.config.run.wait)).await?;
-    refresh::sweep(engine, &set.name).await;
     let result = apply(context, engine, &statements).await;
     session::unlock(engine, &set.name).await;
     result?;
@@ -90,6 +89,8 @@ async fn statements(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
     for source in &set.sources {
         sql.extend(tracking::untrack_sql(engine, set, source).await?);
     }
+    sql.extend(lasting::drop_all_sql(engine, &set.name).await?);
+    let d = engine.dialect();
     for summary in set.summaries.iter().rev().filter(|_| made) {
         let what = match summary.kind {
             Kind::Table => "TABLE",

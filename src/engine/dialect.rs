@@ -23,9 +23,16 @@ pub enum Scratch {
     Private,
     /// The same, of any size.
     PrivateLarge,
-    /// Seen by every connection of the run, dropped at its end; a crash leaves it to the next run's sweep.
-    Shared,
+    /// What differs, seen by every connection of the run and read through as a whole.
+    Delta,
+    /// What differs, where rows are also looked up by key.
+    LookedUp,
+    /// Computed rows of every connection of every run, where an engine has no private table that would do.
+    Stage,
 }
+
+/// Rows that one statement takes out of a scratch table: enough to be quick, few enough to stop in between.
+pub const SOME: u64 = 20_000;
 
 /// The text side of an engine.
 pub trait Dialect: super::track::Tracking + Send + Sync {
@@ -233,11 +240,17 @@ pub trait Dialect: super::track::Tracking + Send + Sync {
         None
     }
 
+    /// The kinds of scratch tables that stay in the database, made once and emptied by each run: tables that come and
+    /// go disturb whoever copies the database meanwhile. None where scratch tables belong to a connection.
+    fn lasting(&self) -> &'static [Scratch] {
+        &[]
+    }
+
     /// A scratch table's name as statements must spell it.
     fn scratch_name(&self, schema: &str, name: &str, scratch: Scratch) -> String;
 
     /// Makes a scratch table with these column definitions, and with a unique index if the engine had
-    /// better build that first.
+    /// better build that first. One that lasts may be there already.
     fn create_scratch(
         &self,
         qualified: &str,
@@ -258,6 +271,11 @@ pub trait Dialect: super::track::Tracking + Send + Sync {
 
     /// Drops a scratch table if it is there, without ending a transaction.
     fn drop_scratch(&self, qualified: &str, scratch: Scratch) -> String;
+
+    /// Deletes rows of a scratch table, at most [`SOME`] of them where the engine had better take them in portions.
+    fn delete_some(&self, qualified: &str, condition: &str) -> String {
+        format!("DELETE FROM {qualified} WHERE {condition}")
+    }
 
     /// Deletes from `target` (alias `t`) the rows that match a row of `delta` (alias `d`).
     fn delete_matching(&self, target: &str, delta: &str, key: &[String], filter: &str) -> String;

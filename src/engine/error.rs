@@ -17,6 +17,8 @@ pub enum ErrorClass {
     Denied,
     /// A scratch table in memory reached its limit; on disk it would not have.
     ScratchFull,
+    /// An index would have longer entries than the engine stores.
+    KeyTooLong,
     /// Cancelled from outside, or a time-out that was asked for.
     Interrupted,
     /// Anything else: a fault in a SELECT, a script, or dashagg.

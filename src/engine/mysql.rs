@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{Column as _, ConnectOptions, Connection, Executor, MySql, SqlSafeStr, Statement};
 
-use super::dialect::{LexRules, Scratch, on_key};
+use super::dialect::{LexRules, SOME, Scratch, on_key};
 use super::{
     Canceller, Column, DbError, Dialect, Engine, ErrorClass, Row, Server, Tx, batch_io, text_io, tls,
 };
@@ -23,6 +23,9 @@ use crate::config::{DatabaseTarget, TlsMode};
 pub static MYSQL: MysqlDialect = MysqlDialect { mariadb: false };
 /// The text side, for MariaDB: the same language, but temporary tables may be read twice in one statement.
 pub static MARIADB: MysqlDialect = MysqlDialect { mariadb: true };
+
+/// The key of a table whose rows have none.
+const NUMBERED: &str = ", dashagg_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY";
 
 /// SQL text of MySQL and MariaDB.
 pub struct MysqlDialect {
@@ -196,6 +199,12 @@ impl Dialect for MysqlDialect {
         " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
     }
 
+    fn lasting(&self) -> &'static [Scratch] {
+        // MySQL cannot read a TEMPORARY table twice in one statement (error 1137), as a SELECT with two branches over
+        // a staged tier would.
+        if self.mariadb { &[Scratch::Delta] } else { &[Scratch::Delta, Scratch::Stage] }
+    }
+
     fn scratch_name(&self, schema: &str, name: &str, _scratch: Scratch) -> String {
         self.qualify(schema, name)
     }
@@ -207,19 +216,29 @@ impl Dialect for MysqlDialect {
         unique: Option<&str>,
         scratch: Scratch,
     ) -> String {
-        // MySQL cannot read a TEMPORARY table twice in one statement (error 1137), as a SELECT with two
-        // branches over a staged tier would. MEMORY takes 40,000 rows in a third of the time of InnoDB, but
-        // neither large values nor more than max_heap_table_size.
+        // MEMORY takes 40,000 rows in a third of the time of InnoDB, but neither large values nor more than
+        // max_heap_table_size.
         let large = ["text", "blob", "json", "geometry"].iter().any(|word| columns.contains(word));
-        let (temporary, engine) = match scratch {
-            Scratch::Private if self.mariadb && !large => ("TEMPORARY ", "MEMORY"),
-            Scratch::Private | Scratch::PrivateLarge if self.mariadb => ("TEMPORARY ", "InnoDB"),
-            _ => ("", "InnoDB"),
+        let (create, engine) = match scratch {
+            Scratch::Private if !large => ("TEMPORARY TABLE", "MEMORY"),
+            Scratch::Private | Scratch::PrivateLarge => ("TEMPORARY TABLE", "InnoDB"),
+            _ => ("TABLE IF NOT EXISTS", "InnoDB"),
         };
-        // ALTER on a temporary table copies it, so the index is there from the start.
-        let unique = unique.map(|list| format!(", UNIQUE KEY ({list})")).unwrap_or_default();
+        // Servers can be told to refuse a table without a primary key. A delta's own key costs no more than the hidden
+        // one, and where it is applied the rows come in the order of the summary's. Staged rows may have NULL in
+        // their key; a number of their own is no bottleneck where each connection has its own table, or where numbers
+        // are given out without a lock (innodb_autoinc_lock_mode = 2, MySQL's default).
+        let keys = match (scratch, unique) {
+            (Scratch::Delta | Scratch::LookedUp, Some(list)) => format!(", PRIMARY KEY ({list})"),
+            (_, list) => {
+                // ALTER on a temporary table copies it, so the index is there from the start.
+                let unique = list.map(|list| format!(", UNIQUE KEY ({list})")).unwrap_or_default();
+                let numbered = if engine == "MEMORY" { "" } else { NUMBERED };
+                format!("{numbered}{unique}")
+            }
+        };
         format!(
-            "CREATE {temporary}TABLE {qualified} ({columns}{unique}) ENGINE={engine} \
+            "CREATE {create} {qualified} ({columns}{keys}) ENGINE={engine} \
              DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
         )
     }
@@ -229,8 +248,13 @@ impl Dialect for MysqlDialect {
     }
 
     fn drop_scratch(&self, qualified: &str, scratch: Scratch) -> String {
-        let temporary = if scratch != Scratch::Shared && self.mariadb { "TEMPORARY " } else { "" };
-        format!("DROP {temporary}TABLE IF EXISTS {qualified}")
+        let private = matches!(scratch, Scratch::Private | Scratch::PrivateLarge);
+        format!("DROP {}TABLE IF EXISTS {qualified}", if private { "TEMPORARY " } else { "" })
+    }
+
+    fn delete_some(&self, qualified: &str, condition: &str) -> String {
+        // Each row deleted is a row in the undo log until its statement ends, and in the binary log until its commit.
+        format!("DELETE FROM {qualified} WHERE {condition} LIMIT {SOME}")
     }
 
     fn delete_matching(&self, target: &str, delta: &str, key: &[String], filter: &str) -> String {
@@ -352,6 +376,7 @@ fn classify(code: &str, message: &str) -> ErrorClass {
         "1317" | "1969" | "3024" => ErrorClass::Interrupted,
         "1062" | "1586" => ErrorClass::Duplicate,
         "1114" => ErrorClass::ScratchFull,
+        "1071" => ErrorClass::KeyTooLong,
         "1146" | "1054" | "1049" | "1091" => ErrorClass::Missing,
         "1044" | "1045" | "1142" | "1143" | "1227" | "1370" | "1698" => ErrorClass::Denied,
         _ if code.ends_with("/40001") => ErrorClass::Transient,

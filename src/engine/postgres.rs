@@ -329,10 +329,15 @@ impl Dialect for PostgresDialect {
         )
     }
 
+    fn lasting(&self) -> &'static [Scratch] {
+        // An index costs more than the rows do, so that only a delta in which rows are looked up has one.
+        &[Scratch::Delta, Scratch::LookedUp]
+    }
+
     fn scratch_name(&self, schema: &str, name: &str, scratch: Scratch) -> String {
         match scratch {
             Scratch::Private | Scratch::PrivateLarge => self.qualify("pg_temp", name),
-            Scratch::Shared => self.qualify(schema, name),
+            Scratch::Delta | Scratch::LookedUp | Scratch::Stage => self.qualify(schema, name),
         }
     }
 
@@ -340,7 +345,7 @@ impl Dialect for PostgresDialect {
         &self,
         qualified: &str,
         columns: &str,
-        _unique: Option<&str>,
+        unique: Option<&str>,
         scratch: Scratch,
     ) -> String {
         match scratch {
@@ -348,7 +353,11 @@ impl Dialect for PostgresDialect {
                 format!("CREATE TEMPORARY TABLE {qualified} ({columns}) ON COMMIT DROP")
             }
             // Unlogged: a crash empties it, and a crash also ends the run that could have used it.
-            Scratch::Shared => format!("CREATE UNLOGGED TABLE {qualified} ({columns})"),
+            Scratch::Delta | Scratch::LookedUp | Scratch::Stage => {
+                let looked_up = unique.filter(|_| scratch != Scratch::Delta);
+                let key = looked_up.map(|list| format!(", PRIMARY KEY ({list})")).unwrap_or_default();
+                format!("CREATE UNLOGGED TABLE IF NOT EXISTS {qualified} ({columns}{key})")
+            }
         }
     }
 

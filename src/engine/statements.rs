@@ -1,13 +1,66 @@
 //! The statements that refresh and verify are made of, built from a [`Dialect`], quoted names and the
 //! DBA's own SELECT. Pure: what is built here can be printed (`--dry-run`) or run.
 
-use super::dialect::on_key;
+use super::dialect::{Scratch, on_key};
 use super::{Column, Dialect};
 
 /// Marks the rows of a stage: what the SELECT computed, or the source's own totals.
 pub const KIND: &str = "dashagg_kind";
 /// Marks the rows of a delta: `I`nsert, `U`pdate, `D`elete.
 pub const OP: &str = "dashagg_op";
+/// The run that a row of a delta belongs to.
+pub const RUN: &str = "dashagg_run";
+
+/// Numbers that tell rows in scratch tables apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Marks {
+    /// The run, in a delta.
+    pub run: i64,
+    /// Rows that the SELECT computed, in a stage.
+    pub computed: i64,
+    /// The source's own totals, in a stage.
+    pub totals: i64,
+}
+
+impl Marks {
+    /// Where a stage is its connection's own.
+    pub const PRIVATE: Self = Self { run: 0, computed: 0, totals: 1 };
+}
+
+/// Column definitions of a scratch table: its markers, then these columns in the types that they have. Of a delta, those
+/// of the key are NOT NULL, as a primary key wants them.
+pub fn scratch_columns(d: &dyn Dialect, columns: &[Column], key: &[String], scratch: Scratch) -> String {
+    let delta = matches!(scratch, Scratch::Delta | Scratch::LookedUp);
+    let mut parts = if delta {
+        vec![format!("{} BIGINT NOT NULL", d.quote(RUN)), format!("{} CHAR(1) NOT NULL", d.quote(OP))]
+    } else {
+        // Four bytes where they do, since an index entry has a limit.
+        let number = if scratch == Scratch::Stage { "BIGINT" } else { "INTEGER" };
+        vec![format!("{} {number} NOT NULL", d.quote(KIND))]
+    };
+    for column in columns {
+        let in_key = delta && key.iter().any(|name| name.eq_ignore_ascii_case(&column.name));
+        // Said, because an older MariaDB takes a TIMESTAMP without it for NOT NULL.
+        let null = if in_key { "NOT NULL" } else { "NULL" };
+        parts.push(format!("{} {} {null}", d.quote(&column.name), column.sql_type));
+    }
+    parts.join(", ")
+}
+
+/// Columns of a stage's unique index: the marker, the partition, then the rest of the key, so that both
+/// uniqueness and reading one partition are served.
+pub fn stage_index(d: &dyn Dialect, partition: &[String], key: &[String]) -> String {
+    let mut names = vec![d.quote(KIND)];
+    names.extend(partition.iter().map(|name| d.quote(name)));
+    names.extend(key.iter().filter(|name| !partition.contains(name)).map(|name| d.quote(name)));
+    names.join(", ")
+}
+
+/// Columns of a delta's unique index.
+pub fn delta_index(d: &dyn Dialect, key: &[String]) -> String {
+    let names: Vec<String> = key.iter().map(|name| d.quote(name)).collect();
+    format!("{}, {}", d.quote(RUN), names.join(", "))
+}
 
 /// One value of a tuple; `None` is NULL.
 pub type Value = Option<String>;
@@ -133,6 +186,8 @@ pub struct Shapes<'a> {
     pub key: &'a [String],
     /// Partition columns; empty for a summary that is always recomputed whole.
     pub partition: &'a [String],
+    /// Which rows of scratch tables are meant.
+    pub marks: Marks,
 }
 
 /// What the source itself says its totals are, to be laid beside the computed rows in one statement, so
@@ -240,26 +295,6 @@ impl Shapes<'_> {
         )
     }
 
-    /// Column definitions of stage or delta: the summary's own types, all nullable, plus a marker.
-    pub fn scratch_columns(&self, marker: &str) -> String {
-        let marker_type = if marker == KIND { "INTEGER" } else { "CHAR(1)" };
-        let mut parts = vec![format!("{} {marker_type} NOT NULL", self.dialect.quote(marker))];
-        for column in self.columns {
-            // Said, because an older MariaDB takes a TIMESTAMP without it for NOT NULL.
-            parts.push(format!("{} {} NULL", self.dialect.quote(&column.name), column.sql_type));
-        }
-        parts.join(", ")
-    }
-
-    /// Columns of the stage's unique index: the marker, the partition, then the rest of the key, so that
-    /// both uniqueness and reading one partition are served.
-    pub fn stage_index_columns(&self) -> String {
-        let mut names = vec![KIND.to_owned()];
-        names.extend(self.partition.iter().cloned());
-        names.extend(self.key.iter().filter(|k| !self.partition.contains(k)).cloned());
-        names.iter().map(|name| self.dialect.quote(name)).collect::<Vec<_>>().join(", ")
-    }
-
     /// Computes a slice into the stage, with the source's totals beside it if asked.
     pub fn fill_stage(
         &self,
@@ -273,7 +308,7 @@ impl Shapes<'_> {
             self.dialect.quote(KIND),
             self.names("").join(", "),
             self.with_clause(shadows),
-            self.computed(slice, "0, "),
+            self.computed(slice, &format!("{}, ", self.marks.computed)),
         );
         if let Some(totals) = totals {
             let find = |list: &[(&str, &str)], name: &str| {
@@ -292,7 +327,8 @@ impl Shapes<'_> {
                 .collect();
             let spell = |name: &str| find(&totals.spelled, name).unwrap_or_else(|| self.dialect.quote(name));
             sql.push_str(&format!(
-                " UNION ALL SELECT 1, {} FROM {} WHERE {}",
+                " UNION ALL SELECT {}, {} FROM {} WHERE {}",
+                self.marks.totals,
                 cells.join(", "),
                 totals.table,
                 slice.condition(self.dialect, &spell),
@@ -313,20 +349,27 @@ impl Shapes<'_> {
     pub fn profile_stage(&self, stage: &str, sums: &[(String, Option<String>)], source: &[String]) -> String {
         let d = self.dialect;
         let kind = d.quote(KIND);
+        let Marks { computed, totals, .. } = self.marks;
         let parts: Vec<String> = self.partition.iter().map(|name| d.quote(name)).collect();
         let null_key: Vec<String> =
             self.key.iter().map(|name| format!("{} IS NULL", d.quote(name))).collect();
         let mut cells = parts.clone();
-        cells.push(format!("SUM(CASE WHEN {kind} = 0 THEN 1 ELSE 0 END)"));
-        cells.push(format!("SUM(CASE WHEN {kind} = 0 AND ({}) THEN 1 ELSE 0 END)", null_key.join(" OR ")));
+        cells.push(format!("SUM(CASE WHEN {kind} = {computed} THEN 1 ELSE 0 END)"));
+        cells.push(format!(
+            "SUM(CASE WHEN {kind} = {computed} AND ({}) THEN 1 ELSE 0 END)",
+            null_key.join(" OR ")
+        ));
         for (column, condition) in sums {
             let condition = condition.as_deref().map(|c| format!(" AND ({c})")).unwrap_or_default();
-            cells.push(format!("SUM(CASE WHEN {kind} = 0{condition} THEN {} END)", d.quote(column)));
+            cells.push(format!("SUM(CASE WHEN {kind} = {computed}{condition} THEN {} END)", d.quote(column)));
         }
         for column in source {
-            cells.push(format!("SUM(CASE WHEN {kind} = 1 THEN {} END)", d.quote(column)));
+            cells.push(format!("SUM(CASE WHEN {kind} = {totals} THEN {} END)", d.quote(column)));
         }
         let mut sql = format!("SELECT {} FROM {stage}", cells.join(", "));
+        if self.marks.computed != Marks::PRIVATE.computed {
+            sql.push_str(&format!(" WHERE {kind} IN ({computed}, {totals})"));
+        }
         if !parts.is_empty() {
             sql.push_str(&format!(" GROUP BY {}", parts.join(", ")));
         }
@@ -347,15 +390,18 @@ impl Shapes<'_> {
             })
             .collect();
         format!(
-            "INSERT INTO {delta} ({}, {}) SELECT CASE WHEN t.{first} IS NULL THEN 'I' ELSE 'U' END, {} \
-             FROM {stage} s LEFT JOIN {} t ON {}{} WHERE s.{} = 0 AND (t.{first} IS NULL OR NOT ({}))",
+            "INSERT INTO {delta} ({}, {}, {}) SELECT {}, CASE WHEN t.{first} IS NULL THEN 'I' ELSE 'U' END, {} \
+             FROM {stage} s LEFT JOIN {} t ON {}{} WHERE s.{} = {} AND (t.{first} IS NULL OR NOT ({}))",
+            d.quote(RUN),
             d.quote(OP),
             self.names("").join(", "),
+            self.marks.run,
             self.names("s").join(", "),
             self.target,
             on_key(d, "t", "s", self.key),
             within.map(|slice| format!(" AND {}", slice.over(d, "t"))).unwrap_or_default(),
             d.quote(KIND),
+            self.marks.computed,
             same.join(" AND "),
         )
     }
@@ -366,12 +412,15 @@ impl Shapes<'_> {
         let kind = d.quote(KIND);
         let keys: Vec<String> = self.key.iter().map(|name| d.quote(name)).collect();
         format!(
-            "INSERT INTO {delta} ({}, {}) SELECT 'D', {} FROM {} t LEFT JOIN {stage} s \
-             ON s.{kind} = 0 AND {} WHERE {} AND s.{kind} IS NULL",
+            "INSERT INTO {delta} ({}, {}, {}) SELECT {}, 'D', {} FROM {} t LEFT JOIN {stage} s \
+             ON s.{kind} = {} AND {} WHERE {} AND s.{kind} IS NULL",
+            d.quote(RUN),
             d.quote(OP),
             keys.join(", "),
+            self.marks.run,
             self.key_list("t"),
             self.target,
+            self.marks.computed,
             on_key(d, "s", "t", self.key),
             slice.over(d, "t"),
         )
@@ -380,11 +429,14 @@ impl Shapes<'_> {
     /// Copies a whole stage as rows to insert: the first build of an empty table.
     pub fn diff_all_new(&self, stage: &str, delta: &str) -> String {
         format!(
-            "INSERT INTO {delta} ({}, {}) SELECT 'I', {} FROM {stage} s WHERE s.{} = 0",
+            "INSERT INTO {delta} ({}, {}, {}) SELECT {}, 'I', {} FROM {stage} s WHERE s.{} = {}",
+            self.dialect.quote(RUN),
             self.dialect.quote(OP),
             self.names("").join(", "),
+            self.marks.run,
             self.names("s").join(", "),
             self.dialect.quote(KIND),
+            self.marks.computed,
         )
     }
 
@@ -402,7 +454,7 @@ impl Shapes<'_> {
             if replace { (&['D', 'U'], &['I', 'U']) } else { (&['D'], &['I']) };
         let one_of = |marks: &[char]| {
             let marks: Vec<String> = marks.iter().map(|mark| format!("'{mark}'")).collect();
-            format!("d.{op} IN ({})", marks.join(", "))
+            format!("d.{} = {} AND d.{op} IN ({})", d.quote(RUN), self.marks.run, marks.join(", "))
         };
         let mut steps = vec![(d.delete_matching(&self.target, delta, self.key, &one_of(gone)), gone)];
         if !replace {

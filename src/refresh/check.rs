@@ -19,6 +19,8 @@ use crate::plan::{Tuple, Wave};
 pub struct Findings {
     /// Rows of the recomputed slices that were published before, per summary.
     pub published: BTreeMap<usize, u64>,
+    /// Rows that deltas have so far, per summary.
+    pub written: BTreeMap<usize, u64>,
     /// The first conserved sums of each summary's partitions, for the tier above.
     sums: BTreeMap<usize, BTreeMap<Tuple, Vec<Option<String>>>>,
 }

@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use crate::catalog::{Kind, Set, Source, Summary};
-use crate::engine::statements::Shapes;
+use crate::engine::statements::{Marks, Shapes};
 use crate::engine::{Column, Dialect, Engine, ErrorClass, Shape};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
@@ -19,6 +19,8 @@ pub struct Prepared<'a> {
     pub target: String,
     /// Columns that the SELECT produces, typed as stored, in the table's order.
     pub columns: Vec<Column>,
+    /// Every column of the table, as the database says.
+    pub stored: Vec<Column>,
     /// Columns that dashagg sets when it writes a row.
     pub stamped: Vec<String>,
     /// The table has another unique index, so differing rows are replaced, not updated.
@@ -43,6 +45,7 @@ impl Prepared<'_> {
             stamped: &self.stamped,
             key: &self.summary.key,
             partition: &self.summary.partition,
+            marks: Marks::PRIVATE,
         }
     }
 
@@ -166,6 +169,7 @@ async fn inspect_summary<'a>(
         stamped: &[],
         key: &summary.key,
         partition: &summary.partition,
+        marks: Marks::PRIVATE,
     };
     let probe = bare.probe(&[]);
     let produced = engine.column_names(&probe).await.map_err(|error| {
@@ -223,7 +227,8 @@ async fn inspect_summary<'a>(
             .into());
         }
     }
-    Ok(Prepared { summary, target, columns, stamped, replace: shape.has_other_unique(&summary.key) })
+    let replace = shape.has_other_unique(&summary.key);
+    Ok(Prepared { summary, target, columns, stored: shape.columns, stamped, replace })
 }
 
 /// Whether a materialized view has rows that can be read; `None`: there is no such view.

@@ -8,7 +8,9 @@ pub mod check;
 pub mod dry_run;
 pub mod inspect;
 pub(crate) mod keep;
+pub(crate) mod lasting;
 pub mod publish;
+pub(crate) mod scratch;
 pub mod stage;
 mod tables;
 pub(crate) mod unit;
@@ -31,7 +33,6 @@ use crate::ledger::{self, RunRecord};
 use crate::plan::Ask;
 use crate::report::{Mode as ReportMode, RefreshReport, RunStatus, SetRefresh, SummaryRefresh};
 use crate::session::{self, Context, Spare};
-pub(crate) use tables::sweep;
 pub(crate) use unit::Unit;
 
 /// What one refresh was asked to do.
@@ -301,21 +302,19 @@ async fn attempt(
     }
     engine.preflight().await?;
     let held = session::lock(context, engine, &set.name, request.wait).await?;
-    // The set's own part comes first: what a killed run left is found by it, and no other set's scratch tables.
-    let own = tables::scratch_prefix(&set.name);
-    let token = format!("{own}{}", &checksum::hex(&format!("{run_id}/{retries}"))[..10]);
-    if held && unit.kind == Kind::Table {
-        sweep(engine, &set.name).await;
-    }
+    let nth = if large { format!("{retries}/large") } else { retries.to_string() };
+    let mut run = scratch::Run::new(engine.dialect(), &set.name, run_id, &nth, held);
     let result = if unit.kind == Kind::MaterializedView {
-        views::locked(context, request, unit, run_id, &token, retries, start, engine).await
+        views::locked(context, request, unit, run_id, &run.token, retries, start, engine).await
     } else {
-        tables::locked(context, request, unit, run_id, &token, retries, start, large, engine).await
+        tables::locked(context, request, unit, run_id, &mut run, retries, start, large, engine).await
     };
     let _ = engine.rollback().await;
-    if unit.kind == Kind::Table {
-        tables::drop_scratch(engine, &unit.part, &token).await;
+    if context.interrupt.raised() {
+        // What is left to do is the clean-up, which must not be cancelled.
+        context.interrupt.acknowledge();
     }
+    run.clear(engine).await;
     session::unlock(engine, &set.name).await;
     if result.is_ok() {
         *spare = Some(boxed);

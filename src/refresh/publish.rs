@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 
 use super::work::Work;
 use crate::catalog::Summary;
-use crate::engine::statements::OP;
+use crate::engine::statements::{OP, Shapes};
 use crate::engine::{DbError, Dialect, Engine, ErrorClass, Tx};
 use crate::hooks::Values;
 use crate::ledger::{self, RunRecord, SetState};
@@ -44,7 +44,8 @@ impl Counts {
 /// Whatever the server says.
 pub async fn count_delta(engine: &mut dyn Engine, work: &Work<'_>, index: usize) -> Result<Counts> {
     let op = work.dialect.quote(OP);
-    let sql = format!("SELECT {op}, COUNT(*) FROM {} GROUP BY {op}", work.delta(index));
+    let sql =
+        format!("SELECT {op}, COUNT(*) FROM {} d WHERE {} GROUP BY {op}", work.delta(index), work.own());
     let mut by_mark: BTreeMap<String, u64> = BTreeMap::new();
     for row in engine.query(&sql).await? {
         let mut cells = row.into_iter().map(Option::unwrap_or_default);
@@ -65,8 +66,9 @@ pub async fn expired_in_delta(engine: &mut dyn Engine, work: &Work<'_>, index: u
     let (Some(first), Some(column)) = (&summary.kept_from, summary.partition.first()) else { return Ok(0) };
     let d = work.dialect;
     let sql = format!(
-        "SELECT COUNT(*) FROM {} WHERE {} = 'D' AND {} < {}",
+        "SELECT COUNT(*) FROM {} d WHERE {} AND {} = 'D' AND {} < {}",
         work.delta(index),
+        work.own(),
         d.quote(OP),
         d.quote(column),
         d.literal(first)
@@ -145,9 +147,9 @@ async fn inside(
     ledger::pass_fence(engine, &work.set.name, state.generation).await?;
     for outcome in outcomes {
         let item = &work.prepared[outcome.index];
-        let shapes = item.shapes(d);
+        let shapes = Shapes { marks: work.run.marks(0), ..item.shapes(d) };
         if outcome.counts.any() {
-            for (sql, marks) in shapes.apply(&work.delta(outcome.index), item.replace) {
+            for (sql, marks) in shapes.apply(work.delta(outcome.index), item.replace) {
                 let expected: u64 = marks.iter().map(|mark| outcome.counts.of(*mark)).sum();
                 if expected == 0 {
                     continue;

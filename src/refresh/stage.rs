@@ -10,8 +10,9 @@ use anyhow::Result;
 
 use super::check;
 use super::inspect::Prepared;
+use super::scratch;
 use super::work::Work;
-use crate::engine::statements::{KIND, SourceTotals};
+use crate::engine::statements::{self, Shapes, SourceTotals};
 use crate::engine::{Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
@@ -162,9 +163,15 @@ async fn changed_values(
 
 /// A later wave looks rows up by key in this delta.
 async fn index_delta(lead: &mut dyn Engine, work: &Work<'_>, index: usize) -> Result<()> {
-    let name = format!("{}_key", work.delta_name(index));
     let delta = work.delta(index);
-    if let Some(sql) = work.dialect.scratch_unique_index(&delta, &name, &work.key_list(index)) {
+    if !work.dialect.lasting().is_empty() {
+        // It has its index. What is known of it is of another run, whose rows it will not find.
+        let written = work.written(index)?;
+        return tell(lead, delta, written, FEW).await;
+    }
+    let name = format!("dashagg_delta_{}_{index}_key", work.run.token);
+    let columns = statements::delta_index(work.dialect, &work.prepared[index].summary.key);
+    if let Some(sql) = work.dialect.scratch_unique_index(delta, &name, &columns) {
         lead.execute(&sql).await?;
     }
     Ok(())
@@ -241,24 +248,17 @@ async fn stage_chunk(
     let d = work.dialect;
     let copies = work.copies(wave, chunk);
     for lower in &copies {
-        let stage = work.stage(worker, *lower);
-        let columns = work.prepared[*lower].shapes(d).scratch_columns(KIND);
-        engine.execute(&d.drop_scratch(&stage, work.private())).await?;
-        engine.execute(&d.create_scratch(&stage, &columns, None, work.private())).await?;
+        let stage = scratch::open_stage(engine, work, worker, *lower, None).await?;
         let filled = engine.execute(&work.fill_copy(worker, *lower, wave, chunk)).await?;
         tell_planner(engine, &stage, filled).await?;
     }
     for index in &wave.members {
         let item = &work.prepared[*index];
         let shapes = if wave.by_key { item.shapes_by_key(d) } else { item.shapes(d) };
+        let shapes = Shapes { marks: work.run.marks(worker), ..shapes };
         let slice = work.slice(*index, &wave.columns, chunk);
-        let stage = work.stage(worker, *index);
-        let unique = shapes.stage_index_columns();
-
-        engine.execute(&d.drop_scratch(&stage, work.private())).await?;
-        engine
-            .execute(&d.create_scratch(&stage, &shapes.scratch_columns(KIND), Some(&unique), work.private()))
-            .await?;
+        let unique = statements::stage_index(d, shapes.partition, shapes.key);
+        let stage = scratch::open_stage(engine, work, worker, *index, Some(&unique)).await?;
         let shadows = work.shadows(worker, *index, wave, chunk);
         let totals = work.totals(worker, *index, wave, chunk);
         let borrowed = totals.as_ref().map(|totals| SourceTotals {
@@ -280,20 +280,22 @@ async fn stage_chunk(
             .await?;
 
         let delta = work.delta(*index);
+        let mut written;
         if work.empty[*index] {
-            engine.execute(&shapes.diff_all_new(&stage, &delta)).await?;
+            written = engine.execute(&shapes.diff_all_new(&stage, delta)).await?;
         } else {
             let within = (!wave.by_key).then_some(&slice);
-            let differing = engine.execute(&shapes.diff_new(&stage, &delta, within)).await?;
+            written = engine.execute(&shapes.diff_new(&stage, delta, within)).await?;
             // Both sides have unique keys: when every computed row is there, equal, and the counts are too,
             // no row can be left over.
-            if differing > 0 || computed != published {
-                engine.execute(&shapes.diff_gone(&stage, &delta, &slice)).await?;
+            if written > 0 || computed != published {
+                written += engine.execute(&shapes.diff_gone(&stage, delta, &slice)).await?;
             }
         }
+        work.note_written(*index, written)?;
     }
     for index in wave.members.iter().chain(&copies) {
-        engine.execute(&d.drop_scratch(&work.stage(worker, *index), work.private())).await?;
+        scratch::close_stage(engine, work, worker, *index).await?;
     }
     Ok(())
 }
@@ -301,13 +303,21 @@ async fn stage_chunk(
 /// Scratch tables of more rows than this are worth the milliseconds of gathering statistics.
 const MANY: u64 = 1_000;
 
+/// The same where each row of a summary may be looked up: thousands of times this many are compared if the table passes
+/// for one of a single row.
+const FEW: u64 = 20;
+
 /// Says how many rows a scratch table got. PostgreSQL otherwise guesses, and joins two tables that both have tens of
 /// thousands of rows as if one had a single row: seconds where there were milliseconds.
 ///
 /// # Errors
 /// Whatever the server says.
 pub async fn tell_planner(engine: &mut dyn Engine, scratch: &str, rows: u64) -> Result<()> {
-    match engine.dialect().analyze_scratch(scratch).filter(|_| rows > MANY) {
+    tell(engine, scratch, rows, MANY).await
+}
+
+async fn tell(engine: &mut dyn Engine, scratch: &str, rows: u64, most: u64) -> Result<()> {
+    match engine.dialect().analyze_scratch(scratch).filter(|_| rows > most) {
         Some(sql) => engine.execute(&sql).await.map(drop).map_err(Into::into),
         None => Ok(()),
     }

@@ -7,13 +7,11 @@ use anyhow::Result;
 
 use super::inspect::Prepared;
 use super::publish::{self, Counts, Outcome};
+use super::scratch::{self, Run};
 use super::stage;
 use super::work::Work;
 use super::{Request, Unit, affected, check, inspect, noop};
 use crate::catalog::{Set, Summary};
-use crate::checksum;
-use crate::engine::dialect::Scratch;
-use crate::engine::statements::OP;
 use crate::engine::{Column, Dialect, Engine, Tx};
 use crate::hooks::Values;
 use crate::ledger::{self, RunRecord, SetState};
@@ -28,7 +26,7 @@ pub(super) async fn locked(
     request: &Request<'_>,
     unit: &Unit<'_>,
     run_id: &str,
-    token: &str,
+    run: &mut Run,
     retries: u32,
     start: Instant,
     large: bool,
@@ -41,12 +39,12 @@ pub(super) async fn locked(
     }
     let started = now - start.elapsed();
     ledger::ensure_states(engine, &set.name, &unit.names()).await?;
-    let state = SetState::read(engine, &set.name).await?.ok_or_else(|| ledger::missing(engine))?;
+    let mut state = SetState::read(engine, &set.name).await?.ok_or_else(|| ledger::missing(engine))?;
     let prepared = inspect::inspect(engine, set).await?;
     let types: Vec<Column> = prepared.iter().flat_map(|item| item.columns.clone()).collect();
     let tracked = tracking::ensure(engine, unit.set, &types).await?;
     super::remake_live(engine, unit.set, &tracked).await?;
-    tracking::claim(engine, unit.set, &tracked, token).await?;
+    tracking::claim(engine, unit.set, &tracked, &run.token).await?;
     fail::fail_point!("claimed");
     let mut changes = Vec::new();
     for source in &set.sources {
@@ -77,10 +75,12 @@ pub(super) async fn locked(
     for item in &prepared {
         empty.push(engine.query(&format!("SELECT 1 FROM {} LIMIT 1", item.target)).await?.is_empty());
     }
+    let look_up = plan.waves.len() != 1;
+    scratch::ready(engine, set, &prepared, look_up, &mut state, run).await?;
     let mut work = Work {
         set,
         prepared: &prepared,
-        token,
+        run,
         schema,
         dialect,
         empty,
@@ -88,13 +88,6 @@ pub(super) async fn locked(
         large,
         findings: Mutex::default(),
     };
-    for (index, item) in prepared.iter().enumerate() {
-        let columns = item.shapes(dialect).scratch_columns(OP);
-        let looked_up = plan.waves.len() != 1 && work.read_above(index);
-        let unique = looked_up.then(|| work.key_list(index));
-        let sql = dialect.create_scratch(&work.delta(index), &columns, unique.as_deref(), Scratch::Shared);
-        engine.execute(&sql).await?;
-    }
     let rows: Vec<u64> = set
         .summaries
         .iter()
@@ -292,7 +285,7 @@ async fn outcomes(
     for (index, item) in work.prepared.iter().enumerate() {
         let counts = publish::count_delta(engine, work, index).await?;
         let written = counts.inserted + counts.updated + counts.deleted;
-        stage::tell_planner(engine, &work.delta(index), written).await?;
+        stage::tell_planner(engine, work.delta(index), written).await?;
         let in_scope = work
             .findings
             .lock()
@@ -411,38 +404,4 @@ pub(super) async fn republished(
         reason: Some("published before the connection broke".to_owned()),
         retries,
     })
-}
-
-/// What the names of a set's scratch tables go on with.
-pub(super) fn scratch_prefix(set: &str) -> String {
-    checksum::hex(set)[..6].to_owned()
-}
-
-/// Drops the scratch tables that a killed run of the set left behind: whoever holds its lock is its only run.
-pub(crate) async fn sweep(engine: &mut dyn Engine, set: &str) {
-    let d = engine.dialect();
-    let own = scratch_prefix(set);
-    let schema = engine.server().schema.clone();
-    for prefix in ["dashagg_delta_", "dashagg_stage_"] {
-        let Ok(rows) = engine.query(&d.tables_like_sql(&format!("{prefix}{own}"))).await else { continue };
-        for name in rows.into_iter().filter_map(|row| row.into_iter().next().flatten()) {
-            let sql = format!("DROP TABLE IF EXISTS {}", d.qualify(&schema, &name));
-            match engine.execute(&sql).await {
-                Ok(_) => tracing::debug!("dropped {name}, left behind by a run that was killed"),
-                Err(error) => tracing::debug!("{name}: {error}"),
-            }
-        }
-    }
-}
-
-pub(super) async fn drop_scratch(engine: &mut dyn Engine, set: &Set, token: &str) {
-    let d = engine.dialect();
-    let schema = engine.server().schema.clone();
-    for index in 0..set.summaries.len() {
-        let name = format!("dashagg_delta_{token}_{index}");
-        let table = d.scratch_name(&schema, &name, Scratch::Shared);
-        if let Err(error) = engine.execute(&d.drop_scratch(&table, Scratch::Shared)).await {
-            tracing::debug!("{name}: {error}");
-        }
-    }
 }

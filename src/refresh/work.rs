@@ -3,12 +3,15 @@
 
 use std::sync::Mutex;
 
+use anyhow::{Result, anyhow};
+
 use super::check::Findings;
 use super::inspect::{Prepared, partition_expression};
+use super::scratch::Run;
 use crate::catalog::{Against, Set};
 use crate::engine::Dialect;
 use crate::engine::dialect::{Scratch, on_key};
-use crate::engine::statements::{KIND, OP, Shadow, Slice};
+use crate::engine::statements::{KIND, OP, RUN, Shadow, Slice};
 use crate::plan::{Tuple, Wave};
 
 /// The work that every connection of a run shares.
@@ -17,8 +20,8 @@ pub struct Work<'a> {
     pub set: &'a Set,
     /// Its summaries, as inspected.
     pub prepared: &'a [Prepared<'a>],
-    /// Distinguishes this run's scratch tables from any other's.
-    pub token: &'a str,
+    /// Distinguishes this run's rows in scratch tables from any other's.
+    pub run: &'a Run,
     /// Schema of scratch tables.
     pub schema: String,
     /// The engine's text.
@@ -42,10 +45,10 @@ impl Work<'_> {
         let names: Vec<String> = columns.map(|name| d.quote(name)).collect();
         let list =
             |alias: &str| names.iter().map(|name| format!("{alias}.{name}")).collect::<Vec<_>>().join(", ");
-        let (delta, op) = (self.delta(index), d.quote(OP));
+        let (delta, own, op) = (self.delta(index), self.own(), d.quote(OP));
         format!(
-            "(SELECT {} FROM {delta} d WHERE d.{op} <> 'D' UNION ALL SELECT {} FROM {delta} d JOIN {} t ON {} \
-             WHERE d.{op} <> 'I')",
+            "(SELECT {} FROM {delta} d WHERE {own} AND d.{op} <> 'D' UNION ALL SELECT {} FROM {delta} d JOIN {} t \
+             ON {} WHERE {own} AND d.{op} <> 'I')",
             list("d"),
             list("t"),
             item.target,
@@ -54,13 +57,32 @@ impl Work<'_> {
     }
 
     /// The delta of a summary, as statements spell it.
-    pub fn delta(&self, index: usize) -> String {
-        self.dialect.scratch_name(&self.schema, &self.delta_name(index), Scratch::Shared)
+    pub fn delta(&self, index: usize) -> &str {
+        self.run.delta(index)
     }
 
-    /// The delta's plain name.
-    pub fn delta_name(&self, index: usize) -> String {
-        format!("dashagg_delta_{}_{index}", self.token)
+    /// The condition that finds this run's rows of a delta `d`.
+    pub fn own(&self) -> String {
+        format!("d.{} = {}", self.dialect.quote(RUN), self.run.marks(0).run)
+    }
+
+    /// Adds to the rows that a delta has.
+    ///
+    /// # Errors
+    /// Another connection's thread broke off.
+    pub(super) fn note_written(&self, index: usize, rows: u64) -> Result<()> {
+        let mut findings = self.findings.lock().map_err(|_| anyhow!("another connection failed"))?;
+        *findings.written.entry(index).or_default() += rows;
+        Ok(())
+    }
+
+    /// The rows that a delta has.
+    ///
+    /// # Errors
+    /// Another connection's thread broke off.
+    pub(super) fn written(&self, index: usize) -> Result<u64> {
+        let findings = self.findings.lock().map_err(|_| anyhow!("another connection failed"))?;
+        Ok(findings.written.get(&index).copied().unwrap_or(0))
     }
 
     /// Where a chunk's rows wait: in memory until that has once been too small.
@@ -70,21 +92,17 @@ impl Work<'_> {
 
     /// Whether a tier above reads this summary.
     pub fn read_above(&self, index: usize) -> bool {
-        self.prepared.iter().any(|above| above.summary.reads_summaries.contains(&index))
-    }
-
-    /// The summary's key, quoted.
-    pub fn key_list(&self, index: usize) -> String {
-        let key = &self.prepared[index].summary.key;
-        key.iter().map(|name| self.dialect.quote(name)).collect::<Vec<_>>().join(", ")
+        is_read_above(self.prepared, index)
     }
 
     pub(super) fn stage_name(&self, worker: usize, index: usize) -> String {
-        format!("dashagg_stage_{}_{worker}_{index}", self.token)
+        format!("dashagg_stage_{}_{worker}_{index}", self.run.token)
     }
 
     pub(super) fn stage(&self, worker: usize, index: usize) -> String {
-        self.dialect.scratch_name(&self.schema, &self.stage_name(worker, index), self.private())
+        let private =
+            || self.dialect.scratch_name(&self.schema, &self.stage_name(worker, index), self.private());
+        self.run.stage(index).map_or_else(private, str::to_owned)
     }
 
     /// The slice of a summary that a chunk stands for.
@@ -106,13 +124,13 @@ impl Work<'_> {
         let d = self.dialect;
         let item = &self.prepared[index];
         let shapes = item.shapes(d);
-        let delta = self.delta(index);
+        let (delta, own) = (self.delta(index), self.own());
         let names: Vec<String> =
             item.columns.iter().map(|column| format!("d.{}", d.quote(&column.name))).collect();
         let on = crate::engine::dialect::on_key(d, "d", "t", &item.summary.key);
         format!(
-            "{} AND NOT EXISTS (SELECT 1 FROM {delta} d WHERE {on}) \
-             UNION ALL SELECT {} FROM {delta} d WHERE d.{} <> 'D' AND {}",
+            "{} AND NOT EXISTS (SELECT 1 FROM {delta} d WHERE {own} AND {on}) \
+             UNION ALL SELECT {} FROM {delta} d WHERE {own} AND d.{} <> 'D' AND {}",
             shapes.published(slice, ""),
             names.join(", "),
             d.quote(OP),
@@ -151,10 +169,11 @@ impl Work<'_> {
             let names: Vec<String> =
                 self.prepared[lower].columns.iter().map(|column| d.quote(&column.name)).collect();
             format!(
-                "SELECT {} FROM {} WHERE {} = 0",
+                "SELECT {} FROM {} WHERE {} = {}",
                 names.join(", "),
                 self.stage(worker, lower),
-                d.quote(KIND)
+                d.quote(KIND),
+                self.run.marks(worker).computed
             )
         } else {
             self.settled_body(lower, &self.lower_slice(lower, wave, chunk))
@@ -195,9 +214,10 @@ impl Work<'_> {
             self.prepared[lower].columns.iter().map(|column| d.quote(&column.name)).collect();
         let names = names.join(", ");
         format!(
-            "INSERT INTO {} ({}, {names}) SELECT 0, {names} FROM ({}) c",
+            "INSERT INTO {} ({}, {names}) SELECT {}, {names} FROM ({}) c",
             self.stage(worker, lower),
             d.quote(KIND),
+            self.run.marks(worker).computed,
             self.settled_body(lower, &self.lower_slice(lower, wave, chunk))
         )
     }
@@ -282,6 +302,11 @@ pub(super) struct TotalsText {
     pub spelled: Vec<(String, String)>,
     pub partition: Vec<(String, String)>,
     pub totals: Vec<(String, String)>,
+}
+
+/// Whether a tier above reads this summary.
+pub fn is_read_above(prepared: &[Prepared<'_>], index: usize) -> bool {
+    prepared.iter().any(|above| above.summary.reads_summaries.contains(&index))
 }
 
 /// Every column that a summary conserves, each once.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::{TestDb, conformance};
 use crate::run::{Run, held, states, wait_until};
-use crate::sample::{BRAND, assert_right, built, cents, contents, scratch_tables};
+use crate::sample::{BRAND, assert_right, built, cents, contents, left_in_scratch};
 
 /// Rows inserted, updated and deleted in every tier at the next publish.
 fn change(db: &TestDb) {
@@ -30,7 +30,7 @@ fn killed(db: &TestDb, failpoints: &str, until: fn(&Run, &TestDb)) {
     assert_eq!(contents(db), before);
     run.end().code(137);
     db.dashagg().arg("refresh").run().ok();
-    assert_eq!(scratch_tables(db), Vec::<String>::new());
+    assert_eq!(left_in_scratch(db), Vec::<String>::new());
     assert_eq!(states(db), ["fresh"; 3]);
     assert_right(db);
 }
@@ -68,7 +68,7 @@ fn stopped(db: &TestDb, signal: &str, code: i32, failpoints: &str) {
     assert!(start.elapsed() < Duration::from_secs(5), "took {:?} to stop", start.elapsed());
     assert!(ended.stderr.contains("nothing was published"), "{ended:?}");
     assert_eq!(contents(db), before);
-    assert_eq!(scratch_tables(db), Vec::<String>::new());
+    assert_eq!(left_in_scratch(db), Vec::<String>::new());
     let last = "SELECT status FROM dashagg_run ORDER BY finished_at DESC LIMIT 1";
     assert_eq!(db.one(last), "interrupted");
     assert_eq!(states(db), ["failed"; 3]);

@@ -11,6 +11,7 @@ mod application;
 mod checks;
 mod collapse;
 mod crash;
+mod dumps;
 mod equality;
 mod generic;
 mod isolation;

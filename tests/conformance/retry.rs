@@ -3,7 +3,7 @@
 use crate::common::{Kind, TestDb, conformance};
 use crate::own::others;
 use crate::run::{Run, held};
-use crate::sample::{BRAND, assert_right, built, cents, scratch_tables};
+use crate::sample::{BRAND, assert_right, built, cents, left_in_scratch};
 
 fn change(db: &TestDb) {
     db.exec(&format!("UPDATE financials SET amount = amount + {} WHERE id <= 5", cents(db, 100)));
@@ -48,7 +48,7 @@ fn survives(db: &TestDb, failpoints: &str, until: fn(&Run, &TestDb)) {
     let summaries = report["sets"][0]["summaries"].as_array().unwrap();
     assert!(summaries.iter().all(|summary| summary["updated"] != 0), "{report:#}");
     assert_ne!(db.one("SELECT MAX(retries) FROM dashagg_run"), "0");
-    assert_eq!(scratch_tables(db), Vec::<String>::new());
+    assert_eq!(left_in_scratch(db), Vec::<String>::new());
     assert_right(db);
 }
 

@@ -173,14 +173,39 @@ pub fn contents(db: &TestDb) -> Vec<Vec<Vec<String>>> {
         .collect()
 }
 
-/// Scratch tables of any run that other connections can see.
-pub fn scratch_tables(db: &TestDb) -> Vec<String> {
+/// Names of the database's tables, also of those that other sessions have for themselves.
+fn table_names(db: &TestDb) -> Vec<String> {
     let sql = match db.kind {
         Kind::Mariadb => "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()",
-        Kind::Postgres => "SELECT relname FROM pg_class WHERE relkind = 'r'",
+        Kind::Postgres => "SELECT relname FROM pg_class WHERE relkind = 'r' ORDER BY 1",
         Kind::Sqlite => "SELECT name FROM sqlite_master",
     };
-    let mut names: Vec<String> = db.rows(sql).into_iter().flatten().collect();
-    names.retain(|name| name.starts_with("dashagg_delta_") || name.starts_with("dashagg_stage_"));
-    names
+    db.rows(sql).into_iter().flatten().collect()
+}
+
+/// Names of the scratch tables that `create` makes: with a summary that others read, two on PostgreSQL.
+pub fn lasting_scratch(db: &TestDb) -> Vec<String> {
+    table_names(db).into_iter().filter(|name| name.starts_with("dashagg_scratch_")).collect()
+}
+
+/// Whatever a run left in scratch: rows in the tables that stay, and any other scratch table that other connections
+/// can see.
+pub fn left_in_scratch(db: &TestDb) -> Vec<String> {
+    let mut left = table_names(db);
+    left.retain(|name| name.starts_with("dashagg_delta_") || name.starts_with("dashagg_stage_"));
+    let tables = lasting_scratch(db);
+    let expected = match db.kind {
+        Kind::Mariadb => 3,
+        Kind::Postgres => 4,
+        Kind::Sqlite => 0,
+    };
+    assert_eq!(tables.len(), expected, "{tables:?}");
+    let mut client = db.client();
+    for table in tables {
+        let rows = client.one(&format!("SELECT COUNT(*) FROM {table}"));
+        if rows != "0" {
+            left.push(format!("{rows} rows in {table}"));
+        }
+    }
+    left
 }
