@@ -37,6 +37,7 @@ pub mod verify;
 pub mod watch;
 
 use std::io::{self, Write};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
@@ -181,7 +182,8 @@ fn set_up(global: &GlobalArgs, own_file: Option<String>) -> Result<(Context, Cat
     let context = Context {
         config,
         driver,
-        interrupt: Interrupt::listen()?,
+        interrupt: Interrupt::listen(global.json)?,
+        connected: AtomicBool::new(false),
         progress: Progress::new(global.quiet, global.json),
         quiet: global.quiet,
     };

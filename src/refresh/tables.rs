@@ -14,7 +14,7 @@ use crate::catalog::{Set, Summary};
 use crate::checksum;
 use crate::engine::dialect::Scratch;
 use crate::engine::statements::OP;
-use crate::engine::{Column, Dialect, Engine, Tx};
+use crate::engine::{Column, Dialect, Engine, ErrorClass, Tx};
 use crate::hooks::Values;
 use crate::ledger::{self, RunRecord, SetState};
 use crate::plan::{Ask, Asked, Known, Mode, Plan, Scope, project};
@@ -267,12 +267,21 @@ async fn helpers(
     let wanted = request.jobs.map_or(engine.server().useful_jobs, usize::from).clamp(1, widest.max(1));
     let mut helpers = Vec::new();
     while helpers.len() + 1 < wanted {
-        match engine.another().await? {
-            Some(helper) => {
+        match context.interrupt.or(engine.another()).await? {
+            Ok(Some(helper)) => {
                 context.interrupt.watch(helper.as_ref());
                 helpers.push(helper);
             }
-            None => break,
+            Ok(None) => break,
+            // A limit of connections, or a pool that has no more: slower, but no reason to fail.
+            Err(error) if matches!(error.class, ErrorClass::Connect | ErrorClass::Transient) => {
+                tracing::warn!(
+                    "no more connections to be had ({error}): computing with {} instead of {wanted}",
+                    helpers.len() + 1
+                );
+                break;
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(helpers)
