@@ -583,8 +583,9 @@ impl Postgres {
     /// What every statement runs under, as statements: behind a pooler the next one may run in another session.
     fn settings(&self) -> Vec<String> {
         let mut all: Vec<String> = [
-            ("lock_timeout", self.target.lock_timeout.as_millis().to_string()),
+            // First: until then the database's own holds, which may be a short one.
             ("statement_timeout", self.target.statement_timeout.as_millis().to_string()),
+            ("lock_timeout", self.target.lock_timeout.as_millis().to_string()),
             ("client_connection_check_interval", "500".to_owned()),
             ("timezone", "'UTC'".to_owned()),
             ("client_min_messages", "warning".to_owned()),

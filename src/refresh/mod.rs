@@ -6,6 +6,7 @@
 pub mod affected;
 pub mod check;
 pub mod dry_run;
+mod helpers;
 pub mod inspect;
 pub(crate) mod keep;
 pub mod publish;

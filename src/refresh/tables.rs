@@ -9,12 +9,12 @@ use super::inspect::Prepared;
 use super::publish::{self, Counts, Outcome};
 use super::stage;
 use super::work::Work;
-use super::{Request, Unit, affected, check, inspect, noop};
+use super::{Request, Unit, affected, check, helpers, inspect, noop};
 use crate::catalog::{Set, Summary};
 use crate::checksum;
 use crate::engine::dialect::Scratch;
 use crate::engine::statements::OP;
-use crate::engine::{Column, Dialect, Engine, ErrorClass, Tx};
+use crate::engine::{Column, Dialect, Engine, Tx};
 use crate::hooks::Values;
 use crate::ledger::{self, RunRecord, SetState};
 use crate::plan::{Ask, Asked, Known, Mode, Plan, Scope, project};
@@ -100,7 +100,7 @@ pub(super) async fn locked(
         .iter()
         .map(|summary| state.summary(&summary.name).and_then(|known| known.rows).unwrap_or(0))
         .collect();
-    let mut helpers = helpers(context, request, engine, &plan, &rows, &known).await?;
+    let mut helpers = helpers::open(context, request, engine, &plan, &rows, &known).await?;
     context.progress.start(&format!("refreshing {}", set.name), plan.steps() as u64);
     let staged = stage::stage(context, engine, &mut helpers, &mut work, &plan, &rows, &known).await;
     context.progress.finish(&format!("staged {}", set.name));
@@ -242,49 +242,6 @@ pub(super) fn forget_expired(summary: &Summary, scope: &mut Scope) {
 /// Whether the caller named partitions, so that notes of others must stay.
 fn named(ask: &Ask) -> bool {
     matches!(ask, Ask::Partitions(_) | Ask::Since(_))
-}
-
-/// Rows that one connection computes before another is worth opening.
-const SMALL: u64 = 10_000;
-
-async fn helpers(
-    context: &Context,
-    request: &Request<'_>,
-    engine: &dyn Engine,
-    plan: &Plan,
-    rows: &[u64],
-    known: &[Known],
-) -> Result<Vec<Box<dyn Engine>>> {
-    let keys: usize = plan.scopes.iter().map(|scope| scope.keys.len() / 250 + scope.partitions.len()).sum();
-    // A connection costs as much as computing some thousand rows.
-    let tuples = known.iter().map(|known| known.tuples.len()).max().unwrap_or(1).max(1) as u64;
-    let each = rows.iter().max().copied().unwrap_or(0) / tuples;
-    let few_keys = plan.scopes.iter().map(|scope| scope.keys.len()).sum::<usize>() < 500;
-    if request.jobs.is_none() && few_keys && each * plan.partitions as u64 <= SMALL && !rows.contains(&0) {
-        return Ok(Vec::new());
-    }
-    let widest = plan.waves.iter().map(|wave| wave.chunks.len()).max().unwrap_or(keys);
-    let wanted = request.jobs.map_or(engine.server().useful_jobs, usize::from).clamp(1, widest.max(1));
-    let mut helpers = Vec::new();
-    while helpers.len() + 1 < wanted {
-        match context.interrupt.or(engine.another()).await? {
-            Ok(Some(helper)) => {
-                context.interrupt.watch(helper.as_ref());
-                helpers.push(helper);
-            }
-            Ok(None) => break,
-            // A limit of connections, or a pool that has no more: slower, but no reason to fail.
-            Err(error) if matches!(error.class, ErrorClass::Connect | ErrorClass::Transient) => {
-                tracing::warn!(
-                    "no more connections to be had ({error}): computing with {} instead of {wanted}",
-                    helpers.len() + 1
-                );
-                break;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(helpers)
 }
 
 /// Counts the deltas and lets the collapse guard judge them.

@@ -101,7 +101,7 @@ fn an_index_built_beside_writers_waits_for_no_lock_for_ever() {
 fn settings_of_the_database_end_no_statement_of_ours() {
     let db = &TestDb::new(Kind::Postgres);
     built(db, 1_000);
-    for setting in ["statement_timeout = '1ms'", "lock_timeout = '1ms'", "standard_conforming_strings = off"]
+    for setting in ["statement_timeout = '30ms'", "lock_timeout = '1ms'", "standard_conforming_strings = off"]
     {
         db.exec(&format!("ALTER DATABASE {} SET {setting}", db.name()));
     }
