@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use futures::future::BoxFuture;
 
 use crate::catalog::{Catalog, Selected, Set};
@@ -224,7 +224,9 @@ pub async fn lock(context: &Context, engine: &mut dyn Engine, set: &str, wait: D
     let mut ghost_ended = false;
     loop {
         context.interrupt.check()?;
-        if let Some(session) = engine.try_lock(set).await? {
+        // The lock has a connection of its own.
+        let place = || format!("taking the lock of set {set} in {}", context.config.database.display());
+        if let Some(session) = engine.try_lock(set).await.with_context(place)? {
             let since = ledger::stamp(ledger::clock(engine).await?);
             holder::record(engine, set, &Holder::me(since, session)).await?;
             return Ok(true);
