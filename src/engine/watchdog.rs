@@ -210,11 +210,7 @@ impl Watch {
     fn unreachable(&self) -> DbError {
         DbError::new(
             ErrorClass::Transient,
-            format!(
-                "connection lost: no answer from {} for {}",
-                self.place,
-                humantime::format_duration(self.network)
-            ),
+            format!("connection lost: no answer from {} for {}", self.place, seconds(self.network)),
         )
     }
 }
@@ -253,6 +249,10 @@ fn because(stopped: &Mutex<Option<DbError>>, error: DbError) -> DbError {
     }
 }
 
+fn seconds(span: Duration) -> String {
+    format!("{} s", span.as_secs_f64())
+}
+
 /// `work` within `limit`.
 ///
 /// # Errors
@@ -262,7 +262,7 @@ pub(super) async fn within<T>(
     work: impl Future<Output = Result<T, DbError>>,
 ) -> Result<T, DbError> {
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
-        let words = format!("no answer within {}", humantime::format_duration(limit));
+        let words = format!("no answer within {}", seconds(limit));
         Err(DbError::new(ErrorClass::Connect, words))
     })
 }
@@ -330,7 +330,7 @@ mod tests {
     async fn silence_is_a_lost_connection() {
         let (result, _, ended) = fate(None, Limits::default(), LONG).await;
         let error = result.unwrap_err();
-        assert!(error.is_transient() && error.message.contains("no answer from here for 40ms"), "{error}");
+        assert!(error.is_transient() && error.message.contains("no answer from here for 0.04 s"), "{error}");
         assert_eq!(ended, 0);
     }
 

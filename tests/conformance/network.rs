@@ -203,7 +203,7 @@ fn the_first_connection_of_a_run_is_not_waited_for() {
     proxy.swallow_all();
     for verb in ["create", "refresh", "status", "verify"] {
         let output = through(&proxy, db, &config(db, 5, "60s")).arg(verb).run().code(1);
-        assert!(output.stderr.contains("no answer within 1s"), "{output:?}");
+        assert!(output.stderr.contains("no answer within 1 s"), "{output:?}");
         assert!(output.seconds < 20.0, "{output:?}");
     }
 }
