@@ -38,6 +38,7 @@ pub mod verify;
 pub mod watch;
 
 use std::io::{self, Write};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use tracing_subscriber::field::MakeExt as _;
@@ -201,7 +202,8 @@ fn set_up(global: &GlobalArgs, own_file: Option<String>) -> Result<(Context, Cat
     let context = Context {
         config,
         driver,
-        interrupt: Interrupt::listen()?,
+        interrupt: Interrupt::listen(global.json)?,
+        connected: AtomicBool::new(false),
         progress: Progress::new(global.quiet, global.json),
         quiet: global.quiet,
     };

@@ -1,8 +1,9 @@
 //! One run's way to the database: connect with advice in the error, hold a set's lock politely.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use futures::future::BoxFuture;
 
 use crate::catalog::{Catalog, Selected, Set};
@@ -11,7 +12,7 @@ use crate::engine::{DbError, Dialect, Engine, ErrorClass, Shape};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupt;
-use crate::ledger::{self, Holder};
+use crate::ledger::{self, Holder, holder};
 use crate::progress::Progress;
 
 /// How long a holder whose process is known dead may take to vanish from the server.
@@ -39,7 +40,7 @@ pub type Spare = Option<Box<dyn Engine>>;
 pub async fn connected<'a>(context: &Context, spare: &'a mut Spare) -> Result<&'a mut dyn Engine> {
     let engine = match spare.take() {
         Some(engine) => engine,
-        None => context.connect().await?,
+        None => context.connect_again(context.config.run.reconnect).await?,
     };
     Ok(spare.insert(engine).as_mut())
 }
@@ -136,6 +137,8 @@ pub struct Context {
     pub progress: Progress,
     /// Nothing is printed on success.
     pub quiet: bool,
+    /// The database was reached before, so that a failure to connect is one of the moment.
+    pub connected: AtomicBool,
 }
 
 impl Context {
@@ -145,7 +148,8 @@ impl Context {
     /// Exit code 1, with the address and what to check; never the password.
     pub async fn connect(&self) -> Result<Box<dyn Engine>> {
         let target = &self.config.database;
-        let engine = (self.driver.connect)(target).await.map_err(|error| {
+        // A connection that is not made yet has nothing on the server to cancel.
+        let engine = self.interrupt.or((self.driver.connect)(target)).await?.map_err(|error| {
             let failure =
                 Failure::new(ExitCode::Failed, format!("cannot connect to {}: {error}", target.display()));
             match error.class {
@@ -158,8 +162,52 @@ impl Context {
                     .hint("check host, port, user and password (DASHAGG_PASSWORD, password_file), and TLS"),
             }
         })?;
+        self.connected.store(true, Ordering::SeqCst);
         self.interrupt.watch(engine.as_ref());
         Ok(engine)
+    }
+
+    /// Connects; where this process was connected before, it keeps trying for `patience`: a server that restarts may
+    /// refuse in many ways for some time.
+    ///
+    /// # Errors
+    /// The last attempt's, with how often and how long it was tried.
+    pub async fn connect_again(&self, patience: Duration) -> Result<Box<dyn Engine>> {
+        if !self.connected.load(Ordering::SeqCst) {
+            return self.connect().await;
+        }
+        let start = Instant::now();
+        let mut tries = 0u32;
+        loop {
+            let error = match self.connect().await {
+                Ok(engine) => return Ok(engine),
+                Err(error) => error,
+            };
+            self.interrupt.check()?;
+            tries += 1;
+            let pause = Duration::from_millis(100 * 2u64.pow(tries.min(5)));
+            if start.elapsed() + pause > patience {
+                return Err(given_up(&error, tries, start.elapsed()).into());
+            }
+            if tries == 1 {
+                let limit = humantime::format_duration(patience);
+                tracing::warn!("{error:#}; trying to connect again for up to {limit}");
+            }
+            self.interrupt.or(tokio::time::sleep(pause)).await?;
+        }
+    }
+}
+
+/// The failure to connect again, with what was done against it.
+fn given_up(error: &anyhow::Error, tries: u32, spent: Duration) -> Failure {
+    let (code, message, hint) = Failure::of(error);
+    let spent = humantime::format_duration(Duration::from_secs(spent.as_secs()));
+    let times = if tries == 1 { "time".to_owned() } else { format!("times in {spent}") };
+    let failure =
+        Failure::new(code, format!("{message} (the connection was lost; tried again {tries} {times})"));
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
     }
 }
 
@@ -176,35 +224,40 @@ pub async fn lock(context: &Context, engine: &mut dyn Engine, set: &str, wait: D
     let mut ghost_ended = false;
     loop {
         context.interrupt.check()?;
-        if engine.try_lock(set).await? {
+        // The lock has a connection of its own.
+        let place = || format!("taking the lock of set {set} in {}", context.config.database.display());
+        if let Some(session) = engine.try_lock(set).await.with_context(place)? {
             let since = ledger::stamp(ledger::clock(engine).await?);
-            ledger::set_holder(engine, set, Some(&Holder::me(since))).await?;
+            holder::record(engine, set, &Holder::me(since, session)).await?;
             return Ok(true);
         }
-        let holder = ledger::holder(engine, set).await?;
-        let ghost = holder.as_ref().is_some_and(Holder::is_dead);
-        if ghost && !ghost_ended {
+        let holder = holder::holder(engine, set).await?;
+        fail::fail_point!("judging");
+        // Ourselves: a session that this process has given up, since its network was gone.
+        let ghost = holder.as_ref().filter(|holder| holder.is_me() || holder.is_dead());
+        if let Some(ghost) = ghost
+            && !ghost_ended
+        {
             // A killed client's statement runs on in the server and keeps the lock: nothing can publish
-            // it any more, so end it rather than make the DBA wait.
-            tracing::warn!("set {set}: the last run was killed; ending what it left in the server");
-            engine.end_lock_holder(set).await?;
+            // it any more, so end it rather than make the DBA wait. That session, whoever has the lock by now.
+            tracing::warn!(
+                "set {set}: the last run was killed or cut off; ending what it left in the server"
+            );
+            engine.end_session(set, &ghost.session).await?;
             ghost_ended = true;
         }
-        let patience = if ghost { wait.max(GHOST_PATIENCE) } else { wait };
+        let patience = if ghost.is_some() { wait.max(GHOST_PATIENCE) } else { wait };
         // The winner of a race records itself a moment after it took the lock.
         let patience = if holder.is_none() { patience.max(Duration::from_secs(3)) } else { patience };
+        let who = || holder.as_ref().map_or("another run".to_owned(), Holder::to_string);
         if start.elapsed() >= patience {
-            let who = holder.map_or("another run".to_owned(), |holder| holder.to_string());
-            return Err(Failure::new(ExitCode::Locked, format!("set {set} is held by {who}"))
+            return Err(Failure::new(ExitCode::Locked, format!("set {set} is held by {}", who()))
                 .hint("wait for it with --wait 60s")
                 .into());
         }
-        if !told && !ghost {
-            let who = holder.map_or("another run".to_owned(), |holder| holder.to_string());
-            tracing::info!(
-                "set {set} is held by {who}; waiting up to {}",
-                humantime::format_duration(patience)
-            );
+        if !told && ghost.is_none() {
+            let limit = humantime::format_duration(patience);
+            tracing::info!("set {set} is held by {}; waiting up to {limit}", who());
             told = true;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -213,10 +266,12 @@ pub async fn lock(context: &Context, engine: &mut dyn Engine, set: &str, wait: D
 
 /// Gives the lock back. Errors are only logged: the lock ends with the connection anyway.
 pub async fn unlock(engine: &mut dyn Engine, set: &str) {
-    if let Err(error) = ledger::set_holder(engine, set, None).await {
-        tracing::debug!("clearing the holder of {set}: {error}");
-    }
     if let Err(error) = engine.unlock().await {
+        // The note of who holds it stays: it tells the next run which session to end.
         tracing::debug!("unlocking {set}: {error}");
+        return;
+    }
+    if let Err(error) = holder::clear(engine, set).await {
+        tracing::debug!("clearing the holder of {set}: {error}");
     }
 }

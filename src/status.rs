@@ -30,7 +30,10 @@ pub async fn run(
     let engine = engine.as_mut();
     let set_up = ledger::exists(engine).await?;
     if !set_up {
-        tracing::warn!("dashagg has not been set up in {}: run `dashagg create`", engine.server().database);
+        tracing::warn!(
+            "dashagg has not been set up in {}, or was set up by an older dashagg: run `dashagg create`",
+            engine.server().database
+        );
     }
     let mut summaries = Vec::new();
     for selected in &selected {

@@ -41,7 +41,10 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 /// # Errors
 /// What a first look shows to be wrong: names, connection, a ledger that is not there.
 pub async fn run(context: &Context, catalog: &Catalog, args: &RefreshArgs) -> Result<ExitCode> {
-    let (request, mut spare) = Request::new(context, catalog, args).await?;
+    let (mut request, mut spare) = Request::new(context, catalog, args).await?;
+    // Connecting again is the loop's business here, which never gives up.
+    request.reconnect = Duration::ZERO;
+    context.interrupt.regular_from_now();
     let ears = listen(context, &request, &mut spare).await?;
     tracing::info!(
         "watching {} set(s): {}",

@@ -33,6 +33,7 @@ pub(super) struct DatabaseSection {
     pub connect_timeout: Span,
     pub statement_timeout: Span,
     pub lock_timeout: Span,
+    pub network_timeout: Span,
 }
 
 impl Default for DatabaseSection {
@@ -49,6 +50,7 @@ impl Default for DatabaseSection {
             connect_timeout: Span(Duration::from_secs(10)),
             statement_timeout: Span(Duration::ZERO),
             lock_timeout: Span(Duration::from_secs(5)),
+            network_timeout: Span(Duration::from_secs(30)),
         }
     }
 }
@@ -60,12 +62,20 @@ pub(super) struct RunSection {
     pub jobs: u16,
     pub wait: Span,
     pub retries: u32,
+    pub reconnect: Span,
     pub max_shrink: f64,
 }
 
 impl Default for RunSection {
     fn default() -> Self {
-        Self { sql_dir: None, jobs: 0, wait: Span(Duration::ZERO), retries: 5, max_shrink: 0.2 }
+        Self {
+            sql_dir: None,
+            jobs: 0,
+            wait: Span(Duration::ZERO),
+            retries: 5,
+            reconnect: Span(Duration::from_secs(60)),
+            max_shrink: 0.2,
+        }
     }
 }
 

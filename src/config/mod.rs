@@ -68,6 +68,8 @@ pub struct RunConfig {
     pub wait: Duration,
     /// How often a transient error (deadlock, lost connection) is retried.
     pub retries: u32,
+    /// How long a run that was connected before tries to connect again; zero means once.
+    pub reconnect: Duration,
     /// Share of its rows, 0 to 1, that a summary may lose in one refresh.
     pub max_shrink: f64,
 }
@@ -93,6 +95,8 @@ pub struct DatabaseTarget {
     pub statement_timeout: Duration,
     /// Limit for waiting on one lock in the database; never zero.
     pub lock_timeout: Duration,
+    /// How long a server that nothing reaches may stay silent before a connection to it counts as lost; never zero.
+    pub network_timeout: Duration,
     /// SQLite only: whether connecting may create the file. Always false after loading, because a mistyped path
     /// must be an error; `demo` sets it for its own file.
     pub create_if_missing: bool,
@@ -134,6 +138,7 @@ impl fmt::Debug for DatabaseTarget {
             .field("connect_timeout", &self.connect_timeout)
             .field("statement_timeout", &self.statement_timeout)
             .field("lock_timeout", &self.lock_timeout)
+            .field("network_timeout", &self.network_timeout)
             .finish_non_exhaustive()
     }
 }
@@ -266,6 +271,7 @@ fn run_config(file: &File, env: &dyn Fn(&str) -> Option<String>) -> Result<RunCo
         jobs: (jobs > 0).then_some(jobs),
         wait: file.run.wait.0,
         retries: file.run.retries,
+        reconnect: file.run.reconnect.0,
         max_shrink: file.run.max_shrink,
     })
 }
@@ -279,7 +285,12 @@ fn database_target(
     warnings: &mut Vec<String>,
 ) -> Result<DatabaseTarget, Failure> {
     let db = &file.database;
-    for (key, span) in [("connect_timeout", db.connect_timeout), ("lock_timeout", db.lock_timeout)] {
+    let spans = [
+        ("connect_timeout", db.connect_timeout),
+        ("lock_timeout", db.lock_timeout),
+        ("network_timeout", db.network_timeout),
+    ];
+    for (key, span) in spans {
         if span.0.is_zero() {
             return Err(
                 Failure::usage(format!("database.{key} is zero")).hint("use a duration such as \"5s\"")
@@ -340,6 +351,7 @@ fn database_target(
         connect_timeout: db.connect_timeout.0,
         statement_timeout: db.statement_timeout.0,
         lock_timeout: db.lock_timeout.0,
+        network_timeout: db.network_timeout.0,
         create_if_missing: false,
         url_without_password: url.text,
         display: url.display,

@@ -8,9 +8,12 @@
 
 pub mod dialect;
 pub mod error;
+mod guard;
 pub mod mysql;
+mod mysql_session;
 mod mysql_track;
 pub mod postgres;
+mod postgres_session;
 mod postgres_track;
 pub mod shape;
 pub mod sqlite;
@@ -18,6 +21,7 @@ mod sqlite_track;
 pub mod statements;
 mod tls;
 pub mod track;
+mod watchdog;
 
 use std::sync::Arc;
 
@@ -106,18 +110,19 @@ pub trait Engine: Send {
     /// `None` where the engine has no such thing.
     async fn export_snapshot(&mut self) -> Result<Option<String>, DbError>;
 
-    /// Takes the named lock without waiting. `false`: somebody else holds it.
-    async fn try_lock(&mut self, name: &str) -> Result<bool, DbError>;
+    /// Takes the named lock without waiting and returns the server session that has it now, in the engine's own words
+    /// (empty where there are no sessions). `None`: somebody else holds it.
+    async fn try_lock(&mut self, name: &str) -> Result<Option<String>, DbError>;
 
-    /// Gives the lock back; no-op if not held.
+    /// Gives the lock back; no-op if not held. An error means that the server may only notice within a minute.
     async fn unlock(&mut self) -> Result<(), DbError>;
 
     /// Whether anybody holds the named lock; needs no more than SELECT and takes nothing.
     async fn is_locked(&mut self, name: &str) -> Result<bool, DbError>;
 
-    /// Ends the server session that holds the named lock. Only for a holder whose process is known dead:
-    /// a killed client's statement can run on in the server and keep the lock.
-    async fn end_lock_holder(&mut self, name: &str) -> Result<(), DbError>;
+    /// Ends that server session (as [`Engine::try_lock`] named it), if it still holds the named lock, and no other. Only
+    /// for a holder known dead: a killed client's statement can run on in the server and keep the lock.
+    async fn end_session(&mut self, name: &str, session: &str) -> Result<(), DbError>;
 
     /// Another connection with the same settings, or `None` where one connection is all that helps.
     async fn another(&self) -> Result<Option<Box<dyn Engine>>, DbError>;
@@ -174,7 +179,11 @@ pub(crate) fn audited(sql: &str) -> AssertSqlSafe<String> {
 /// functions in the engine's module, which its trait methods call.
 macro_rules! text_io {
     ($database:ty, $connection:ty) => {
-        async fn execute_on(connection: &mut $connection, sql: &str) -> Result<u64, DbError> {
+        async fn execute_on(
+            connection: &mut $connection,
+            sql: &str,
+            rows: &$crate::engine::watchdog::Rows,
+        ) -> Result<u64, DbError> {
             tracing::trace!(target: "dashagg::sql", "{sql}");
             let mut affected = 0;
             let mut stream =
@@ -183,6 +192,7 @@ macro_rules! text_io {
                 .await
                 .map_err(|error| translate(error, sql))?
             {
+                rows.came();
                 if let sqlx::Either::Left(done) = step {
                     affected += done.rows_affected();
                 }
@@ -193,6 +203,7 @@ macro_rules! text_io {
         async fn for_each_on(
             connection: &mut $connection,
             sql: &str,
+            rows: &$crate::engine::watchdog::Rows,
             each: &mut (dyn FnMut($crate::engine::Row) + Send),
         ) -> Result<(), DbError> {
             tracing::trace!(target: "dashagg::sql", "{sql}");
@@ -202,6 +213,7 @@ macro_rules! text_io {
                 .await
                 .map_err(|error| translate(error, sql))?
             {
+                rows.came();
                 each($crate::engine::texts(&row).map_err(|error| translate(error, sql))?);
             }
             Ok(())
@@ -216,6 +228,7 @@ macro_rules! batch_io {
         async fn query_each_on(
             connection: &mut $connection,
             statements: &[String],
+            came: &$crate::engine::watchdog::Rows,
         ) -> Result<Vec<Vec<$crate::engine::Row>>, DbError> {
             let sql = statements.join("; ");
             tracing::trace!(target: "dashagg::sql", "{sql}");
@@ -227,6 +240,7 @@ macro_rules! batch_io {
                 .await
                 .map_err(|error| translate(error, &sql))?
             {
+                came.came();
                 match step {
                     sqlx::Either::Left(_) => answers.push(std::mem::take(&mut rows)),
                     sqlx::Either::Right(row) => {

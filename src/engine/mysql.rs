@@ -8,12 +8,16 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
-use sqlx::{Column as _, ConnectOptions, Connection, Executor, MySql, SqlSafeStr, Statement};
+use sqlx::{Column as _, ConnectOptions, Executor, MySql, SqlSafeStr, Statement};
 
 use super::dialect::{LexRules, SOME, Scratch, on_key};
+use super::guard::Guard;
+use super::mysql_session::{Session, dial, hang_up};
+use super::watchdog::{Limits, Rows, Watch, within};
 use super::{
     Canceller, Column, DbError, Dialect, Engine, ErrorClass, Row, Server, Tx, batch_io, text_io, tls,
 };
@@ -356,6 +360,11 @@ impl MysqlDialect {
     }
 }
 
+/// Seconds that a connection may be silent inside a transaction that writes.
+const WRITING_WAIT: u32 = 60;
+/// The same for the one that holds the lock; a few pings fit in.
+const GUARD_WAIT: u32 = 45;
+
 /// A connection to MySQL or MariaDB.
 pub struct Mysql {
     connection: MySqlConnection,
@@ -363,9 +372,10 @@ pub struct Mysql {
     target: DatabaseTarget,
     server: Server,
     dialect: &'static MysqlDialect,
-    id: u64,
-    lock: Option<String>,
+    watch: Watch,
+    guard: Option<Guard>,
     in_transaction: bool,
+    writes: bool,
 }
 
 fn classify(code: &str, message: &str) -> ErrorClass {
@@ -385,7 +395,7 @@ fn classify(code: &str, message: &str) -> ErrorClass {
     }
 }
 
-fn translate(error: sqlx::Error, sql: &str) -> DbError {
+pub(super) fn translate(error: sqlx::Error, sql: &str) -> DbError {
     let _ = sql;
     let number = match &error {
         sqlx::Error::Database(inner) => inner
@@ -442,57 +452,55 @@ impl Mysql {
     }
 
     async fn open(options: MySqlConnectOptions, target: DatabaseTarget) -> Result<Self, DbError> {
-        let connecting =
-            tokio::time::timeout(target.connect_timeout, MySqlConnection::connect_with(&options));
-        let connection = match connecting.await {
-            Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => {
-                let mut error = translate(error, "");
-                if error.class != ErrorClass::Missing {
-                    error.class = ErrorClass::Connect;
-                }
-                return Err(error);
-            }
-            Err(_) => {
-                return Err(DbError::new(
-                    ErrorClass::Connect,
-                    format!("no answer within {} s", target.connect_timeout.as_secs()),
-                ));
-            }
-        };
-        let mut this = Self {
-            connection,
-            options,
-            server: Server {
-                product: String::new(),
-                database: String::new(),
-                schema: String::new(),
-                useful_jobs: 1,
-            },
-            dialect: &MYSQL,
-            id: 0,
-            lock: None,
-            in_transaction: false,
-            target,
-        };
-        this.normalise().await?;
-        Ok(this)
+        let limit = target.connect_timeout;
+        within(limit, async {
+            let connection = dial(&options, limit).await?;
+            let mut this = Self {
+                connection,
+                server: Server {
+                    product: String::new(),
+                    database: String::new(),
+                    schema: String::new(),
+                    useful_jobs: 1,
+                },
+                dialect: &MYSQL,
+                watch: Self::watch(&options, &target, 0, String::new()),
+                guard: None,
+                in_transaction: false,
+                writes: false,
+                options,
+                target,
+            };
+            this.normalise().await?;
+            Ok(this)
+        })
+        .await
+    }
+
+    fn watch(options: &MySqlConnectOptions, target: &DatabaseTarget, id: u64, from: String) -> Watch {
+        let session = Session { options: options.clone(), limit: target.connect_timeout, id, from };
+        Watch::new(Arc::new(session), target.display().to_owned(), target.network_timeout)
     }
 
     async fn normalise(&mut self) -> Result<(), DbError> {
         let lock_seconds = self.target.lock_timeout.as_secs().max(1);
         // Everything that changes what a SELECT means is set here and documented in sql/README.md:
         // a division by zero is NULL, as in a plain client's SELECT, and out-of-range values are errors.
+        // A server may be set to hang up on a client that it waits for; we take our time between two rows.
         self.execute(&format!(
             "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
              time_zone = '+00:00', lock_wait_timeout = {lock_seconds}, \
-             innodb_lock_wait_timeout = {lock_seconds}, \
+             innodb_lock_wait_timeout = {lock_seconds}, autocommit = 1, \
+             net_read_timeout = 60, net_write_timeout = 60, \
              max_heap_table_size = 134217728, tmp_table_size = 134217728"
         ))
         .await?;
         self.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
         let row = self
-            .query("SELECT VERSION(), DATABASE(), CAST(CONNECTION_ID() AS CHAR)")
+            .query(
+                "SELECT VERSION(), DATABASE(), CAST(CONNECTION_ID() AS CHAR), \
+                 (SELECT HOST FROM information_schema.processlist WHERE ID = CONNECTION_ID())",
+            )
             .await?
             .into_iter()
             .next()
@@ -517,7 +525,8 @@ impl Mysql {
             ));
         };
         self.dialect = if mariadb { &MARIADB } else { &MYSQL };
-        self.id = cell(2).and_then(|id| id.parse().ok()).unwrap_or(0);
+        let id = cell(2).and_then(|id| id.parse().ok()).unwrap_or(0);
+        self.watch = Self::watch(&self.options, &self.target, id, cell(3).unwrap_or_default());
         self.server = Server {
             product: format!("{product} {number}"),
             schema: database.clone(),
@@ -540,6 +549,30 @@ impl Mysql {
         Ok(())
     }
 
+    /// Limits that the server does not keep: MySQL stops nothing but SELECT.
+    fn limits(&self) -> Limits {
+        let statement =
+            if self.dialect.is_mariadb() { Duration::ZERO } else { self.target.statement_timeout };
+        Limits { statement, lock: Duration::ZERO }
+    }
+
+    /// What ends a transaction, and takes back what [`Engine::begin`] has set for it.
+    fn ending(&mut self, end: &str) -> String {
+        let setting =
+            if std::mem::take(&mut self.writes) { "; SET SESSION wait_timeout = DEFAULT" } else { "" };
+        format!("{end}{setting}")
+    }
+
+    /// Whether the lock that this connection has taken is still there, if it has taken one.
+    fn still_locked(&self) -> Result<(), DbError> {
+        self.guard.as_ref().map_or(Ok(()), Guard::check)
+    }
+
+    /// The session that has the named lock.
+    async fn owner(&mut self, lock: &str) -> Result<Option<String>, DbError> {
+        self.scalar(&format!("SELECT CAST(IS_USED_LOCK({}) AS CHAR)", self.dialect.literal(lock))).await
+    }
+
     /// The namespace of GET_LOCK is the whole server, so the database is part of the name.
     fn lock_name(&self, name: &str) -> String {
         let full = format!("dashagg:{}:{name}", self.server.database);
@@ -558,25 +591,35 @@ batch_io!(MySql, MySqlConnection);
 #[async_trait]
 impl Engine for Mysql {
     async fn execute(&mut self, sql: &str) -> Result<u64, DbError> {
-        execute_on(&mut self.connection, sql).await
+        let (limits, rows) = (self.limits(), Rows::default());
+        let work = execute_on(&mut self.connection, sql, &rows);
+        self.watch.over(limits, &rows, work).await
     }
 
     async fn query_each(&mut self, statements: &[String]) -> Result<Vec<Vec<Row>>, DbError> {
-        query_each_on(&mut self.connection, statements).await
+        let (limits, rows) = (self.limits(), Rows::default());
+        let work = query_each_on(&mut self.connection, statements, &rows);
+        self.watch.over(limits, &rows, work).await
     }
 
     async fn for_each(&mut self, sql: &str, each: &mut (dyn FnMut(Row) + Send)) -> Result<(), DbError> {
-        for_each_on(&mut self.connection, sql, each).await
+        let (limits, rows) = (self.limits(), Rows::default());
+        let work = for_each_on(&mut self.connection, sql, &rows, each);
+        self.watch.over(limits, &rows, work).await
     }
 
     async fn column_names(&mut self, sql: &str) -> Result<Vec<String>, DbError> {
-        // Preparing names the columns; running the query would compute the whole of a grouped SELECT, since
-        // MariaDB materialises a derived table even to join none of its rows.
-        let statement = (&mut self.connection)
-            .prepare(super::audited(sql).into_sql_str())
-            .await
-            .map_err(|error| translate(error, sql))?;
-        Ok(statement.columns().iter().map(|column| column.name().to_owned()).collect())
+        let limits = self.limits();
+        let work = async {
+            // Preparing names the columns; running the query would compute the whole of a grouped SELECT, since
+            // MariaDB materialises a derived table even to join none of its rows.
+            let statement = (&mut self.connection)
+                .prepare(super::audited(sql).into_sql_str())
+                .await
+                .map_err(|error| translate(error, sql))?;
+            Ok(statement.columns().iter().map(|column| column.name().to_owned()).collect())
+        };
+        self.watch.over(limits, &Rows::default(), work).await
     }
 
     fn dialect(&self) -> &'static dyn Dialect {
@@ -589,22 +632,35 @@ impl Engine for Mysql {
 
     async fn begin(&mut self, tx: Tx) -> Result<(), DbError> {
         if let Some(sql) = self.dialect.begin_sql(&tx) {
-            self.execute(&sql).await?;
+            self.writes = tx == Tx::Write;
+            if self.writes {
+                self.still_locked()?;
+                // The row locks of a machine that has lost its power are free within a minute.
+                self.execute(&format!("SET SESSION wait_timeout = {WRITING_WAIT}; {sql}")).await?;
+            } else {
+                self.execute(&sql).await?;
+            }
             self.in_transaction = true;
         }
         Ok(())
     }
 
     async fn commit(&mut self) -> Result<(), DbError> {
+        if self.in_transaction && self.writes {
+            self.still_locked()?;
+        }
         if std::mem::take(&mut self.in_transaction) {
-            self.execute("COMMIT").await?;
+            let sql = self.ending("COMMIT");
+            self.execute(&sql).await?;
         }
         Ok(())
     }
 
     async fn rollback(&mut self) -> Result<(), DbError> {
-        if std::mem::take(&mut self.in_transaction) {
-            self.execute("ROLLBACK").await?;
+        // On a lost connection the server does it.
+        if std::mem::take(&mut self.in_transaction) && !self.watch.is_broken() {
+            let sql = self.ending("ROLLBACK");
+            self.execute(&sql).await?;
         }
         Ok(())
     }
@@ -613,38 +669,54 @@ impl Engine for Mysql {
         Ok(None)
     }
 
-    async fn try_lock(&mut self, name: &str) -> Result<bool, DbError> {
+    async fn try_lock(&mut self, name: &str) -> Result<Option<String>, DbError> {
         let lock = self.lock_name(name);
-        let sql = format!("SELECT CAST(GET_LOCK({}, 0) AS CHAR)", self.dialect.literal(&lock));
+        if self.owner(&lock).await?.is_some() {
+            return Ok(None);
+        }
+        let limit = self.target.connect_timeout;
+        let mut guard = dial(&self.options, limit).await?;
+        // A connection of its own, which says something every few seconds: so the server may forget it soon.
+        let name = self.dialect.literal(&lock);
+        let sql = format!(
+            "SET SESSION wait_timeout = {GUARD_WAIT}; \
+             SELECT CAST(GET_LOCK({name}, 0) AS CHAR), CAST(CONNECTION_ID() AS CHAR)"
+        );
+        let mut cells = Vec::new();
+        within(limit, for_each_on(&mut guard, &sql, &Rows::default(), &mut |row| cells = row)).await?;
+        let mut cells = cells.into_iter();
         // NULL is an error that comes without an error: never take it for a lock.
-        match self.scalar(&sql).await?.as_deref() {
-            Some("1") => {
-                self.lock = Some(lock);
-                Ok(true)
+        match (cells.next().flatten().as_deref(), cells.next().flatten()) {
+            (Some("1"), session) => {
+                let release = format!("SELECT RELEASE_LOCK({name})");
+                self.guard = Some(Guard::keep(guard, release, limit));
+                Ok(Some(session.unwrap_or_default()))
             }
-            Some(_) => Ok(false),
-            None => Err(DbError::new(ErrorClass::Other, "GET_LOCK returned NULL")),
+            (Some(_), _) => {
+                hang_up(guard).await;
+                Ok(None)
+            }
+            (None, _) => Err(DbError::new(ErrorClass::Other, "GET_LOCK returned NULL")),
         }
     }
 
     async fn unlock(&mut self) -> Result<(), DbError> {
-        if let Some(lock) = self.lock.take() {
-            let sql = format!("SELECT RELEASE_LOCK({})", self.dialect.literal(&lock));
-            self.query(&sql).await?;
+        match self.guard.take() {
+            Some(guard) => guard.release().await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     async fn is_locked(&mut self, name: &str) -> Result<bool, DbError> {
-        let lock = self.dialect.literal(&self.lock_name(name));
-        Ok(self.scalar(&format!("SELECT CAST(IS_USED_LOCK({lock}) AS CHAR)")).await?.is_some())
+        let lock = self.lock_name(name);
+        Ok(self.owner(&lock).await?.is_some())
     }
 
-    async fn end_lock_holder(&mut self, name: &str) -> Result<(), DbError> {
-        let lock = self.dialect.literal(&self.lock_name(name));
-        if let Some(id) = self.scalar(&format!("SELECT CAST(IS_USED_LOCK({lock}) AS CHAR)")).await?
-            && id.parse::<u64>().is_ok()
-        {
+    async fn end_session(&mut self, name: &str, session: &str) -> Result<(), DbError> {
+        let Ok(id) = session.parse::<u64>() else { return Ok(()) };
+        let lock = self.lock_name(name);
+        // The server never gives a number twice, so between the two nobody else can get it.
+        if self.owner(&lock).await?.as_deref() == Some(session) {
             self.execute(&format!("KILL {id}")).await?;
         }
         Ok(())
@@ -655,7 +727,7 @@ impl Engine for Mysql {
     }
 
     fn canceller(&self) -> Arc<dyn Canceller> {
-        Arc::new(KillQuery { options: self.options.clone(), id: self.id })
+        self.watch.probe()
     }
 
     async fn preflight(&mut self) -> Result<(), DbError> {
@@ -668,25 +740,6 @@ impl Engine for Mysql {
                  writes (error 1665): set binlog_format to ROW or MIXED",
             ));
         }
-        Ok(())
-    }
-}
-
-struct KillQuery {
-    options: MySqlConnectOptions,
-    id: u64,
-}
-
-#[async_trait]
-impl Canceller for KillQuery {
-    async fn cancel(&self) -> Result<(), DbError> {
-        let mut connection =
-            MySqlConnection::connect_with(&self.options).await.map_err(|error| translate(error, ""))?;
-        let sql = format!("KILL QUERY {}", self.id);
-        sqlx::raw_sql(super::audited(&sql))
-            .execute::<_, MySql>(&mut connection)
-            .await
-            .map_err(|error| translate(error, &sql))?;
         Ok(())
     }
 }

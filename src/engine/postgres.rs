@@ -6,14 +6,15 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgSslMode};
-use sqlx::{ConnectOptions, Connection, Postgres as Pg};
+use sqlx::{ConnectOptions, Postgres as Pg};
 
 use super::dialect::{LexRules, Scratch, jump_distinct, on_key};
+use super::guard::Guard;
+use super::postgres_session::{Session, dial, hang_up, session_name, stands_alone};
+use super::watchdog::{Limits, Rows, Watch, within};
 use super::{
     Canceller, Column, DbError, Dialect, Engine, ErrorClass, Listener, Row, Server, Tx, batch_io, probe_io,
     text_io, tls,
@@ -497,9 +498,11 @@ pub struct Postgres {
     options: PgConnectOptions,
     target: DatabaseTarget,
     server: Server,
-    pid: i64,
-    guard: Option<PgConnection>,
+    version: u32,
+    watch: Watch,
+    guard: Option<Guard>,
     in_transaction: bool,
+    writes: bool,
 }
 
 fn classify(code: &str, _message: &str) -> ErrorClass {
@@ -515,7 +518,7 @@ fn classify(code: &str, _message: &str) -> ErrorClass {
     }
 }
 
-fn translate(error: sqlx::Error, sql: &str) -> DbError {
+pub(super) fn translate(error: sqlx::Error, sql: &str) -> DbError {
     let _ = sql;
     let detail = match &error {
         sqlx::Error::Database(inner) => inner
@@ -541,8 +544,7 @@ impl Postgres {
             .disable_statement_logging()
             .statement_cache_capacity(0)
             // Poolers refuse a start-up parameter that they do not know; servers print floats exactly without it.
-            .extra_float_digits(None)
-            .application_name(&session_name());
+            .extra_float_digits(None);
         if let Some(password) = &target.password {
             options = options.password(password.expose());
         }
@@ -570,26 +572,15 @@ impl Postgres {
         Self::open(options, target.clone()).await
     }
 
-    async fn dial(options: &PgConnectOptions, target: &DatabaseTarget) -> Result<PgConnection, DbError> {
-        let connecting = tokio::time::timeout(target.connect_timeout, PgConnection::connect_with(options));
-        match connecting.await {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(error)) => {
-                let mut error = translate(error, "");
-                if error.class != ErrorClass::Missing {
-                    error.class = ErrorClass::Connect;
-                }
-                Err(error)
-            }
-            Err(_) => Err(DbError::new(
-                ErrorClass::Connect,
-                format!("no answer within {} s", target.connect_timeout.as_secs()),
-            )),
-        }
+    async fn open(options: PgConnectOptions, target: DatabaseTarget) -> Result<Self, DbError> {
+        let limit = target.connect_timeout;
+        within(limit, Self::set_up(options.application_name(&session_name()), target)).await
     }
 
-    async fn open(options: PgConnectOptions, target: DatabaseTarget) -> Result<Self, DbError> {
-        let connection = Self::dial(&options, &target).await?;
+    async fn set_up(options: PgConnectOptions, target: DatabaseTarget) -> Result<Self, DbError> {
+        let limit = target.connect_timeout;
+        let connection = dial(&options, limit).await?;
+        let session = Arc::new(Session { options: options.clone(), limit });
         let mut this = Self {
             connection,
             options,
@@ -599,15 +590,17 @@ impl Postgres {
                 schema: String::new(),
                 useful_jobs: 1,
             },
-            pid: 0,
+            version: 0,
+            watch: Watch::new(session, target.display().to_owned(), target.network_timeout),
             guard: None,
             in_transaction: false,
+            writes: false,
             target,
         };
         let row = this
             .query(
                 "SELECT current_setting('server_version_num')::int, current_setting('server_version'), \
-                 current_database()::text, current_schema()::text, pg_backend_pid()",
+                 current_database()::text, current_schema()::text",
             )
             .await?
             .into_iter()
@@ -628,7 +621,7 @@ impl Postgres {
                 "no schema of the search_path exists: set the user's search_path",
             ));
         };
-        this.pid = cell(4).and_then(|text| text.parse().ok()).unwrap_or(0);
+        this.version = number;
         this.server = Server {
             product: format!("PostgreSQL {}", version.split(' ').next().unwrap_or("")),
             database: cell(2).unwrap_or_default(),
@@ -661,15 +654,60 @@ impl Postgres {
         Ok(false)
     }
 
+    /// What every statement runs under, as statements: behind a pooler the next one may run in another session.
+    fn settings(&self) -> Vec<String> {
+        let mut all: Vec<String> = [
+            // First: until then the database's own holds, which may be a short one.
+            ("statement_timeout", self.target.statement_timeout.as_millis().to_string()),
+            ("lock_timeout", self.target.lock_timeout.as_millis().to_string()),
+            ("client_connection_check_interval", "500".to_owned()),
+            ("timezone", "'UTC'".to_owned()),
+            ("client_min_messages", "warning".to_owned()),
+            ("standard_conforming_strings", "on".to_owned()),
+        ]
+        .iter()
+        .map(|(name, value)| format!("SET LOCAL {name} = {value}"))
+        .collect();
+        if self.version >= 170_000 {
+            all.push("SET LOCAL transaction_timeout = 0".to_owned());
+        }
+        all
+    }
+
+    /// The same for a transaction, with what ends it soon after our machine has lost its power or the network.
     fn local_settings(&self) -> String {
         format!(
-            "; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}; \
-             SET LOCAL client_connection_check_interval = 500; SET LOCAL timezone = 'UTC'; \
-             SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL client_min_messages = warning; \
-             SET LOCAL standard_conforming_strings = on",
-            self.target.lock_timeout.as_millis(),
-            self.target.statement_timeout.as_millis()
+            "; {}; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL idle_session_timeout = 0; \
+             SET LOCAL tcp_keepalives_idle = 20; SET LOCAL tcp_keepalives_interval = 10; \
+             SET LOCAL tcp_keepalives_count = 3; SET LOCAL tcp_user_timeout = '30s'",
+            self.settings().join("; ")
         )
+    }
+
+    /// A statement as it is sent, and the limits that the server does not keep for it. Outside a transaction the settings
+    /// go with it in one message, which the server runs as one transaction and a pooler keeps together.
+    fn framed(&self, sql: &str) -> (String, Limits) {
+        if self.in_transaction {
+            return (sql.to_owned(), Limits::default());
+        }
+        if stands_alone(sql) {
+            let (statement, lock) = (self.target.statement_timeout, self.target.lock_timeout);
+            return (sql.to_owned(), Limits { statement, lock });
+        }
+        (format!("{}; {sql}", self.settings().join("; ")), Limits::default())
+    }
+
+    /// A statement that begins or ends a transaction.
+    async fn control(&mut self, sql: &str) -> Result<(), DbError> {
+        let rows = Rows::default();
+        let work = execute_on(&mut self.connection, sql, &rows);
+        self.watch.over(Limits::default(), &rows, work).await?;
+        Ok(())
+    }
+
+    /// Whether the lock that this connection has taken is still there, if it has taken one.
+    fn still_locked(&self) -> Result<(), DbError> {
+        self.guard.as_ref().map_or(Ok(()), Guard::check)
     }
 }
 
@@ -680,19 +718,34 @@ probe_io!(Pg, PgConnection);
 #[async_trait]
 impl Engine for Postgres {
     async fn execute(&mut self, sql: &str) -> Result<u64, DbError> {
-        execute_on(&mut self.connection, sql).await
+        let (sql, limits) = self.framed(sql);
+        let rows = Rows::default();
+        let work = execute_on(&mut self.connection, &sql, &rows);
+        self.watch.over(limits, &rows, work).await
     }
 
     async fn query_each(&mut self, statements: &[String]) -> Result<Vec<Vec<Row>>, DbError> {
-        query_each_on(&mut self.connection, statements).await
+        let mut all = if self.in_transaction { Vec::new() } else { self.settings() };
+        let settings = all.len();
+        all.extend_from_slice(statements);
+        let rows = Rows::default();
+        let work = query_each_on(&mut self.connection, &all, &rows);
+        let mut answers = self.watch.over(Limits::default(), &rows, work).await?;
+        // Each setting has an answer of its own, without rows.
+        Ok(answers.split_off(settings.min(answers.len())))
     }
 
     async fn for_each(&mut self, sql: &str, each: &mut (dyn FnMut(Row) + Send)) -> Result<(), DbError> {
-        for_each_on(&mut self.connection, sql, each).await
+        let (sql, limits) = self.framed(sql);
+        let rows = Rows::default();
+        let work = for_each_on(&mut self.connection, &sql, &rows, each);
+        self.watch.over(limits, &rows, work).await
     }
 
     async fn column_names(&mut self, sql: &str) -> Result<Vec<String>, DbError> {
-        column_names_on(&mut self.connection, sql).await
+        let (sql, limits) = self.framed(sql);
+        let work = column_names_on(&mut self.connection, &sql);
+        self.watch.over(limits, &Rows::default(), work).await
     }
 
     fn dialect(&self) -> &'static dyn Dialect {
@@ -705,24 +758,32 @@ impl Engine for Postgres {
 
     async fn begin(&mut self, tx: Tx) -> Result<(), DbError> {
         if let Some(sql) = POSTGRES.begin_sql(&tx) {
+            self.writes = tx == Tx::Write;
+            if self.writes {
+                self.still_locked()?;
+            }
             // One message: settings cost no round trip of their own.
             self.in_transaction = true;
             let sql = format!("{sql}{}", self.local_settings());
-            self.execute(&sql).await?;
+            self.control(&sql).await?;
         }
         Ok(())
     }
 
     async fn commit(&mut self) -> Result<(), DbError> {
+        if self.in_transaction && self.writes {
+            self.still_locked()?;
+        }
         if std::mem::take(&mut self.in_transaction) {
-            self.execute("COMMIT").await?;
+            self.control("COMMIT").await?;
         }
         Ok(())
     }
 
     async fn rollback(&mut self) -> Result<(), DbError> {
-        if std::mem::take(&mut self.in_transaction) {
-            self.execute("ROLLBACK").await?;
+        // On a lost connection the server does it.
+        if std::mem::take(&mut self.in_transaction) && !self.watch.is_broken() {
+            self.control("ROLLBACK").await?;
         }
         Ok(())
     }
@@ -731,48 +792,59 @@ impl Engine for Postgres {
         self.scalar("SELECT pg_export_snapshot()").await
     }
 
-    async fn try_lock(&mut self, name: &str) -> Result<bool, DbError> {
-        let key = self.lock_key(name);
-        let mut guard = Self::dial(&self.options, &self.target).await?;
-        // READ COMMITTED, so that the idle transaction holds no snapshot and vacuum goes on; a dead
-        // client is noticed by the socket's keep-alive, and its statement by the check interval.
-        let sql = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED{}; \
-             SET LOCAL statement_timeout = 0; \
-             SELECT CASE WHEN pg_try_advisory_xact_lock({key}) THEN '1' ELSE '0' END",
-            self.local_settings()
-        );
-        let rows = sqlx::raw_sql(super::audited(&sql))
-            .fetch_all::<_, Pg>(&mut guard)
-            .await
-            .map_err(|error| translate(error, &sql))?;
-        let got = rows
-            .last()
-            .and_then(|row| sqlx::Row::try_get_unchecked::<String, _>(row, 0).ok())
-            .is_some_and(|text| text == "1");
-        if got {
-            self.guard = Some(guard);
-        } else {
-            let _ = guard.close().await;
+    async fn try_lock(&mut self, name: &str) -> Result<Option<String>, DbError> {
+        if self.is_locked(name).await? {
+            return Ok(None);
         }
-        Ok(got)
+        let limit = self.target.connect_timeout;
+        // Its own name: what cancels or ends this session by its name must not reach the lock.
+        let options = self.options.clone().application_name(&format!("{} lock", session_name()));
+        let mut guard = dial(&options, limit).await?;
+        // READ COMMITTED, so that the idle transaction holds no snapshot and vacuum goes on.
+        let sql = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED{}; SET LOCAL statement_timeout = 0; \
+             SELECT CASE WHEN pg_try_advisory_xact_lock({}) THEN pg_backend_pid()::text || ' ' || \
+             (SELECT extract(epoch FROM backend_start)::text FROM pg_catalog.pg_stat_activity \
+             WHERE pid = pg_backend_pid()) END",
+            self.local_settings(),
+            self.lock_key(name)
+        );
+        let mut session = None;
+        let rows = Rows::default();
+        within(
+            limit,
+            for_each_on(&mut guard, &sql, &rows, &mut |row| session = row.into_iter().next().flatten()),
+        )
+        .await?;
+        match session {
+            Some(_) => self.guard = Some(Guard::keep(guard, "ROLLBACK".to_owned(), limit)),
+            None => hang_up(guard).await,
+        }
+        Ok(session)
     }
 
     async fn unlock(&mut self) -> Result<(), DbError> {
-        if let Some(mut guard) = self.guard.take() {
-            let _ = sqlx::raw_sql(super::audited("ROLLBACK")).execute::<_, Pg>(&mut guard).await;
-            let _ = guard.close().await;
+        match self.guard.take() {
+            Some(guard) => guard.release().await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     async fn is_locked(&mut self, name: &str) -> Result<bool, DbError> {
         Ok(self.scalar(&holder_sql(self.lock_key(name))).await?.is_some())
     }
 
-    async fn end_lock_holder(&mut self, name: &str) -> Result<(), DbError> {
-        let sql =
-            format!("SELECT pg_terminate_backend(pid) FROM ({}) holder", holder_sql(self.lock_key(name)));
+    async fn end_session(&mut self, name: &str, session: &str) -> Result<(), DbError> {
+        let Some((pid, began)) = session.split_once(' ') else { return Ok(()) };
+        let Ok(pid) = pid.parse::<u32>() else { return Ok(()) };
+        // One statement: a number that another session got meanwhile has another beginning.
+        let sql = format!(
+            "SELECT pg_terminate_backend(holder.pid) FROM ({}) holder \
+             JOIN pg_catalog.pg_stat_activity a ON a.pid = holder.pid \
+             WHERE a.pid = {pid} AND extract(epoch FROM a.backend_start)::text = {}",
+            holder_sql(self.lock_key(name)),
+            POSTGRES.literal(began)
+        );
         self.query(&sql).await?;
         Ok(())
     }
@@ -786,19 +858,25 @@ impl Engine for Postgres {
         if self.is_pooled().await? {
             return Ok(None);
         }
-        let pool = sqlx::postgres::PgPoolOptions::new()
-            .max_connections(1)
-            .connect_with(self.options.clone())
-            .await
-            .map_err(|error| translate(error, ""))?;
-        let mut listener = PgListener::connect_with(&pool).await.map_err(|error| translate(error, ""))?;
-        let names = channels.iter().map(String::as_str);
-        listener.listen_all(names).await.map_err(|error| translate(error, ""))?;
-        Ok(Some(Box::new(Ears(listener))))
+        let limit = self.target.connect_timeout;
+        let options = self.options.clone().application_name(&session_name());
+        let opening = async {
+            let pool = sqlx::postgres::PgPoolOptions::new()
+                .max_connections(1)
+                .acquire_timeout(limit)
+                .connect_with(options)
+                .await
+                .map_err(|error| translate(error, ""))?;
+            let mut listener = PgListener::connect_with(&pool).await.map_err(|error| translate(error, ""))?;
+            let names = channels.iter().map(String::as_str);
+            listener.listen_all(names).await.map_err(|error| translate(error, ""))?;
+            Ok(listener)
+        };
+        Ok(Some(Box::new(Ears(within(limit, opening).await?))))
     }
 
     fn canceller(&self) -> Arc<dyn Canceller> {
-        Arc::new(CancelBackend(self.options.clone()))
+        self.watch.probe()
     }
 }
 
@@ -821,36 +899,5 @@ impl Listener for Ears {
     async fn wait(&mut self) -> Result<(), DbError> {
         // `None`: the connection was lost and made anew; something may have been said meanwhile.
         self.0.try_recv().await.map(|_| ()).map_err(|error| translate(error, ""))
-    }
-}
-
-/// A name that no other connection has, on this machine or another.
-fn session_name() -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("dashagg {}.{count}-{:x}", std::process::id(), now.as_nanos() & 0xffff_ffff)
-}
-
-/// Cancels by name: behind a pooler the statement runs in whatever session was free, and a pooler gives that session the
-/// name of the connection that it serves.
-struct CancelBackend(PgConnectOptions);
-
-#[async_trait]
-impl Canceller for CancelBackend {
-    async fn cancel(&self) -> Result<(), DbError> {
-        let name = self.0.get_application_name().unwrap_or_default();
-        let options = self.0.clone().application_name("dashagg cancel");
-        let mut connection =
-            PgConnection::connect_with(&options).await.map_err(|error| translate(error, ""))?;
-        let sql = format!(
-            "SELECT pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity WHERE application_name = {}",
-            POSTGRES.literal(name)
-        );
-        sqlx::raw_sql(super::audited(&sql))
-            .execute::<_, Pg>(&mut connection)
-            .await
-            .map_err(|error| translate(error, &sql))?;
-        Ok(())
     }
 }

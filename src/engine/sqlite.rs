@@ -16,6 +16,7 @@ use sqlx::{ConnectOptions, Connection, Sqlite as SqliteDb};
 use super::dialect::{LexRules, Scratch, jump_distinct, on_key};
 use super::{Canceller, Column, DbError, Dialect, Engine, ErrorClass, Row, Server, Tx, probe_io, text_io};
 use crate::config::DatabaseTarget;
+use crate::engine::watchdog::Rows;
 
 /// The text side.
 pub static SQLITE: SqliteDialect = SqliteDialect;
@@ -347,11 +348,11 @@ probe_io!(SqliteDb, SqliteConnection);
 #[async_trait]
 impl Engine for Sqlite {
     async fn execute(&mut self, sql: &str) -> Result<u64, DbError> {
-        execute_on(&mut self.connection, sql).await
+        execute_on(&mut self.connection, sql, &Rows::default()).await
     }
 
     async fn for_each(&mut self, sql: &str, each: &mut (dyn FnMut(Row) + Send)) -> Result<(), DbError> {
-        for_each_on(&mut self.connection, sql, each).await
+        for_each_on(&mut self.connection, sql, &Rows::default(), each).await
     }
 
     async fn column_names(&mut self, sql: &str) -> Result<Vec<String>, DbError> {
@@ -397,7 +398,7 @@ impl Engine for Sqlite {
         Ok(None)
     }
 
-    async fn try_lock(&mut self, name: &str) -> Result<bool, DbError> {
+    async fn try_lock(&mut self, name: &str) -> Result<Option<String>, DbError> {
         let path = self.lock_path(name);
         let problem = |error: std::io::Error| {
             DbError::new(ErrorClass::Denied, format!("lock file {}: {error}", path.display()))
@@ -412,9 +413,9 @@ impl Engine for Sqlite {
         match file.try_lock() {
             Ok(()) => {
                 self.lock = Some(file);
-                Ok(true)
+                Ok(Some(String::new()))
             }
-            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(problem(error)),
         }
     }
@@ -435,7 +436,7 @@ impl Engine for Sqlite {
         Ok(matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
-    async fn end_lock_holder(&mut self, _name: &str) -> Result<(), DbError> {
+    async fn end_session(&mut self, _name: &str, _session: &str) -> Result<(), DbError> {
         // The kernel frees a dead process's file lock.
         Ok(())
     }

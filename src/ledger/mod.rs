@@ -4,6 +4,7 @@
 //! Portable SQL, so that one definition serves every engine. Moments are RFC 3339 text in UTC, taken from
 //! the server's clock: readable by a DBA, sortable, and without a time-zone type that engines disagree on.
 
+pub mod holder;
 mod state;
 
 use std::time::{Duration, SystemTime};
@@ -14,12 +15,13 @@ use crate::engine::{DbError, Dialect, Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 
+pub use self::holder::Holder;
 pub use self::state::{RunState, SetState, SummaryState};
 
 /// Every table that dashagg makes for itself starts with this.
 pub const PREFIX: &str = "dashagg_";
 
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 8] = [
     (
         "dashagg_source",
         "set_name VARCHAR(128) NOT NULL, source VARCHAR(128) NOT NULL, track_id VARCHAR(64) NOT NULL, \
@@ -63,6 +65,12 @@ const TABLES: [(&str, &str); 7] = [
          updated BIGINT NOT NULL, deleted BIGINT NOT NULL, retries BIGINT NOT NULL, error VARCHAR(2000), \
          host VARCHAR(255) NOT NULL, pid BIGINT NOT NULL",
     ),
+    (
+        "dashagg_holder",
+        "set_name VARCHAR(128) NOT NULL PRIMARY KEY, host VARCHAR(255) NOT NULL, pid BIGINT NOT NULL, \
+         boot_id VARCHAR(64) NOT NULL, namespaces VARCHAR(128) NOT NULL, process_start VARCHAR(32) NOT NULL, \
+         session VARCHAR(128) NOT NULL, since VARCHAR(32) NOT NULL",
+    ),
 ];
 
 /// Names of the ledger's tables.
@@ -89,14 +97,18 @@ pub fn ddl(dialect: &dyn Dialect) -> Vec<String> {
 /// Whatever the server says.
 pub async fn exists(engine: &mut dyn Engine) -> Result<bool> {
     // The youngest of the tables: a ledger made before it wants `create` again.
-    let sql = engine.dialect().tables_like_sql("dashagg_state");
+    let sql = engine.dialect().tables_like_sql("dashagg_holder");
     Ok(!engine.query(&sql).await?.is_empty())
 }
 
 /// The error for a ledger that is not there.
 pub fn missing(engine: &dyn Engine) -> Failure {
-    Failure::new(ExitCode::Failed, format!("dashagg has not been set up in {}", engine.server().database))
-        .hint("run `dashagg create` first")
+    let database = &engine.server().database;
+    Failure::new(
+        ExitCode::Failed,
+        format!("dashagg has not been set up in {database}, or was set up by an older dashagg"),
+    )
+    .hint("run `dashagg create` first")
 }
 
 /// The server's clock.
@@ -128,37 +140,6 @@ pub fn age(stamp: Option<&str>, now: SystemTime) -> Option<f64> {
     )
 }
 
-/// Who holds a set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// Host name of the client.
-    pub host: String,
-    /// Process on that host.
-    pub pid: u32,
-    /// Since when (RFC 3339).
-    pub since: String,
-}
-
-impl Holder {
-    /// This process.
-    pub fn me(since: String) -> Self {
-        Self { host: host(), pid: std::process::id(), since }
-    }
-
-    /// Whether the holder ran on this host and its process is gone.
-    pub fn is_dead(&self) -> bool {
-        self.host == host()
-            && std::path::Path::new("/proc/self").exists()
-            && !std::path::Path::new(&format!("/proc/{}", self.pid)).exists()
-    }
-}
-
-impl std::fmt::Display for Holder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "host {}, pid {}, since {}", self.host, self.pid, self.since)
-    }
-}
-
 /// This machine's name, for messages and the ledger.
 pub fn host() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
@@ -167,44 +148,6 @@ pub fn host() -> String {
         .filter(|name| !name.is_empty())
         .or_else(|| std::env::var("HOSTNAME").ok())
         .unwrap_or_else(|| "unknown".to_owned())
-}
-
-/// Reads the recorded holder of a set.
-///
-/// # Errors
-/// Whatever the server says.
-pub async fn holder(engine: &mut dyn Engine, set: &str) -> Result<Option<Holder>> {
-    let sql = format!(
-        "SELECT holder_host, holder_pid, holder_since FROM dashagg_set WHERE set_name = {}",
-        engine.dialect().literal(set)
-    );
-    let row = engine.query(&sql).await?.into_iter().next().unwrap_or_default();
-    let mut cells = row.into_iter().map(Option::unwrap_or_default);
-    let (host, pid, since) = (
-        cells.next().unwrap_or_default(),
-        cells.next().unwrap_or_default(),
-        cells.next().unwrap_or_default(),
-    );
-    Ok(pid.parse().ok().map(|pid| Holder { host, pid, since }))
-}
-
-/// Records (or, with `None`, clears) the holder of a set. Manners only: the lock is the server's.
-///
-/// # Errors
-/// Whatever the server says.
-pub async fn set_holder(engine: &mut dyn Engine, set: &str, holder: Option<&Holder>) -> Result<()> {
-    let d = engine.dialect();
-    let values = match holder {
-        Some(holder) => format!(
-            "holder_host = {}, holder_pid = {}, holder_since = {}",
-            d.literal(&holder.host),
-            holder.pid,
-            d.literal(&holder.since)
-        ),
-        None => "holder_host = NULL, holder_pid = NULL, holder_since = NULL".to_owned(),
-    };
-    let sql = format!("UPDATE dashagg_set SET {values} WHERE set_name = {}", d.literal(set));
-    in_write(engine, &[sql]).await
 }
 
 /// One run, as it is recorded at its end.

@@ -6,6 +6,7 @@
 pub mod affected;
 pub mod check;
 pub mod dry_run;
+mod helpers;
 pub mod inspect;
 pub(crate) mod keep;
 pub(crate) mod lasting;
@@ -50,6 +51,8 @@ pub struct Request<'a> {
     pub allow_shrink: bool,
     /// Only what its schedule asks for now.
     pub due: bool,
+    /// How long to try to connect again.
+    pub reconnect: Duration,
 }
 
 impl<'a> Request<'a> {
@@ -75,6 +78,7 @@ impl<'a> Request<'a> {
             jobs: args.jobs.or(context.config.run.jobs),
             allow_shrink: args.allow_shrink,
             due: args.due,
+            reconnect: context.config.run.reconnect,
         };
         Ok((this, spare))
     }
@@ -245,8 +249,9 @@ async fn refresh_unit(
             Ok(report) => return Ok(SetRefresh { retries, ..report }),
             Err(error) => error,
         };
-        let transient =
-            error.chain().any(|cause| cause.downcast_ref::<DbError>().is_some_and(DbError::is_transient));
+        // Connected before, so that not getting another connection is a matter of the moment too.
+        let passes = |error: &DbError| error.is_transient() || error.class == ErrorClass::Connect;
+        let transient = error.chain().any(|cause| cause.downcast_ref::<DbError>().is_some_and(passes));
         if let Err(interrupted) = context.interrupt.check() {
             context.interrupt.acknowledge();
             record_failure(context, unit, run_id, start, retries, "interrupted", &interrupted.message).await;
@@ -271,7 +276,8 @@ async fn refresh_unit(
         // Doubling, with the process number as jitter so that two runs do not meet again.
         let pause = 50u64 * 2u64.pow(retries.min(6)) + u64::from(std::process::id() % 50);
         tracing::warn!("set {name}: {error:#}; trying again in {pause} ms (retry {retries})");
-        tokio::time::sleep(Duration::from_millis(pause)).await;
+        // A signal is dealt with after the next attempt, which it ends at once.
+        let _ = context.interrupt.or(tokio::time::sleep(Duration::from_millis(pause))).await;
     }
 }
 
@@ -289,7 +295,7 @@ async fn attempt(
     let set = unit.set;
     let mut boxed = match spare.take() {
         Some(engine) => engine,
-        None => context.connect().await?,
+        None => context.connect_again(request.reconnect).await?,
     };
     let engine = boxed.as_mut();
     if retries == 0 && request.ask == Ask::Current && unit.is_current(engine).await {
@@ -390,6 +396,9 @@ fn noop(set: &Set, start: Instant, reason: &str) -> SetRefresh {
     }
 }
 
+/// For recording a run that failed: the server may be what is wrong.
+const RECORDING: Duration = Duration::from_secs(5);
+
 /// Records a run that published nothing. Best effort, on a fresh connection: the old one may be the problem.
 async fn record_failure(
     context: &Context,
@@ -401,7 +410,8 @@ async fn record_failure(
     message: &str,
 ) {
     let recording = async {
-        let mut engine = context.connect().await?;
+        // Not through the context: after a signal that makes no connections any more.
+        let mut engine = (context.driver.connect)(&context.config.database).await?;
         let engine = engine.as_mut();
         if !ledger::exists(engine).await? {
             return Ok(());
@@ -424,7 +434,9 @@ async fn record_failure(
             [record.insert(d), ledger::failed(d, &unit.set.name, &unit.names(), status, message)];
         ledger::in_write(engine, &statements).await
     };
-    if let Err(error) = recording.await {
-        tracing::debug!("recording the failed run: {error:#}");
+    match tokio::time::timeout(RECORDING, recording).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!("recording the failed run: {error:#}"),
+        Err(_) => tracing::debug!("recording the failed run: no answer in time"),
     }
 }

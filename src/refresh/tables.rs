@@ -10,7 +10,7 @@ use super::publish::{self, Counts, Outcome};
 use super::scratch::{self, Run};
 use super::stage;
 use super::work::Work;
-use super::{Request, Unit, affected, check, inspect, noop};
+use super::{Request, Unit, affected, check, helpers, inspect, noop};
 use crate::catalog::{Set, Summary};
 use crate::engine::{Column, Dialect, Engine, Tx};
 use crate::hooks::Values;
@@ -93,7 +93,7 @@ pub(super) async fn locked(
         .iter()
         .map(|summary| state.summary(&summary.name).and_then(|known| known.rows).unwrap_or(0))
         .collect();
-    let mut helpers = helpers(context, request, engine, &plan, &rows, &known).await?;
+    let mut helpers = helpers::open(context, request, engine, &plan, &rows, &known).await?;
     context.progress.start(&format!("refreshing {}", set.name), plan.steps() as u64);
     let staged = stage::stage(context, engine, &mut helpers, &mut work, &plan, &rows, &known).await;
     context.progress.finish(&format!("staged {}", set.name));
@@ -235,40 +235,6 @@ pub(super) fn forget_expired(summary: &Summary, scope: &mut Scope) {
 /// Whether the caller named partitions, so that notes of others must stay.
 fn named(ask: &Ask) -> bool {
     matches!(ask, Ask::Partitions(_) | Ask::Since(_))
-}
-
-/// Rows that one connection computes before another is worth opening.
-const SMALL: u64 = 10_000;
-
-async fn helpers(
-    context: &Context,
-    request: &Request<'_>,
-    engine: &dyn Engine,
-    plan: &Plan,
-    rows: &[u64],
-    known: &[Known],
-) -> Result<Vec<Box<dyn Engine>>> {
-    let keys: usize = plan.scopes.iter().map(|scope| scope.keys.len() / 250 + scope.partitions.len()).sum();
-    // A connection costs as much as computing some thousand rows.
-    let tuples = known.iter().map(|known| known.tuples.len()).max().unwrap_or(1).max(1) as u64;
-    let each = rows.iter().max().copied().unwrap_or(0) / tuples;
-    let few_keys = plan.scopes.iter().map(|scope| scope.keys.len()).sum::<usize>() < 500;
-    if request.jobs.is_none() && few_keys && each * plan.partitions as u64 <= SMALL && !rows.contains(&0) {
-        return Ok(Vec::new());
-    }
-    let widest = plan.waves.iter().map(|wave| wave.chunks.len()).max().unwrap_or(keys);
-    let wanted = request.jobs.map_or(engine.server().useful_jobs, usize::from).clamp(1, widest.max(1));
-    let mut helpers = Vec::new();
-    while helpers.len() + 1 < wanted {
-        match engine.another().await? {
-            Some(helper) => {
-                context.interrupt.watch(helper.as_ref());
-                helpers.push(helper);
-            }
-            None => break,
-        }
-    }
-    Ok(helpers)
 }
 
 /// Counts the deltas and lets the collapse guard judge them.

@@ -288,7 +288,12 @@ pub struct Dashagg(Command);
 
 impl Dashagg {
     pub fn new(cwd: &Path) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dashagg"));
+        Self::within(env!("CARGO_BIN_EXE_dashagg"), cwd)
+    }
+
+    /// Another program in the same environment, which is to run the command.
+    pub fn within(program: &str, cwd: &Path) -> Self {
+        let mut command = Command::new(program);
         command.current_dir(cwd).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for (key, _) in std::env::vars_os() {
             let name = key.to_string_lossy();
