@@ -100,7 +100,7 @@ impl Report for StatusReport {
             }
         }
         for warning in &self.warnings {
-            writeln!(out, "warning: {}", printable(warning))?;
+            writeln!(out, "warning: {warning}")?;
         }
         Ok(())
     }
