@@ -439,15 +439,9 @@ fn non_empty(text: Option<&Secret>) -> Option<&Secret> {
     text.filter(|text| !text.expose().is_empty())
 }
 
-#[cfg(unix)]
 fn others_can_read(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-fn others_can_read(_: &Path) -> bool {
-    false
 }
 
 #[cfg(test)]
