@@ -29,6 +29,7 @@ fn leftovers(db: &TestDb) -> Vec<String> {
         "dashagg_source",
         "dashagg_print",
         "dashagg_state",
+        "dashagg_holder",
     ];
     let mut names: Vec<String> =
         db.rows(sql).into_iter().flatten().filter(|n| !ledger.contains(&n.as_str())).collect();
@@ -55,9 +56,15 @@ conformance!(a_dropped_set_leaves_its_sources_as_they_were, |db: &TestDb| {
     db.dashagg().args(["drop", "financials", "--yes"]).run().ok();
     assert_eq!(leftovers(db), before);
     assert_eq!(db.rows("SELECT * FROM financials ORDER BY id"), rows);
-    for table in
-        ["dashagg_set", "dashagg_script", "dashagg_summary", "dashagg_run", "dashagg_source", "dashagg_state"]
-    {
+    for table in [
+        "dashagg_set",
+        "dashagg_script",
+        "dashagg_summary",
+        "dashagg_run",
+        "dashagg_source",
+        "dashagg_state",
+        "dashagg_holder",
+    ] {
         assert_eq!(db.one(&format!("SELECT COUNT(*) FROM {table}")), "0", "{table}");
     }
     // Writers go on, a second drop does nothing, and the set can come back.
