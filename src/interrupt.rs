@@ -14,7 +14,7 @@ use crate::exit_code::ExitCode;
 use crate::report;
 
 /// How long an orderly end may take after a signal; then the process leaves as it is.
-const PATIENCE: Duration = Duration::from_secs(4);
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Between two looks at whether a signal has come.
 const LOOK: Duration = Duration::from_millis(50);
 

@@ -303,3 +303,124 @@ fn require_is_really_encrypted() {
     run("require").ok();
     account.drop_user();
 }
+
+/// Every column of every table that dashagg keeps.
+fn ledger(db: &TestDb) -> String {
+    let tables = match db.kind {
+        Kind::Mariadb => {
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'dashagg%'"
+        }
+        _ => "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE 'dashagg%'",
+    };
+    let tables: Vec<String> = db.rows(tables).into_iter().flatten().collect();
+    assert!(tables.len() > 5, "{tables:?}");
+    tables
+        .iter()
+        .map(|table| format!("{table}: {:?}\n", db.rows(&format!("SELECT * FROM {table}"))))
+        .collect()
+}
+
+/// Each kind of failure, with the password in the environment, everything logged, hooks that fail and say all they know,
+/// and addresses with secrets of their own.
+fn no_failure_tells_a_secret(kind: Kind) {
+    let account = Account::new(kind);
+    let db = &account.db;
+    let told = db.dir().join("told");
+    let program = db.dir().join("hook.sh");
+    let text = format!(
+        "#!/bin/sh\nenv >>{0}\ncat >>{0}\ntr '\\0' ' ' </proc/$PPID/cmdline >>{0}\nexit 3\n",
+        told.display()
+    );
+    std::fs::write(&program, text).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let config = account.config(&format!(
+        "[database]\nlock_timeout = \"1s\"\nconnect_timeout = \"3s\"\n[run]\nretries = 0\nreconnect = \"1s\"\n\
+         [[hooks]]\ncommand = [\"{}\"]\n[[hooks]]\nwebhook = \"http://hunter2:hunter2@127.0.0.1:1/hunter2?token=hunter2\"\n\
+         [[hooks]]\nredis = \"redis://:hunter2@127.0.0.1:1/0\"\ndelete = [\"x\"]\n",
+        program.display()
+    ));
+    let run = || {
+        account
+            .dashagg()
+            .env("DASHAGG_PASSWORD", PASSWORD)
+            .env("RUST_BACKTRACE", "full")
+            .arg("-c")
+            .arg(&config)
+            .arg("-vv")
+    };
+    let change = || db.exec("UPDATE financials SET amount = amount + 1 WHERE id = 1");
+    hides(run().arg("create").run()).ok();
+    // The hooks fail, each in its way.
+    hides(run().arg("refresh").run()).code(3);
+    let seen = std::fs::read_to_string(&told).unwrap();
+    assert!(seen.contains("PATH=") && seen.contains("refresh") && !seen.contains(TRACE), "{seen}");
+    // Nobody there; nobody that answers.
+    let nowhere =
+        account.url("").replace(&db.url[db.url.rfind(':').unwrap()..db.url.rfind('/').unwrap()], ":1");
+    hides(run().env("DASHAGG_DATABASE_URL", nowhere).arg("refresh").run()).code(1);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = format!(":{}", silent.local_addr().unwrap().port());
+    let unanswered =
+        account.url("").replace(&db.url[db.url.rfind(':').unwrap()..db.url.rfind('/').unwrap()], &port);
+    hides(run().env("DASHAGG_DATABASE_URL", unanswered).arg("refresh").run()).code(1);
+    // Failures in the middle of a run: a panic, a signal, a killed session, a lock that somebody holds.
+    for (failpoint, signal) in [
+        ("publish=panic", None),
+        ("publish=sleep(1500)", Some("TERM")),
+        ("publishing=sleep(1500)", Some("INT")),
+    ] {
+        change();
+        let child = run().args(["refresh", "--json"]).env("FAILPOINTS", failpoint).spawn();
+        if let Some(signal) = signal {
+            std::thread::sleep(std::time::Duration::from_millis(900));
+            let line = std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap_or_default();
+            assert!(!String::from_utf8_lossy(&line).contains(TRACE));
+            let kill = format!("kill -{signal} {}", child.id());
+            let _ = std::process::Command::new("sh").args(["-c", &kill]).status().unwrap();
+        }
+        let out = child.wait_with_output().unwrap();
+        let all = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        assert!(!all.contains(TRACE), "{failpoint}: {all}");
+    }
+    change();
+    let killed = run().arg("refresh").env("FAILPOINTS", "publish=sleep(2500)").spawn();
+    std::thread::sleep(std::time::Duration::from_millis(1_000));
+    let user = &account.user;
+    match kind {
+        Kind::Mariadb => db.exec(&format!("KILL USER '{user}'")),
+        _ => db.exec(&format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{user}'"
+        )),
+    }
+    let out = killed.wait_with_output().unwrap();
+    assert!(!String::from_utf8_lossy(&out.stderr).contains(TRACE));
+    let mut holder = db.client();
+    holder.exec(match kind {
+        Kind::Mariadb => "LOCK TABLES products WRITE, financials WRITE",
+        _ => "BEGIN; LOCK TABLE products, financials IN ACCESS EXCLUSIVE MODE",
+    });
+    for verb in [&["refresh", "--full"][..], &["verify"], &["create"]] {
+        hides(run().args(verb).run());
+    }
+    drop(holder);
+    db.exec("ALTER TABLE products RENAME TO away");
+    for verb in [&["refresh", "--full"][..], &["verify"], &["create"], &["status"]] {
+        hides(run().args(verb).run());
+    }
+    db.exec("ALTER TABLE away RENAME TO products");
+    let ledger = ledger(db);
+    assert!(ledger.contains("failed") && !ledger.contains(TRACE), "{ledger}");
+    let seen = std::fs::read_to_string(&told).unwrap();
+    assert!(!seen.contains(TRACE), "{seen}");
+    account.drop_user();
+}
+
+#[test]
+fn no_failure_tells_a_secret_on_mariadb() {
+    no_failure_tells_a_secret(Kind::Mariadb);
+}
+
+#[test]
+fn no_failure_tells_a_secret_on_postgres() {
+    no_failure_tells_a_secret(Kind::Postgres);
+}
