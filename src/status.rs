@@ -44,14 +44,24 @@ pub async fn run(
     Ok((StatusReport { summaries, warnings: open_doors(engine).await? }, code))
 }
 
-/// Objects of an older dashagg that let in whoever should not be.
+/// What lets in whoever should not be: objects of an older dashagg, and rights that nobody took away.
 async fn open_doors(engine: &mut dyn Engine) -> Result<Vec<String>> {
     let schema = engine.server().schema.clone();
     let Some(sql) = engine.dialect().open_doors_sql(&schema) else { return Ok(Vec::new()) };
-    let names = engine.query(&sql).await?.into_iter().flatten().flatten();
-    Ok(names
-        .map(|name| {
-            format!("any user may run code as the owner of function {name}: run `dashagg create`, which makes it anew")
+    let rows = engine.query(&sql).await?;
+    let doors = rows.into_iter().map(|row| {
+        let mut cells = row.into_iter().map(Option::unwrap_or_default);
+        (cells.next().unwrap_or_default(), cells.next().unwrap_or_default())
+    });
+    Ok(doors
+        .map(|(kind, name)| match kind.as_str() {
+            "function" => format!(
+                "any user may run code as the owner of function {name}: run `dashagg create`, which makes it anew"
+            ),
+            _ => format!(
+                "any user may make functions and operators in schema {name}, where SELECTs find them: \
+                 REVOKE CREATE ON SCHEMA {name} FROM PUBLIC"
+            ),
         })
         .collect())
 }

@@ -324,12 +324,15 @@ impl Tracking for PostgresDialect {
     }
 
     fn open_doors_sql(&self, schema: &str) -> Option<String> {
-        // What may be called by anybody and runs as somebody else.
+        // What may be called by anybody and runs as somebody else; where anybody may put what is found by its name alone.
         Some(format!(
-            "SELECT p.oid::pg_catalog.regprocedure::pg_catalog.text FROM pg_catalog.pg_proc p \
+            "SELECT 'function', p.oid::pg_catalog.regprocedure::pg_catalog.text FROM pg_catalog.pg_proc p \
              JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = {} AND p.prosecdef \
              AND p.proname::pg_catalog.text LIKE 'dashagg|_%|_note' ESCAPE '|' AND EXISTS (SELECT 1 FROM pg_catalog.aclexplode(COALESCE(p.proacl, \
-             pg_catalog.acldefault('f', p.proowner))) a WHERE a.grantee = 0::pg_catalog.oid AND a.privilege_type = 'EXECUTE') ORDER BY 1",
+             pg_catalog.acldefault('f', p.proowner))) a WHERE a.grantee = 0::pg_catalog.oid AND a.privilege_type = 'EXECUTE') \
+             UNION ALL SELECT 'schema', pg_catalog.quote_ident(n.nspname::pg_catalog.text) FROM pg_catalog.pg_namespace n \
+             WHERE n.nspname = ANY (pg_catalog.current_schemas(false)) AND EXISTS (SELECT 1 FROM pg_catalog.aclexplode(n.nspacl) a \
+             WHERE a.grantee = 0::pg_catalog.oid AND a.privilege_type = 'CREATE') ORDER BY 1, 2",
             self.literal(schema)
         ))
     }

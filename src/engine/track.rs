@@ -205,7 +205,8 @@ pub trait Tracking {
     /// Removes the tables, and the triggers where [`Tracking::triggers_sql`] does not find them.
     fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String>;
 
-    /// Rows (what, as statements spell it) of objects made by any dashagg here that let in whoever should not be.
+    /// Rows (`function` or `schema`, name as statements spell it): functions made by any dashagg here that anybody may call,
+    /// and schemas of the search path that anybody may make functions and operators in.
     fn open_doors_sql(&self, schema: &str) -> Option<String> {
         let _ = schema;
         None

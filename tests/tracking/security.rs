@@ -213,6 +213,9 @@ fn functions_and_operators_of_others_are_never_called_postgres() {
         let called = db.rows("SELECT DISTINCT what FROM public.hijacked");
         assert_eq!(called, Vec::<Vec<String>>::new(), "after {step}");
     };
+    let told = tiny.dashagg().arg("status").run().ok().stdout;
+    assert!(told.contains("REVOKE CREATE ON SCHEMA public FROM PUBLIC"), "{told}");
+    untouched("the first status");
     tiny.create().ok();
     untouched("create");
     tiny.refresh().ok();
