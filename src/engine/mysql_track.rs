@@ -89,14 +89,50 @@ impl MysqlDialect {
     }
 
     /// The statements that note one row.
+    ///
+    /// How much waits is told by the note's own number, without a look at any other row: a look could end the application's
+    /// transaction, or fix its snapshot. A claim moves the numbers on to the next multiple of [`ROOM`], so what is beyond it
+    /// counts the notes since. The counters in user variables only choose how finely a change is noted; whatever they say, it
+    /// is noted. So it does no harm that a client may set the clock, or the variables.
     fn note(&self, spec: &TrackSpec, row: &str) -> String {
+        let log = self.quote(&spec.log());
         let all = self.columns(spec, spec.columns.len()).join(", ");
         let values = self.values(spec, spec.columns.len(), row).join(", ");
-        let by_key =
-            format!("INSERT INTO {} (dashagg_grain, {all}) VALUES ('k', {values});", self.quote(&spec.log()));
+        let by_key = format!("INSERT INTO {log} (dashagg_grain, {all}) VALUES ('k', {values});");
+        let (many, most) = (u64::from(spec.max_notes), u64::from(spec.max_notes) * 2);
+        let waiting = format!("LAST_INSERT_ID() MOD {ROOM}");
+        let undo = format!("DELETE FROM {log} WHERE dashagg_id = LAST_INSERT_ID();");
+        let everything =
+            format!("INSERT IGNORE INTO {} (dashagg_slot) VALUES ({SLOT});", self.quote(&spec.everything()));
         if spec.partition == 0 {
-            return by_key;
+            return format!("{by_key} IF {waiting} > {many} THEN {undo} {everything} END IF;");
         }
+        let [count, minute, full, level] =
+            ["n", "t", "o", "l"].map(|name| format!("@dashagg_{}_{name}", spec.id));
+        let coarse = format!(
+            "IF {full} <=> {minute} AND {level} THEN {everything} ELSE {} END IF;",
+            self.note_partition(spec, row)
+        );
+        let is_full = format!("SET {full} = {minute}, {level} = {waiting} > {most};");
+        let counted = format!(
+            "SET {count} = IF({minute} <=> UNIX_TIMESTAMP() DIV 60, {count}, 0) + 1, {minute} = UNIX_TIMESTAMP() DIV 60;"
+        );
+        if !spec.has_keys() {
+            // Marks have no numbers: the first one of a session in a minute takes one for all.
+            return format!(
+                "{counted} IF {count} = 1 THEN INSERT INTO {log} (dashagg_grain) VALUES ('x'); {undo} \
+                 IF {waiting} > {many} THEN {is_full} END IF; END IF; {coarse}"
+            );
+        }
+        format!(
+            "{counted} IF {count} <= {} AND NOT ({full} <=> {minute}) THEN {by_key} \
+             IF {waiting} > {many} THEN {undo} {is_full} {coarse} END IF; ELSE {coarse} END IF;",
+            MOST_KEYS.min(spec.max_notes)
+        )
+    }
+
+    /// Marks the partition of a row, once for each connection.
+    fn note_partition(&self, spec: &TrackSpec, row: &str) -> String {
         let parts = self.columns(spec, spec.partition).join(", ");
         let part_values = self.values(spec, spec.partition, row);
         let unknown: Vec<String> = part_values
@@ -107,28 +143,23 @@ impl MysqlDialect {
                 format!("{value} IS NULL{}", if column.column.text { long.as_str() } else { "" })
             })
             .collect();
-        let by_partition = format!(
+        format!(
             "IF {} THEN INSERT INTO {} (dashagg_grain) VALUES ('a'); \
-             ELSE INSERT IGNORE INTO {} ({parts}, dashagg_conn) VALUES ({}, CONNECTION_ID()); END IF;",
+             ELSE INSERT IGNORE INTO {} ({parts}, dashagg_conn) VALUES ({}, {SLOT}); END IF;",
             unknown.join(" OR "),
             self.quote(&spec.log()),
             self.quote(&spec.marks()),
             part_values.join(", "),
-        );
-        if !spec.has_keys() {
-            return by_partition;
-        }
-        // The counter only chooses how finely a change is noted; whatever it says, the change is noted. So it
-        // does no harm that a client may set the clock, or the variable.
-        let (count, minute) = (format!("@dashagg_{}_n", spec.id), format!("@dashagg_{}_t", spec.id));
-        format!(
-            "SET {count} = IF({minute} <=> UNIX_TIMESTAMP() DIV 60, {count}, 0) + 1; \
-             SET {minute} = UNIX_TIMESTAMP() DIV 60; \
-             IF {count} <= {} THEN {by_key} ELSE {by_partition} END IF;",
-            MOST_KEYS.min(spec.max_notes)
         )
     }
 }
+
+/// The numbers of a log's notes begin at a multiple of this after each claim.
+const ROOM: u64 = 1 << 32;
+
+/// What tells the marks of concurrent writers apart, so that none waits for another, and few enough that marks stay few
+/// however many connections come and go.
+const SLOT: &str = "CONNECTION_ID() MOD 65536";
 
 impl Tracking for MysqlDialect {
     fn log_ddl(&self, spec: &TrackSpec) -> Vec<String> {
@@ -156,6 +187,11 @@ impl Tracking for MysqlDialect {
                 self.table_suffix()
             ));
         }
+        ddl.push(format!(
+            "CREATE TABLE IF NOT EXISTS {} (dashagg_slot INT NOT NULL PRIMARY KEY){}",
+            self.quote(&spec.everything()),
+            self.table_suffix()
+        ));
         ddl
     }
 
@@ -267,6 +303,7 @@ impl Tracking for MysqlDialect {
         let all = self.columns(spec, spec.columns.len()).join(", ");
         let (log, marks, work) =
             (self.quote(&spec.log()), self.quote(&spec.marks()), self.quote(&spec.work()));
+        let slots = self.quote(&spec.everything());
         // STRAIGHT_JOIN: read from the other side, the log's rows would be waited for that writers have not committed yet.
         let mut sql = vec![
             format!(
@@ -277,6 +314,28 @@ impl Tracking for MysqlDialect {
                 "DELETE l FROM {work} w STRAIGHT_JOIN {log} l ON l.dashagg_id = w.dashagg_note WHERE w.dashagg_claim = {claim} AND w.dashagg_grain <> 'p'"
             ),
         ];
+        let own = format!(
+            "FROM {work} WHERE dashagg_claim = {claim} AND dashagg_grain IN ('k', 'a') HAVING COUNT(*) > 0"
+        );
+        let next = format!("(MAX(dashagg_note) DIV {ROOM} + 1) * {ROOM}");
+        sql.extend([
+            // The numbers go on from there: a row of that number, and away with it.
+            format!("INSERT IGNORE INTO {log} (dashagg_id, dashagg_grain) SELECT {next}, 'x' {own}"),
+            format!(
+                "DELETE l FROM (SELECT {next} AS id {own}) n STRAIGHT_JOIN {log} l ON l.dashagg_id = n.id WHERE l.dashagg_grain = 'x'"
+            ),
+            format!(
+                "INSERT INTO {work} (dashagg_claim, dashagg_note, dashagg_grain) SELECT {claim}, dashagg_slot, 's' FROM {slots} \
+                 FOR UPDATE SKIP LOCKED"
+            ),
+            format!(
+                "DELETE s FROM {work} w STRAIGHT_JOIN {slots} s ON s.dashagg_slot = w.dashagg_note \
+                 WHERE w.dashagg_claim = {claim} AND w.dashagg_grain = 's'"
+            ),
+            format!(
+                "UPDATE {work} SET dashagg_grain = 'a' WHERE dashagg_claim = {claim} AND dashagg_grain = 's'"
+            ),
+        ]);
         if spec.partition > 0 {
             let parts = self.columns(spec, spec.partition);
             let same: Vec<String> = parts.iter().map(|name| format!("m.{name} = w.{name}")).collect();
@@ -320,6 +379,7 @@ impl Tracking for MysqlDialect {
         let mut parts = vec![
             format!("EXISTS(SELECT 1 FROM {})", self.quote(&spec.log())),
             format!("EXISTS(SELECT 1 FROM {})", self.quote(&spec.work())),
+            format!("EXISTS(SELECT 1 FROM {})", self.quote(&spec.everything())),
         ];
         if spec.partition > 0 {
             parts.push(format!("EXISTS(SELECT 1 FROM {})", self.quote(&spec.marks())));
@@ -329,7 +389,12 @@ impl Tracking for MysqlDialect {
 
     fn notes_sql(&self, spec: &TrackSpec) -> String {
         let all = self.columns(spec, spec.columns.len()).join(", ");
-        let mut sql = format!("SELECT dashagg_grain, {all} FROM {}", self.quote(&spec.log()));
+        let nothing = spec.columns.iter().map(|_| "NULL").collect::<Vec<_>>().join(", ");
+        let mut sql = format!(
+            "SELECT dashagg_grain, {all} FROM {} UNION ALL SELECT 'a', {nothing} FROM {}",
+            self.quote(&spec.log()),
+            self.quote(&spec.everything())
+        );
         if spec.partition > 0 {
             let mut cells = self.columns(spec, spec.partition);
             cells.extend((spec.partition..spec.columns.len()).map(|_| "NULL".to_owned()));
@@ -370,11 +435,15 @@ impl Tracking for MysqlDialect {
         if spec.partition > 0 {
             tables.push((self.quote(&spec.marks()), Some('p')));
         }
+        let nothing: Vec<String> =
+            spec.columns.iter().map(|column| format!("NULL AS {}", self.quote(&column.name))).collect();
+        let slots = self.quote(&spec.everything());
+        tables.push((format!("(SELECT {} FROM {slots}) s", nothing.join(", ")), Some('a')));
         tables
     }
 
     fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String> {
-        let tables = [spec.log(), spec.marks(), spec.work()];
+        let tables = [spec.log(), spec.marks(), spec.everything(), spec.work()];
         tables.iter().map(|table| format!("DROP TABLE IF EXISTS {}", self.quote(table))).collect()
     }
 

@@ -76,6 +76,11 @@ impl TrackSpec {
         format!("dashagg_mark_{}", self.id)
     }
 
+    /// Where an engine keeps notes of everything apart, the table of those.
+    pub fn everything(&self) -> String {
+        format!("dashagg_all_{}", self.id)
+    }
+
     /// The table of claimed notes.
     pub fn work(&self) -> String {
         format!("dashagg_work_{}", self.id)
