@@ -317,7 +317,8 @@ impl Tracking for MysqlDialect {
         let own = format!(
             "FROM {work} WHERE dashagg_claim = {claim} AND dashagg_grain IN ('k', 'a') HAVING COUNT(*) > 0"
         );
-        let next = format!("(MAX(dashagg_note) DIV {ROOM} + 1) * {ROOM}");
+        // As the column's own type: compared with another the row would not be found by its key.
+        let next = format!("CAST((MAX(dashagg_note) DIV {ROOM} + 1) * {ROOM} AS SIGNED)");
         sql.extend([
             // The numbers go on from there: a row of that number, and away with it.
             format!("INSERT IGNORE INTO {log} (dashagg_id, dashagg_grain) SELECT {next}, 'x' {own}"),
