@@ -226,6 +226,8 @@ async fn apply_all(
     tracking::ensure(engine, set, &types).await?;
     lasting::Todo::of(engine, set).await?.apply(engine).await?;
     created.views = live::apply(engine, set).await?;
+    let leftovers = tracking::leftovers_sql(engine, set).await?;
+    ledger::in_write(engine, &leftovers).await?;
     // Not worth failing for: the tables may still be half-way to what the SELECTs produce.
     match explain::warnings(engine, set).await {
         Ok(warnings) => warnings.iter().for_each(|warning| tracing::warn!("{warning}")),

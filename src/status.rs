@@ -56,7 +56,10 @@ async fn open_doors(engine: &mut dyn Engine) -> Result<Vec<String>> {
     Ok(doors
         .map(|(kind, name)| match kind.as_str() {
             "function" => format!(
-                "any user may run code as the owner of function {name}: run `dashagg create`, which makes it anew"
+                "others may run code as the owner of function {name}: run `dashagg create`, which makes it anew"
+            ),
+            "mute" => format!(
+                "writes to its source fail, since the owner of function {name} may not write its log: run `dashagg create`"
             ),
             _ => format!(
                 "any user may make functions and operators in schema {name}, where SELECTs find them: \

@@ -314,17 +314,18 @@ impl Tracking for MysqlDialect {
                 "DELETE l FROM {work} w STRAIGHT_JOIN {log} l ON l.dashagg_id = w.dashagg_note WHERE w.dashagg_claim = {claim} AND w.dashagg_grain <> 'p'"
             ),
         ];
-        let own = format!(
-            "FROM {work} WHERE dashagg_claim = {claim} AND dashagg_grain IN ('k', 'a') HAVING COUNT(*) > 0"
-        );
-        // As the column's own type: compared with another the row would not be found by its key.
-        let next = format!("CAST((MAX(dashagg_note) DIV {ROOM} + 1) * {ROOM} AS SIGNED)");
+        let next = format!("(@dashagg_number DIV {ROOM} + 1) * {ROOM}");
         sql.extend([
-            // The numbers go on from there: a row of that number, and away with it.
-            format!("INSERT IGNORE INTO {log} (dashagg_id, dashagg_grain) SELECT {next}, 'x' {own}"),
+            // Where the numbers are now; from the next multiple on they count anew. By rows of those numbers, and away with
+            // them.
+            format!("INSERT INTO {log} (dashagg_grain) VALUES ('x')"),
+            "SET @dashagg_number = LAST_INSERT_ID()".to_owned(),
             format!(
-                "DELETE l FROM (SELECT {next} AS id {own}) n STRAIGHT_JOIN {log} l ON l.dashagg_id = n.id WHERE l.dashagg_grain = 'x'"
+                "INSERT IGNORE INTO {log} (dashagg_id, dashagg_grain) SELECT {next}, 'x' FROM DUAL WHERE @dashagg_number MOD {ROOM} > {}",
+                spec.max_notes / 4
             ),
+            format!("DELETE FROM {log} WHERE dashagg_id = @dashagg_number"),
+            format!("DELETE FROM {log} WHERE dashagg_id = CAST({next} AS SIGNED) AND dashagg_grain = 'x'"),
             format!(
                 "INSERT INTO {work} (dashagg_claim, dashagg_note, dashagg_grain) SELECT {claim}, dashagg_slot, 's' FROM {slots} \
                  FOR UPDATE SKIP LOCKED"

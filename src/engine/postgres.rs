@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions, Postgres as Pg};
 
 use super::dialect::{LexRules, Scratch, jump_distinct, on_key};
 use super::guard::Guard;
-use super::postgres_session::{Session, dial, hang_up, session_name, stands_alone};
+use super::postgres_session::{Session, WHO_SQL, dial, hang_up, session_name, stands_alone};
 use super::watchdog::{Limits, Rows, Watch, within};
 use super::{
     Canceller, Column, DbError, Dialect, Engine, ErrorClass, Listener, Row, Server, Tx, batch_io, probe_io,
@@ -317,6 +317,7 @@ impl Dialect for PostgresDialect {
     }
 
     fn mend_ledger_sql(&self) -> Option<String> {
+        // Not where a live view reads the column: it works as it is, and others may have built on the view.
         Some(
             "DO $dashagg$ DECLARE at record; BEGIN FOR at IN SELECT c.oid::pg_catalog.regclass AS rel, a.attname \
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -324,8 +325,8 @@ impl Dialect for PostgresDialect {
              AND c.relname = ANY (ARRAY['dashagg_source', 'dashagg_print', 'dashagg_set', 'dashagg_script', 'dashagg_summary', \
              'dashagg_state', 'dashagg_run']::pg_catalog.name[]) AND a.attnum > 0 AND NOT a.attisdropped \
              AND a.atttypid = 'pg_catalog.varchar'::pg_catalog.regtype::pg_catalog.oid LOOP \
-             EXECUTE pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I TYPE pg_catalog.text', at.rel, at.attname); \
-             END LOOP; END $dashagg$"
+             BEGIN EXECUTE pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I TYPE pg_catalog.text', at.rel, at.attname); \
+             EXCEPTION WHEN feature_not_supported THEN NULL; END; END LOOP; END $dashagg$"
                 .to_owned(),
         )
     }
@@ -580,7 +581,7 @@ impl Postgres {
     async fn set_up(options: PgConnectOptions, target: DatabaseTarget) -> Result<Self, DbError> {
         let limit = target.connect_timeout;
         let connection = dial(&options, limit).await?;
-        let session = Arc::new(Session { options: options.clone(), limit });
+        let session = Arc::new(Session::new(options.clone(), limit));
         let mut this = Self {
             connection,
             options,
@@ -591,7 +592,7 @@ impl Postgres {
                 useful_jobs: 1,
             },
             version: 0,
-            watch: Watch::new(session, target.display().to_owned(), target.network_timeout),
+            watch: Watch::new(session.clone(), target.display().to_owned(), target.network_timeout),
             guard: None,
             in_transaction: false,
             writes: false,
@@ -599,8 +600,9 @@ impl Postgres {
         };
         let row = this
             .query(
-                "SELECT current_setting('server_version_num')::int, current_setting('server_version'), \
-                 current_database()::text, current_schema()::text",
+                "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, \
+                 pg_catalog.current_setting('server_version'), pg_catalog.current_database()::pg_catalog.text, \
+                 pg_catalog.current_schema()::pg_catalog.text",
             )
             .await?
             .into_iter()
@@ -622,6 +624,12 @@ impl Postgres {
             ));
         };
         this.version = number;
+        let who = this.query(WHO_SQL).await?.into_iter().next().unwrap_or_default();
+        if let [Some(pid), Some(began)] = who.as_slice()
+            && let Ok(pid) = pid.parse()
+        {
+            let _ = session.first.set((pid, began.clone()));
+        }
         this.server = Server {
             product: format!("PostgreSQL {}", version.split(' ').next().unwrap_or("")),
             database: cell(2).unwrap_or_default(),
@@ -639,7 +647,7 @@ impl Postgres {
     /// Whether transactions of one connection run in different server sessions. A pooler gives a free session to
     /// whoever asks next: so another connection that begins a transaction gets ours, and we then get another.
     async fn is_pooled(&mut self) -> Result<bool, DbError> {
-        let pid = "SELECT pg_backend_pid()";
+        let pid = "SELECT pg_catalog.pg_backend_pid()";
         let mut other = Self::open(self.options.clone(), self.target.clone()).await?;
         for _ in 0..3 {
             let ours = self.scalar(pid).await?;
@@ -789,7 +797,7 @@ impl Engine for Postgres {
     }
 
     async fn export_snapshot(&mut self) -> Result<Option<String>, DbError> {
-        self.scalar("SELECT pg_export_snapshot()").await
+        self.scalar("SELECT pg_catalog.pg_export_snapshot()").await
     }
 
     async fn try_lock(&mut self, name: &str) -> Result<Option<String>, DbError> {
@@ -803,9 +811,9 @@ impl Engine for Postgres {
         // READ COMMITTED, so that the idle transaction holds no snapshot and vacuum goes on.
         let sql = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED{}; SET LOCAL statement_timeout = 0; \
-             SELECT CASE WHEN pg_try_advisory_xact_lock({}) THEN pg_backend_pid()::text || ' ' || \
-             (SELECT extract(epoch FROM backend_start)::text FROM pg_catalog.pg_stat_activity \
-             WHERE pid = pg_backend_pid()) END",
+             SELECT CASE WHEN pg_catalog.pg_try_advisory_xact_lock({}::pg_catalog.int8) THEN pg_catalog.pg_backend_pid()::pg_catalog.text || ' ' || \
+             (SELECT extract(epoch FROM backend_start)::pg_catalog.text FROM pg_catalog.pg_stat_activity \
+             WHERE pid = pg_catalog.pg_backend_pid()) END",
             self.local_settings(),
             self.lock_key(name)
         );
@@ -839,9 +847,9 @@ impl Engine for Postgres {
         let Ok(pid) = pid.parse::<u32>() else { return Ok(()) };
         // One statement: a number that another session got meanwhile has another beginning.
         let sql = format!(
-            "SELECT pg_terminate_backend(holder.pid) FROM ({}) holder \
+            "SELECT pg_catalog.pg_terminate_backend(holder.pid) FROM ({}) holder \
              JOIN pg_catalog.pg_stat_activity a ON a.pid = holder.pid \
-             WHERE a.pid = {pid} AND extract(epoch FROM a.backend_start)::text = {}",
+             WHERE a.pid = {pid} AND extract(epoch FROM a.backend_start)::pg_catalog.text = {}",
             holder_sql(self.lock_key(name)),
             POSTGRES.literal(began)
         );
@@ -885,8 +893,8 @@ fn holder_sql(key: i64) -> String {
     let bits = key as u64;
     format!(
         "SELECT pid FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
-         AND classid = {} AND objid = {} \
-         AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())",
+         AND classid = {}::pg_catalog.oid AND objid = {}::pg_catalog.oid \
+         AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
         bits >> 32,
         bits & 0xffff_ffff
     )

@@ -1,6 +1,7 @@
 //! PostgreSQL: how a connection is made, and what is known of its session from outside.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -47,12 +48,41 @@ pub(super) struct Session {
     pub(super) options: PgConnectOptions,
     /// For connecting, and for each answer.
     pub(super) limit: Duration,
+    /// Number and beginning of the session that answered first: ours, unless a pooler stands between.
+    pub(super) first: OnceLock<(u32, String)>,
+    /// Whether a session of our name has ever been found. A pooler need not pass names on.
+    pub(super) found: AtomicBool,
 }
 
+/// Query for what [`Session::first`] remembers.
+pub(super) const WHO_SQL: &str = "SELECT a.pid, extract(epoch FROM a.backend_start)::pg_catalog.text \
+     FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_catalog.pg_backend_pid()";
+
 impl Session {
+    /// A connection that is yet to be made.
+    pub(super) fn new(options: PgConnectOptions, limit: Duration) -> Self {
+        Self { options, limit, first: OnceLock::new(), found: AtomicBool::new(false) }
+    }
+
+    /// Of our own user and database, since anybody may use any name; a pooler may add to it where we come from.
     fn named(&self) -> String {
         let name = self.options.get_application_name().unwrap_or_default();
-        format!("application_name = {}", POSTGRES.literal(name))
+        format!(
+            "pg_catalog.left(application_name, {}) = {} AND usename = SESSION_USER \
+             AND datname = pg_catalog.current_database()",
+            name.chars().count(),
+            POSTGRES.literal(name)
+        )
+    }
+
+    fn numbered(&self) -> String {
+        match self.first.get() {
+            Some((pid, began)) => format!(
+                "pid = {pid} AND extract(epoch FROM backend_start)::pg_catalog.text = {}",
+                POSTGRES.literal(began)
+            ),
+            None => "false".to_owned(),
+        }
     }
 
     async fn say(&self, sql: &str) -> Result<(), DbError> {
@@ -84,7 +114,7 @@ impl Held for PgConnection {
 impl Canceller for Session {
     async fn cancel(&self) -> Result<(), DbError> {
         self.say(&format!(
-            "SELECT pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity WHERE {}",
+            "SELECT pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity WHERE {}",
             self.named()
         ))
         .await
@@ -101,14 +131,19 @@ impl Probe for Session {
             Err(error) if !error.code.is_empty() => return Ok(Seen::Unknown),
             Err(error) => return Err(error),
         };
+        let states = |which: &str| {
+            format!(
+                "(SELECT pg_catalog.string_agg(CASE WHEN state LIKE 'idle%' THEN 'idle' \
+                 WHEN wait_event_type = 'Lock' AND wait_event = 'virtualxid' THEN 'older' \
+                 WHEN wait_event_type = 'Lock' THEN 'locked' ELSE 'working' END, ' ') \
+                 FROM pg_catalog.pg_stat_activity WHERE {which})"
+            )
+        };
         let sql = format!(
-            "SELECT (SELECT string_agg(CASE WHEN state LIKE 'idle%' THEN 'idle' \
-             WHEN wait_event_type = 'Lock' AND wait_event = 'virtualxid' THEN 'older' \
-             WHEN wait_event_type = 'Lock' THEN 'locked' ELSE 'working' END, ' ') \
-             FROM pg_catalog.pg_stat_activity WHERE {}), \
-             (SELECT (extract(epoch FROM clock_timestamp() - backend_start) * 1000)::bigint::text \
-             FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid())",
-            self.named()
+            "SELECT {}, {}, (SELECT (extract(epoch FROM pg_catalog.clock_timestamp() - backend_start) * 1000)::pg_catalog.int8::pg_catalog.text \
+             FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid())",
+            states(&self.named()),
+            states(&self.numbered())
         );
         let asking = sqlx::raw_sql(audited(&sql)).fetch_one::<_, Pg>(&mut connection);
         let row = match tokio::time::timeout(self.limit, asking).await {
@@ -119,15 +154,20 @@ impl Probe for Session {
             Ok(Err(error)) => return Err(translate(error, &sql)),
         };
         let cell = |at: usize| row.try_get_unchecked::<Option<String>, _>(at).ok().flatten();
-        let age = cell(1).and_then(|text| text.parse().ok()).map_or(Duration::MAX, Duration::from_millis);
+        let age = cell(2).and_then(|text| text.parse().ok()).map_or(Duration::MAX, Duration::from_millis);
         let pooled = age > dialled.elapsed() + REUSED;
         hang_up(connection).await;
-        Ok(judge(cell(0).as_deref(), pooled))
+        if cell(0).is_some() {
+            self.found.store(true, Ordering::Relaxed);
+        }
+        // A script may have changed the session's name.
+        let states = cell(0).or_else(|| cell(1).filter(|_| !pooled));
+        Ok(judge(states.as_deref(), pooled, self.found.load(Ordering::Relaxed)))
     }
 
     async fn end(&self) -> Result<(), DbError> {
         self.say(&format!(
-            "SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE {}",
+            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE {}",
             self.named()
         ))
         .await
@@ -135,8 +175,15 @@ impl Probe for Session {
 }
 
 /// What the states of the sessions under our name amount to.
-fn judge(states: Option<&str>, pooled: bool) -> Seen {
-    let Some(states) = states else { return if pooled { Seen::Absent } else { Seen::Idle } };
+fn judge(states: Option<&str>, pooled: bool, found: bool) -> Seen {
+    let Some(states) = states else {
+        return match (pooled, found) {
+            (false, _) => Seen::Idle,
+            (true, true) => Seen::Absent,
+            // Perhaps the pooler does not pass our name on: that it cannot be seen says nothing.
+            (true, false) => Seen::Unknown,
+        };
+    };
     let has = |word: &str| states.split(' ').any(|state| state == word);
     match () {
         () if has("working") => Seen::Working,
@@ -211,11 +258,12 @@ mod tests {
 
     #[test]
     fn a_session_that_is_not_there_is_gone_or_in_a_queue() {
-        assert_eq!(judge(None, false), Seen::Idle);
-        assert_eq!(judge(None, true), Seen::Absent);
-        assert_eq!(judge(Some("idle"), true), Seen::Idle);
-        assert_eq!(judge(Some("idle working"), false), Seen::Working);
-        assert_eq!(judge(Some("locked"), false), Seen::Locked);
-        assert_eq!(judge(Some("older"), false), Seen::Older);
+        assert_eq!(judge(None, false, false), Seen::Idle);
+        assert_eq!(judge(None, true, true), Seen::Absent);
+        assert_eq!(judge(None, true, false), Seen::Unknown);
+        assert_eq!(judge(Some("idle"), true, true), Seen::Idle);
+        assert_eq!(judge(Some("idle working"), false, true), Seen::Working);
+        assert_eq!(judge(Some("locked"), false, true), Seen::Locked);
+        assert_eq!(judge(Some("older"), false, true), Seen::Older);
     }
 }

@@ -71,23 +71,27 @@ impl PostgresDialect {
     ///
     /// That note must not be consumed before the writer that relies on it has committed: hence the key share lock, which
     /// makes a claim leave it alone ([`Tracking::claim_sql`]); nobody waits for it. A writer with an older snapshot may
-    /// not lock a note that has been closed or claimed since: it adds its own.
+    /// not lock a note that has been closed or claimed since: it adds its own. In a serializable transaction nothing is
+    /// read: what it has read, and others have changed, could end it. There the size of the file alone decides.
     fn note_guard(&self, spec: &TrackSpec) -> String {
         let log = self.qualify(&spec.schema, &spec.log());
-        let everything = format!("INSERT INTO {log} (dashagg_grain) VALUES ('a'); RETURN NULL;");
         // Half of what the shortest note takes in a page: a look at the file's size is all that most statements pay. Beyond
         // it a few of them count, as the clock has it; the others take the notes for many.
         let seldom = (spec.max_notes / 250).max(1);
         let few = u64::from(spec.max_notes) * 24;
         let most = u64::from(spec.max_notes) * if spec.partition > 0 { 2 } else { 1 };
-        format!(
-            "IF TG_RELID <> {SOURCE_OID} AND NOT EXISTS (WITH RECURSIVE up(oid) AS (SELECT TG_RELID UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i \
-             JOIN up ON i.inhrelid = up.oid) SELECT 1 FROM up WHERE up.oid = {SOURCE_OID}) THEN {everything} END IF; \
-             IF pg_catalog.pg_relation_size({log_name}::pg_catalog.regclass) > {few} THEN \
-             IF EXISTS (SELECT 1 FROM {log} WHERE dashagg_grain = 'a' AND dashagg_open) THEN \
+        let rely = format!(
+            "IF NOT alone AND EXISTS (SELECT 1 FROM {log} WHERE dashagg_grain = 'a' AND dashagg_open) THEN \
              BEGIN PERFORM 1 FROM {log} WHERE dashagg_grain = 'a' AND dashagg_open LIMIT 1 FOR KEY SHARE SKIP LOCKED; \
-             IF FOUND THEN RETURN NULL; END IF; EXCEPTION WHEN serialization_failure THEN NULL; END; END IF; \
-             waiting := {many} + 1; IF extract(microseconds FROM clock_timestamp())::bigint % {seldom} = 0 THEN \
+             IF FOUND THEN RETURN NULL; END IF; EXCEPTION WHEN serialization_failure THEN NULL; END; END IF;"
+        );
+        let everything = format!("INSERT INTO {log} (dashagg_grain) VALUES ('a'); RETURN NULL;");
+        format!(
+            "IF TG_RELID <> {SOURCE_OID} AND NOT EXISTS (WITH RECURSIVE up(oid) AS (SELECT TG_RELID UNION SELECT i.inhparent \
+             FROM pg_catalog.pg_inherits i JOIN up ON i.inhrelid = up.oid) SELECT 1 FROM up WHERE up.oid = {SOURCE_OID}) \
+             THEN {rely} {everything} END IF; \
+             IF pg_catalog.pg_relation_size({log_name}::pg_catalog.regclass) > {few} THEN {rely} \
+             waiting := {many} + 1; IF NOT alone AND extract(microseconds FROM clock_timestamp())::bigint % {seldom} = 0 THEN \
              SELECT count(*) INTO waiting FROM (SELECT 1 FROM {log} LIMIT {most} + 1) x; \
              IF waiting > {most} THEN {everything} END IF; END IF; END IF;",
             many = spec.max_notes,
@@ -117,7 +121,7 @@ impl PostgresDialect {
             format!("PERFORM pg_catalog.pg_notify({}, '');", self.literal(channel))
         });
         let body = format!(
-            "DECLARE waiting bigint := 0; BEGIN {wake} {guard} IF TG_OP = 'INSERT' THEN {new} ELSIF TG_OP = 'DELETE' THEN {old} \
+            "DECLARE waiting bigint := 0; alone boolean := current_setting('transaction_isolation') = 'serializable'; BEGIN {wake} {guard} IF TG_OP = 'INSERT' THEN {new} ELSIF TG_OP = 'DELETE' THEN {old} \
              ELSIF TG_OP = 'UPDATE' THEN {new} {old} \
              ELSE INSERT INTO {log} (dashagg_grain) VALUES ('a'); END IF; RETURN NULL; END",
             guard = self.note_guard(spec),
@@ -144,38 +148,49 @@ impl PostgresDialect {
 
     /// Nobody but its owner may make a trigger of the function: whoever could would run, as that owner, the casts and
     /// operators of types of their own. Triggers that are there need no right to it. Where the rights allow it the owner
-    /// of the source owns the function, which so can do no more than the writes that it follows. Whoever else may write the
-    /// source has no business with the notes of it, whatever default privileges say.
+    /// of the source owns the function, which so can do no more than the writes that it follows; and the log with it, so
+    /// that no GRANT lies between the two that somebody could take away. Whoever else may write the source has no business
+    /// with the notes of it, whatever default privileges say.
     fn note_rights(&self, spec: &TrackSpec) -> Vec<String> {
         let function = format!("{}()", self.qualify(&spec.schema, &spec.trigger("note")));
         let (log, work) = (self.qualify(&spec.schema, &spec.log()), self.qualify(&spec.schema, &spec.work()));
         let tables = [&log, &work].map(|table| self.literal(table)).join(", ");
         let source = self.literal(&self.source_name(spec));
+        let name = self.literal(&function);
+        // As the new owner, who alone may give us back what we need of what was ours.
+        let hand_over = format!(
+            "DECLARE me pg_catalog.name := CURRENT_USER; owner pg_catalog.name; BEGIN \
+             SELECT pg_catalog.pg_get_userbyid(c.relowner) INTO owner FROM pg_catalog.pg_class c \
+             WHERE c.oid = pg_catalog.to_regclass({source})::pg_catalog.oid; \
+             IF owner IS NOT NULL AND owner <> me THEN BEGIN \
+             EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA %s TO %I', {schema}, owner); \
+             EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO %I', {log_name}, owner); \
+             EXECUTE pg_catalog.format('ALTER FUNCTION %s OWNER TO %I', {name}, owner); \
+             EXECUTE pg_catalog.format('SET LOCAL ROLE %I', owner); \
+             EXECUTE pg_catalog.format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I, %I', {log_name}, me, owner); \
+             EXECUTE pg_catalog.format('SET LOCAL ROLE %I', me); \
+             EXCEPTION WHEN insufficient_privilege THEN NULL; END; END IF; END",
+            schema = self.literal(&self.quote(&spec.schema)),
+            log_name = self.literal(&log),
+        );
+        let grantee = "CASE WHEN at.grantee = 0::pg_catalog.oid THEN 'PUBLIC' \
+                       ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(at.grantee)::pg_catalog.text) END";
         let lock_down = format!(
             "DECLARE at record; BEGIN FOR at IN SELECT c.oid::pg_catalog.regclass AS rel, a.grantee FROM pg_catalog.pg_class c \
              CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a WHERE c.oid IN (SELECT pg_catalog.to_regclass(name)::pg_catalog.oid \
              FROM pg_catalog.unnest(ARRAY[{tables}]::pg_catalog.text[]) name) AND a.grantee <> c.relowner \
+             AND a.grantee <> CURRENT_USER::pg_catalog.regrole::pg_catalog.oid \
              AND CASE WHEN a.grantee = 0::pg_catalog.oid THEN true ELSE pg_catalog.has_table_privilege(a.grantee, \
              pg_catalog.to_regclass({source})::pg_catalog.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') END LOOP \
-             EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM %s', at.rel, CASE WHEN at.grantee = 0::pg_catalog.oid THEN 'PUBLIC' \
-             ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(at.grantee)::pg_catalog.text) END); END LOOP; END"
-        );
-        let hand_over = format!(
-            "DECLARE owner pg_catalog.name; BEGIN SELECT pg_catalog.pg_get_userbyid(c.relowner) INTO owner FROM pg_catalog.pg_class c \
-             WHERE c.oid = pg_catalog.to_regclass({source})::pg_catalog.oid; \
-             IF owner IS NOT NULL AND owner <> CURRENT_USER THEN BEGIN \
-             EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA %s TO %I', {schema}, owner); \
-             EXECUTE pg_catalog.format('GRANT SELECT, INSERT, UPDATE ON %s TO %I', {log}, owner); \
-             EXECUTE pg_catalog.format('ALTER FUNCTION %s OWNER TO %I', {name}, owner); \
-             EXCEPTION WHEN insufficient_privilege THEN NULL; END; END IF; END",
-            schema = self.literal(&self.quote(&spec.schema)),
-            log = self.literal(&log),
-            name = self.literal(&function),
+             EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM %s', at.rel, {grantee}); END LOOP; \
+             FOR at IN SELECT a.grantee FROM pg_catalog.pg_proc p CROSS JOIN LATERAL pg_catalog.aclexplode(p.proacl) a \
+             WHERE p.oid = {name}::pg_catalog.regprocedure::pg_catalog.oid AND a.grantee <> p.proowner LOOP \
+             EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM %s', {name}, {grantee}); END LOOP; END"
         );
         vec![
             format!("REVOKE ALL ON FUNCTION {function} FROM PUBLIC"),
-            format!("DO {}", dollar_quoted(&lock_down)),
             format!("DO {}", dollar_quoted(&hand_over)),
+            format!("DO {}", dollar_quoted(&lock_down)),
         ]
     }
 }
@@ -288,10 +303,16 @@ impl Tracking for PostgresDialect {
              COALESCE(pg_catalog.pg_relation_filenode(tree.oid::pg_catalog.regclass)::pg_catalog.text, '') || ':' || \
              COALESCE(pg_catalog.string_agg(g.oid::pg_catalog.text || g.tgenabled::pg_catalog.text || g.xmin::pg_catalog.text, ',' \
              ORDER BY g.tgname), '') AS print, \
-             pg_catalog.count(g.oid) = 4 AND COALESCE(pg_catalog.bool_and(g.tgenabled = 'A'), false) AS ready \
+             pg_catalog.count(g.oid) = 4 AND COALESCE(pg_catalog.bool_and(g.tgenabled = 'A' AND (SELECT \
+             pg_catalog.has_table_privilege(p.proowner, {log}, 'INSERT') AND pg_catalog.has_table_privilege(p.proowner, {log}, 'SELECT') \
+             AND pg_catalog.has_table_privilege(p.proowner, {log}, 'UPDATE') FROM pg_catalog.pg_proc p WHERE p.oid = g.tgfoid)), false) AS ready \
              FROM tree LEFT JOIN pg_catalog.pg_trigger g ON g.tgrelid = tree.oid AND g.tgname::pg_catalog.text LIKE {like} \
              GROUP BY tree.oid) w",
-            self.tree(spec)
+            self.tree(spec),
+            log = format_args!(
+                "pg_catalog.to_regclass({})::pg_catalog.oid",
+                self.literal(&self.qualify(&spec.schema, &spec.log()))
+            )
         )]
     }
 
@@ -327,12 +348,17 @@ impl Tracking for PostgresDialect {
         // What may be called by anybody and runs as somebody else; where anybody may put what is found by its name alone.
         Some(format!(
             "SELECT 'function', p.oid::pg_catalog.regprocedure::pg_catalog.text FROM pg_catalog.pg_proc p \
-             JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = {} AND p.prosecdef \
+             JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = {0} AND p.prosecdef \
              AND p.proname::pg_catalog.text LIKE 'dashagg|_%|_note' ESCAPE '|' AND EXISTS (SELECT 1 FROM pg_catalog.aclexplode(COALESCE(p.proacl, \
-             pg_catalog.acldefault('f', p.proowner))) a WHERE a.grantee = 0::pg_catalog.oid AND a.privilege_type = 'EXECUTE') \
+             pg_catalog.acldefault('f', p.proowner))) a WHERE a.grantee <> p.proowner AND a.privilege_type = 'EXECUTE') \
              UNION ALL SELECT 'schema', pg_catalog.quote_ident(n.nspname::pg_catalog.text) FROM pg_catalog.pg_namespace n \
              WHERE n.nspname = ANY (pg_catalog.current_schemas(false)) AND EXISTS (SELECT 1 FROM pg_catalog.aclexplode(n.nspacl) a \
-             WHERE a.grantee = 0::pg_catalog.oid AND a.privilege_type = 'CREATE') ORDER BY 1, 2",
+             WHERE a.grantee = 0::pg_catalog.oid AND a.privilege_type = 'CREATE') \
+             UNION ALL SELECT 'mute', p.oid::pg_catalog.regprocedure::pg_catalog.text FROM pg_catalog.pg_proc p \
+             JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid \
+             AND c.relname::pg_catalog.text = 'dashagg_log_' || pg_catalog.substr(p.proname::pg_catalog.text, 9, 10) \
+             WHERE n.nspname = {0} AND p.prosecdef AND p.proname::pg_catalog.text LIKE 'dashagg|_%|_note' ESCAPE '|' \
+             AND NOT pg_catalog.has_table_privilege(p.proowner, c.oid, 'INSERT') ORDER BY 1, 2",
             self.literal(schema)
         ))
     }
@@ -358,21 +384,24 @@ impl Tracking for PostgresDialect {
         Some(format!("VACUUM {}", self.qualify(&spec.schema, &spec.log())))
     }
 
+    fn untrigger_sql(&self, spec: &TrackSpec) -> Vec<String> {
+        // Takes the triggers along, on every table that has them.
+        vec![format!(
+            "DROP FUNCTION IF EXISTS {}() CASCADE",
+            self.qualify(&spec.schema, &spec.trigger("note"))
+        )]
+    }
+
     fn note_tables(&self, spec: &TrackSpec) -> Vec<(String, Option<char>)> {
         [spec.work(), spec.log()].map(|table| (self.qualify(&spec.schema, &table), None)).to_vec()
     }
 
     fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String> {
-        vec![
-            // Takes the triggers along, on every table that has them.
-            format!(
-                "DROP FUNCTION IF EXISTS {}() CASCADE",
-                self.qualify(&spec.schema, &spec.trigger("note"))
-            ),
-            // Takes the live views along, which are made anew once there are other logs.
-            format!("DROP TABLE IF EXISTS {} CASCADE", self.qualify(&spec.schema, &spec.log())),
-            format!("DROP TABLE IF EXISTS {} CASCADE", self.qualify(&spec.schema, &spec.work())),
-        ]
+        let mut sql = self.untrigger_sql(spec);
+        // Takes the live views along, which are made anew once there are other logs.
+        let tables = [spec.log(), spec.work()].map(|table| self.qualify(&spec.schema, &table));
+        sql.extend(tables.map(|table| format!("DROP TABLE IF EXISTS {table} CASCADE")));
+        sql
     }
 
     fn blind_spots(&self) -> &'static str {

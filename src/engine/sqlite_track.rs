@@ -197,11 +197,15 @@ impl Tracking for SqliteDialect {
         [spec.work(), spec.log()].map(|table| (self.quote(&table), None)).to_vec()
     }
 
-    fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String> {
-        let mut sql: Vec<String> = SUFFIXES
+    fn untrigger_sql(&self, spec: &TrackSpec) -> Vec<String> {
+        SUFFIXES
             .iter()
             .map(|suffix| format!("DROP TRIGGER IF EXISTS {}", self.quote(&spec.trigger(suffix))))
-            .collect();
+            .collect()
+    }
+
+    fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String> {
+        let mut sql = self.untrigger_sql(spec);
         for table in [spec.log(), spec.work()] {
             sql.push(format!("DROP TABLE IF EXISTS {}", self.quote(&table)));
         }

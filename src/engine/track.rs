@@ -207,11 +207,18 @@ pub trait Tracking {
         Vec::new()
     }
 
+    /// Removes the triggers, where [`Tracking::triggers_sql`] does not find them.
+    fn untrigger_sql(&self, spec: &TrackSpec) -> Vec<String> {
+        let _ = spec;
+        Vec::new()
+    }
+
     /// Removes the tables, and the triggers where [`Tracking::triggers_sql`] does not find them.
     fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String>;
 
-    /// Rows (`function` or `schema`, name as statements spell it): functions made by any dashagg here that anybody may call,
-    /// and schemas of the search path that anybody may make functions and operators in.
+    /// Rows (`function`, `schema` or `mute`, name as statements spell it): functions made by any dashagg here that others may
+    /// call, schemas of the search path that anybody may make functions and operators in, and functions that may not write
+    /// their notes.
     fn open_doors_sql(&self, schema: &str) -> Option<String> {
         let _ = schema;
         None

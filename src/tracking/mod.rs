@@ -17,6 +17,7 @@ pub use self::claim::{claim, consume_sql};
 pub use self::pending::{Pending, pending};
 use self::setup::{Remembered, remembered, witness};
 pub use self::setup::{ensure, forgotten_sql, preview, untrack_sql};
+pub use self::upgrade::leftovers_sql;
 use crate::catalog::{MAX_NOTES, Method, Set, Source};
 use crate::checksum;
 use crate::engine::statements::Slice;

@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 
-use super::setup::{Remembered, install_failure, remember_id, remove_sql, witness};
-use crate::catalog::{Set, Source};
+use super::setup::{Remembered, install_failure, remember_id, remembered, remove_sql, witness};
+use super::{legacy_id, outline};
+use crate::catalog::{Method, Set, Source};
 use crate::engine::track::TrackSpec;
 use crate::engine::{DbError, Engine, Tx};
 use crate::ledger;
@@ -78,16 +79,32 @@ async fn replace(engine: &mut dyn Engine, spec: &TrackSpec, old: &Remembered) ->
             engine.execute(&sql).await?;
         }
     }
-    for sql in remove_sql(engine, &before).await? {
-        engine.execute(&sql).await?;
-    }
     Ok(unbroken)
 }
 
-/// What takes the triggers away where they can go before the tables; elsewhere they go with them, under the same locks.
+/// What takes away the tables that [`carry_over`] has left: live views read them until they are made anew, which so keep
+/// what was built on them, and who may read them.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn leftovers_sql(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
+    let schema = engine.server().schema.clone();
+    let d = engine.dialect();
+    let mut sql = Vec::new();
+    for source in set.sources.iter().filter(|source| source.track == Method::Triggers) {
+        let id = legacy_id(set, source, &schema);
+        let old = TrackSpec { id: id.clone(), ..outline(set, source, &schema) };
+        let carried = remembered(engine, set, source).await?.is_some_and(|known| known.track_id != id);
+        if carried && !engine.query(&d.tables_like_sql(&old.log())).await?.is_empty() {
+            sql.extend(remove_sql(engine, &old).await?);
+        }
+    }
+    Ok(sql)
+}
+
 async fn remove_triggers_sql(engine: &mut dyn Engine, spec: &TrackSpec) -> Result<Vec<String>> {
     let d = engine.dialect();
-    let Some(sql) = d.triggers_sql(&spec.id) else { return Ok(Vec::new()) };
+    let Some(sql) = d.triggers_sql(&spec.id) else { return Ok(d.untrigger_sql(spec)) };
     let names = engine.query(&sql).await?.into_iter().flatten().flatten();
     Ok(names.map(|name| format!("DROP TRIGGER IF EXISTS {}", d.quote(&name))).collect())
 }

@@ -276,3 +276,18 @@ fn watching_a_silent_server_ends_regularly_and_in_time() {
     run.end().ok();
     assert!(start.elapsed() < SIGNALLED, "took {:?}", start.elapsed());
 }
+
+/// A script may give its session another name: it is found by its number.
+#[test]
+fn a_session_that_a_script_gave_another_name_is_no_lost_connection_postgres() {
+    let db = &TestDb::new(Kind::Postgres);
+    let set = crate::own::slow(db);
+    std::fs::write(
+        set.join("slow/postgres/0002_slow.sql"),
+        "SET application_name = 'migration'; DO $$ BEGIN PERFORM pg_sleep(9); END $$;",
+    )
+    .unwrap();
+    let config = config(db, 0, "1s");
+    let create = db.dashagg().arg("--config").arg(config).arg("--sql-dir").arg(set).arg("create");
+    create.run().ok();
+}

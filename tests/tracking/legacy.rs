@@ -137,3 +137,31 @@ conformance!(a_gap_in_the_older_tracking_is_found, |db: &TestDb| {
     }
     legacy.assert_right();
 });
+
+/// What others built on a live view, and who may read it, outlives the change.
+#[test]
+fn a_live_view_of_an_older_dashagg_keeps_what_was_built_on_it_postgres() {
+    let db = &TestDb::new(Kind::Postgres);
+    let legacy = Legacy::new(db);
+    let manifest = db.dir().join("legacy/tiny/summaries.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(&manifest, format!("{text}live = true\n")).unwrap();
+    let id = &hex("public/tiny/sales/[\"day\", \"shop\"]/1/[\"\", \"\"]")[..10];
+    db.exec(&include_str!("../fixtures/v0_1_0/postgres.live.sql").replace("@ID@", id));
+    db.exec(
+        "CREATE VIEW boss_report AS SELECT day, SUM(amount) AS amount FROM tiny_s_live GROUP BY day; \
+         GRANT SELECT ON tiny_s_live TO PUBLIC",
+    );
+    db.exec("INSERT INTO sales VALUES (4, '2025-01-03', 'b', 1)");
+    legacy.dashagg().arg("create").run().ok();
+    assert_eq!(db.one("SELECT amount FROM boss_report WHERE day = '2025-01-03'"), "1.00");
+    assert_eq!(
+        db.one("SELECT has_table_privilege('public', 'tiny_s_live', 'SELECT')::text || has_function_privilege('public', \
+                (SELECT oid FROM pg_proc WHERE proname LIKE 'dashagg\\_waiting%'), 'EXECUTE')::text"),
+        "truetrue"
+    );
+    let logs: Vec<String> = tables(db).into_iter().filter(|name| name.starts_with("dashagg_log_")).collect();
+    assert_eq!(logs.len(), 1, "the old log is gone: {logs:?}");
+    legacy.dashagg().arg("refresh").run().ok();
+    legacy.assert_right();
+}

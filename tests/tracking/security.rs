@@ -11,7 +11,11 @@ struct Role<'a> {
 
 impl<'a> Role<'a> {
     fn new(db: &'a TestDb) -> Self {
-        let name = format!("mallory_{}", &db.name()["dashagg_test_".len()..]);
+        Self::called(db, "mallory")
+    }
+
+    fn called(db: &'a TestDb, first: &str) -> Self {
+        let name = format!("{first}_{}", &db.name()["dashagg_test_".len()..]);
         db.exec(&format!("CREATE ROLE {name} LOGIN PASSWORD 'm'"));
         Role { db, name }
     }
@@ -259,4 +263,59 @@ fn a_database_of_an_older_dashagg_is_mended_after_an_attack_postgres() {
     assert_eq!(ran_as(db, &mallory.name), Vec::<Vec<String>>::new());
     let status = legacy.dashagg().arg("status").run().ok().stdout;
     assert!(!status.contains("owner of function"), "{status}");
+}
+
+/// Changes of owners and rights that a DBA makes without a thought of dashagg.
+#[test]
+fn the_application_can_write_whoever_owns_what_postgres() {
+    let db = &TestDb::new(Kind::Postgres);
+    let tiny = Tiny::new(db);
+    let (owner, other) = (Role::new(db), Role { db, name: format!("{}_2", Role::new(db).name) });
+    db.exec(&format!(
+        "CREATE ROLE {} LOGIN PASSWORD 'm'; ALTER TABLE raw_rows OWNER TO {}",
+        other.name, owner.name
+    ));
+    tiny.create().ok();
+    tiny.refresh().ok();
+    db.exec(&format!("REASSIGN OWNED BY {} TO {}", owner.name, other.name));
+    other.client().exec("INSERT INTO raw_rows VALUES ('2025-01-03', 10)");
+    tiny.refresh().ok();
+    // The owner of the source changes hands alone, and everything is set up anew.
+    db.exec(&format!("ALTER TABLE raw_rows OWNER TO {}; TRUNCATE raw_rows", owner.name));
+    tiny.dashagg().args(["refresh", "--allow-shrink"]).run().ok();
+    owner.client().exec("INSERT INTO raw_rows VALUES ('2025-01-04', 10)");
+    tiny.refresh().ok();
+    // Rights are taken from the owner, and some given back: said, and mended.
+    db.exec(&format!(
+        "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {0}; GRANT ALL ON raw_rows TO {0}",
+        owner.name
+    ));
+    let said = tiny.dashagg().arg("status").run().ok().stdout;
+    assert!(said.contains("writes to its source fail") && said.contains("dashagg create"), "{said}");
+    tiny.create().ok();
+    owner.client().exec("INSERT INTO raw_rows VALUES ('2025-01-05', 10)");
+    tiny.refresh().ok();
+    tiny.dashagg().arg("verify").run().ok();
+    let said = tiny.dashagg().arg("status").run().ok().stdout;
+    assert!(!said.contains("warning"), "{said}");
+}
+
+#[test]
+fn default_privileges_let_nobody_in_postgres() {
+    let db = &TestDb::new(Kind::Postgres);
+    let tiny = Tiny::new(db);
+    let guest = Role::new(db);
+    db.exec(&format!("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON FUNCTIONS TO {}", guest.name));
+    tiny.create().ok();
+    let mut client = guest.client();
+    client.exec("CREATE TEMP TABLE lure (day date, n integer)");
+    let refused = set_trap(&mut client, "pg_temp.lure", &function(db)).unwrap_err();
+    assert!(refused.contains("permission denied for function"), "{refused}");
+    db.exec(&format!("GRANT EXECUTE ON FUNCTION {}() TO {}", function(db), guest.name));
+    let said = tiny.dashagg().arg("status").run().ok().stdout;
+    assert!(said.contains("as the owner of function"), "{said}");
+    db.exec(&format!(
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON FUNCTIONS FROM {}",
+        guest.name
+    ));
 }
