@@ -146,6 +146,9 @@ async fn of_set(
             pending_at_least: pending
                 .as_ref()
                 .is_some_and(|pending| summary.kind == Kind::Table && pending.more && !pending.everything),
+            pending_everything: pending
+                .as_ref()
+                .is_some_and(|pending| summary.kind == Kind::Table && pending.everything),
             next_due: summary.schedule.as_ref().map(|schedule| {
                 let due = schedule.is_due(known.and_then(SummaryState::served), now);
                 ledger::stamp(if due { schedule.last(now) } else { schedule.next(now) })
