@@ -19,7 +19,7 @@ use crate::cli::CreateArgs;
 use crate::engine::{Column, Engine, ErrorClass, Shape};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
-use crate::ledger;
+use crate::ledger::{self, Ledger};
 use crate::refresh::lasting;
 use crate::session::{self, Context};
 use crate::tracking;
@@ -263,13 +263,17 @@ pub(crate) async fn summary_columns(engine: &mut dyn Engine, set: &Set) -> Resul
 
 async fn dry_run(engine: &mut dyn Engine, set: &Set, args: &CreateArgs) -> Result<SetCreated> {
     let mut created = SetCreated::new(set);
-    let fresh = !ledger::exists(engine).await?;
-    let applied = if fresh {
-        created.sql.extend(ledger::ddl(engine.dialect()));
-        Vec::new()
-    } else {
-        applied_scripts(engine, &set.name).await?
-    };
+    let mut there = ledger::own_tables(engine).await?;
+    let state = Ledger::of(&there);
+    if state == Ledger::Missing {
+        // Not of our making.
+        there.clear();
+    }
+    if state != Ledger::Present {
+        created.sql.extend(ledger::ddl_beside(engine.dialect(), &there));
+    }
+    let has = |table: &str| there.iter().any(|name| name == table);
+    let applied = if has("dashagg_script") { applied_scripts(engine, &set.name).await? } else { Vec::new() };
     refuse_drift(set, &applied)?;
     let rules = engine.dialect().lex_rules();
     for script in &set.scripts {
@@ -300,7 +304,7 @@ async fn dry_run(engine: &mut dyn Engine, set: &Set, args: &CreateArgs) -> Resul
             nullable: true,
         }));
     }
-    created.sql.extend(tracking::preview(engine, set, &types, fresh).await?);
+    created.sql.extend(tracking::preview(engine, set, &types, !has("dashagg_source")).await?);
     // Once there are tables: these have the columns of summaries, a live view names them.
     created.sql.extend(lasting::Todo::of(engine, set).await?.sql());
     if let Ok(views) = live::sql(engine, set).await {

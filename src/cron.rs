@@ -108,9 +108,7 @@ async fn install(
     }
     // Check first: a line that fails every minute helps nobody.
     let mut engine = context.connect().await?;
-    if !ledger::exists(engine.as_mut()).await? {
-        return Err(ledger::missing(engine.as_ref()).into());
-    }
+    ledger::require(engine.as_mut()).await?;
     let registered = ledger::registered(engine.as_mut()).await?;
     let scheduled: Vec<&str> = catalog
         .sets

@@ -20,7 +20,7 @@ use crate::tracking;
 /// Removes one set.
 ///
 /// # Errors
-/// Not confirmed (exit code 2); another run at work (11); whatever the server says, after which it can be run again.
+/// A database of an older dashagg, before `create`; not confirmed (exit code 2); another run at work (11); whatever the server says, after which it can be run again.
 pub async fn run(
     context: &Context,
     catalog: &Catalog,
@@ -39,7 +39,8 @@ pub async fn run(
     let mut engine = context.connect().await?;
     let engine = engine.as_mut();
     // Names prove nothing: another program's table may have the name of one of ours.
-    let ours = ledger::exists(engine).await? && ledger::registered(engine).await?.contains(&set.name);
+    let ours =
+        ledger::exists_unless_older(engine).await? && ledger::registered(engine).await?.contains(&set.name);
     if !ours {
         if !context.quiet {
             writeln!(out, "{}: nothing of it is in {}", set.name, engine.server().database)?;

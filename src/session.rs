@@ -12,7 +12,7 @@ use crate::engine::{DbError, Dialect, Engine, ErrorClass, Shape};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupt;
-use crate::ledger::{self, Holder, holder};
+use crate::ledger::{self, Holder, Ledger, holder};
 use crate::progress::Progress;
 
 /// How long a holder whose process is known dead may take to vanish from the server.
@@ -80,8 +80,8 @@ pub async fn known<'a>(
     }
     let mut boxed = context.connect().await?;
     let engine = boxed.as_mut();
-    let registered =
-        if ledger::exists(engine).await? { ledger::registered(engine).await? } else { Vec::new() };
+    let known = Ledger::look(engine).await? != Ledger::Missing;
+    let registered = if known { ledger::registered(engine).await? } else { Vec::new() };
     let mut chosen: Vec<&'a Set> = catalog.sets.iter().filter(|set| registered.contains(&set.name)).collect();
     if chosen.is_empty() {
         chosen = fitting(engine, catalog).await.unwrap_or_default();

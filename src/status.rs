@@ -7,7 +7,7 @@ use crate::cli::StatusArgs;
 use crate::create;
 use crate::engine::{Dialect, Engine, Tx};
 use crate::exit_code::ExitCode;
-use crate::ledger::{self, SetState, SummaryState};
+use crate::ledger::{self, Ledger, SetState, SummaryState};
 use crate::report::words;
 use crate::report::{LastRun, Mode, RunStatus, State, StatusReport, SummaryStatus};
 use crate::session::{self, Context};
@@ -16,7 +16,8 @@ use crate::tracking;
 /// Reads the state of the selected summaries.
 ///
 /// # Errors
-/// Whatever the server says; a database without a ledger is no error, its summaries were just never built.
+/// A database of an older dashagg, before `create`; whatever the server says. One without a ledger is no error, its
+/// summaries were just never built.
 pub async fn run(
     context: &Context,
     catalog: &Catalog,
@@ -28,13 +29,7 @@ pub async fn run(
         None => context.connect().await?,
     };
     let engine = engine.as_mut();
-    let set_up = ledger::exists(engine).await?;
-    if !set_up {
-        tracing::warn!(
-            "dashagg has not been set up in {}, or was set up by an older dashagg: run `dashagg create`",
-            engine.server().database
-        );
-    }
+    let set_up = set_up(engine).await?;
     let mut summaries = Vec::new();
     for selected in &selected {
         summaries.extend(of_set(engine, selected, set_up, args.exact).await?);
@@ -42,6 +37,22 @@ pub async fn run(
     let fresh = !summaries.is_empty() && summaries.iter().all(|summary| summary.settled == State::Fresh);
     let code = if args.strict && !fresh { ExitCode::Stale } else { ExitCode::Ok };
     Ok((StatusReport { summaries, warnings: open_doors(engine).await? }, code))
+}
+
+/// Whether there is a ledger to read. An older dashagg's is none, but its open doors are named before that is said.
+async fn set_up(engine: &mut dyn Engine) -> Result<bool> {
+    match Ledger::look(engine).await? {
+        Ledger::Present => return Ok(true),
+        Ledger::Older => {
+            open_doors(engine).await?.iter().for_each(|warning| tracing::warn!("{warning}"));
+            return Err(ledger::older(engine).into());
+        }
+        Ledger::Missing => {
+            let database = &engine.server().database;
+            tracing::warn!("dashagg has not been set up in {database}: run `dashagg create`");
+        }
+    }
+    Ok(false)
 }
 
 /// What lets in whoever should not be: objects of an older dashagg, and rights that nobody took away.
@@ -138,6 +149,9 @@ async fn of_set(
             pending_at_least: pending
                 .as_ref()
                 .is_some_and(|pending| summary.kind == Kind::Table && pending.more && !pending.everything),
+            pending_everything: pending
+                .as_ref()
+                .is_some_and(|pending| summary.kind == Kind::Table && pending.everything),
             next_due: summary.schedule.as_ref().map(|schedule| {
                 let due = schedule.is_due(known.and_then(SummaryState::served), now);
                 ledger::stamp(if due { schedule.last(now) } else { schedule.next(now) })

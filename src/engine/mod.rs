@@ -10,6 +10,7 @@ pub mod dialect;
 pub mod error;
 mod guard;
 pub mod mysql;
+mod mysql_claim;
 mod mysql_session;
 mod mysql_track;
 pub mod postgres;

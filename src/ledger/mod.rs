@@ -80,8 +80,14 @@ pub fn tables() -> impl Iterator<Item = &'static str> {
 
 /// The DDL of the ledger.
 pub fn ddl(dialect: &dyn Dialect) -> Vec<String> {
+    ddl_beside(dialect, &[])
+}
+
+/// The same without the tables that are there already.
+pub fn ddl_beside(dialect: &dyn Dialect, there: &[String]) -> Vec<String> {
     let mut all: Vec<String> = TABLES
         .iter()
+        .filter(|(name, _)| !there.iter().any(|table| table == name))
         .map(|(name, columns)| {
             let columns = dialect.ledger_columns(columns);
             format!("CREATE TABLE IF NOT EXISTS {name} ({columns}){}", dialect.table_suffix())
@@ -91,24 +97,89 @@ pub fn ddl(dialect: &dyn Dialect) -> Vec<String> {
     all
 }
 
-/// Whether `create` has ever run in this database.
+/// What a database has of the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ledger {
+    /// `create` has never run.
+    Missing,
+    /// An older dashagg made it: there may be triggers, logs and summaries, and `create` takes them over.
+    Older,
+    /// This version's.
+    Present,
+}
+
+impl Ledger {
+    /// Judges by the names of the tables.
+    pub fn of(tables: &[String]) -> Self {
+        let has = |name: &str| tables.iter().any(|table| table == name);
+        // The youngest of the tables: a ledger made before it wants `create` again.
+        if has("dashagg_holder") {
+            Self::Present
+        } else if has("dashagg_set") {
+            Self::Older
+        } else {
+            Self::Missing
+        }
+    }
+
+    /// Looks at the database.
+    ///
+    /// # Errors
+    /// Whatever the server says.
+    pub async fn look(engine: &mut dyn Engine) -> Result<Self> {
+        Ok(Self::of(&own_tables(engine).await?))
+    }
+}
+
+/// Names of the tables in the database that are called as dashagg's own are.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn own_tables(engine: &mut dyn Engine) -> Result<Vec<String>> {
+    let rows = engine.query(&engine.dialect().tables_like_sql(PREFIX)).await?;
+    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+}
+
+/// Whether this version's `create` has run in this database.
 ///
 /// # Errors
 /// Whatever the server says.
 pub async fn exists(engine: &mut dyn Engine) -> Result<bool> {
-    // The youngest of the tables: a ledger made before it wants `create` again.
-    let sql = engine.dialect().tables_like_sql("dashagg_holder");
-    Ok(!engine.query(&sql).await?.is_empty())
+    Ok(Ledger::look(engine).await? == Ledger::Present)
+}
+
+/// The same for what can do nothing without.
+///
+/// # Errors
+/// There is no ledger, or an older dashagg's; whatever the server says.
+pub async fn require(engine: &mut dyn Engine) -> Result<()> {
+    if exists_unless_older(engine).await? { Ok(()) } else { Err(missing(engine).into()) }
+}
+
+/// Whether `create` has run, for what does without a ledger but must not take an older one for none.
+///
+/// # Errors
+/// The ledger is an older dashagg's; whatever the server says.
+pub async fn exists_unless_older(engine: &mut dyn Engine) -> Result<bool> {
+    match Ledger::look(engine).await? {
+        Ledger::Missing => Ok(false),
+        Ledger::Older => Err(older(engine).into()),
+        Ledger::Present => Ok(true),
+    }
 }
 
 /// The error for a ledger that is not there.
 pub fn missing(engine: &dyn Engine) -> Failure {
     let database = &engine.server().database;
-    Failure::new(
-        ExitCode::Failed,
-        format!("dashagg has not been set up in {database}, or was set up by an older dashagg"),
-    )
-    .hint("run `dashagg create` first")
+    Failure::new(ExitCode::Failed, format!("dashagg has not been set up in {database}"))
+        .hint("run `dashagg create` first")
+}
+
+/// The error for a ledger that this version cannot go on with yet.
+pub fn older(engine: &dyn Engine) -> Failure {
+    let database = &engine.server().database;
+    Failure::new(ExitCode::Failed, format!("{database} was set up by an older dashagg"))
+        .hint("run `dashagg create` first: it takes over what is there")
 }
 
 /// The server's clock.

@@ -63,9 +63,7 @@ pub async fn run(
 }
 
 async fn foresee(engine: &mut dyn Engine, request: &Request<'_>, unit: &Unit<'_>) -> Result<Foreseen> {
-    if !ledger::exists(engine).await? {
-        return Err(ledger::missing(engine).into());
-    }
+    ledger::require(engine).await?;
     let state = SetState::read(engine, &unit.set.name).await?.ok_or_else(|| ledger::missing(engine))?;
     if unit.kind == Kind::MaterializedView {
         inspect::inspect(engine, &unit.part).await?;

@@ -8,7 +8,7 @@ use crate::engine::dialect::Scratch;
 use crate::engine::{Column, Dialect, Engine, ErrorClass, Shape, statements};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
-use crate::ledger;
+use crate::ledger::{self, Ledger};
 
 /// What the names of lasting scratch tables begin with.
 const PREFIX: &str = "dashagg_scratch_";
@@ -95,8 +95,7 @@ pub(super) fn wanted(
 
 /// Names of the tables of dashagg's own.
 pub(super) async fn names(engine: &mut dyn Engine) -> Result<Vec<String>> {
-    let rows = engine.query(&engine.dialect().tables_like_sql(ledger::PREFIX)).await?;
-    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+    ledger::own_tables(engine).await
 }
 
 /// Whether a table is one that a run of version 0.1.0 of the set left behind when it was killed.
@@ -130,7 +129,11 @@ impl Todo {
                 all.extend(wanted(d, &schema, &set.name, summary, &shape.columns, above));
             }
         }
-        let there = if ledger::exists(engine).await? { names(engine).await? } else { Vec::new() };
+        let mut there = names(engine).await?;
+        if Ledger::of(&there) == Ledger::Missing {
+            // Not of our making.
+            there.clear();
+        }
         let own = of_set(&set.name);
         let gone = |name: &&String| {
             is_left(name, &set.name)

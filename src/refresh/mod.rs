@@ -303,9 +303,7 @@ async fn attempt(
         *spare = Some(boxed);
         return Ok(noop(set, start, "nothing changed"));
     }
-    if !ledger::exists(engine).await? {
-        return Err(ledger::missing(engine).into());
-    }
+    ledger::require(engine).await?;
     engine.preflight().await?;
     let held = session::lock(context, engine, &set.name, request.wait).await?;
     let nth = if large { format!("{retries}/large") } else { retries.to_string() };

@@ -135,9 +135,7 @@ pub(crate) async fn due(context: &Context, set: &Set, spare: &mut Spare) -> Resu
         return Ok(Vec::new());
     }
     let engine = session::connected(context, spare).await?;
-    if !ledger::exists(engine).await? {
-        return Err(ledger::missing(engine).into());
-    }
+    ledger::require(engine).await?;
     let now = ledger::clock(engine).await?;
     let state = SetState::read(engine, &set.name).await?.ok_or_else(|| ledger::missing(engine))?;
     let due = set.summaries.iter().enumerate().filter(|(_, summary)| {

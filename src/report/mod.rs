@@ -263,6 +263,8 @@ pub struct SummaryStatus {
     pub pending_partitions: Option<u64>,
     /// There may be more than that: so many notes wait that `status` did not look at all of them.
     pub pending_at_least: bool,
+    /// All of them are pending, or it is not known which: `pending_partitions` is `None` then.
+    pub pending_everything: bool,
     /// When its schedule asks for the next refresh: RFC 3339, UTC; `None` without a schedule.
     pub next_due: Option<String>,
     /// Why it is stale or failed, in words.

@@ -188,12 +188,19 @@ fn status_row(summary: &SummaryStatus) -> Vec<Cell> {
         Cell::new(summary.rows.map_or_else(unknown, thousands)),
         Cell::new(summary.bytes.map_or_else(unknown, bytes_in_words)),
         Cell::new(refreshed),
-        Cell::new(summary.pending_partitions.map_or_else(unknown, |count| {
-            format!("{}{}", thousands(count), if summary.pending_at_least { "+" } else { "" })
-        })),
+        Cell::new(pending(summary)),
         state_cell(summary.state),
         Cell::new(last_run),
     ]
+}
+
+/// How many partitions wait.
+fn pending(summary: &SummaryStatus) -> String {
+    if summary.pending_everything {
+        return "all".to_owned();
+    }
+    let plus = if summary.pending_at_least { "+" } else { "" };
+    summary.pending_partitions.map_or_else(|| "–".to_owned(), |count| format!("{}{plus}", thousands(count)))
 }
 
 fn verify_row(summary: &SummaryVerify) -> Vec<Cell> {

@@ -153,6 +153,7 @@ fn status_forms() {
                 age_seconds: Some(187),
                 pending_partitions: Some(0),
                 pending_at_least: false,
+                pending_everything: false,
                 next_due: None,
                 note: None,
                 state: State::Fresh,
@@ -180,6 +181,7 @@ fn status_forms() {
                 age_seconds: None,
                 pending_partitions: None,
                 pending_at_least: false,
+                pending_everything: false,
                 next_due: None,
                 note: None,
                 state: State::Never,
@@ -197,6 +199,9 @@ fn status_forms() {
          financials.brand     2        –        –  –                            –  never  –\n\
          warning: a door is open\n"
     );
+    let mut waiting = report.clone();
+    waiting.summaries[1].pending_everything = true;
+    assert!(text(&waiting, false).contains("    all  never  –\n"), "{}", text(&waiting, false));
     let mut coloured = Vec::new();
     render(&report, false, true, &mut coloured).unwrap();
     assert!(String::from_utf8(coloured).unwrap().contains("\u{1b}["));
@@ -217,6 +222,7 @@ fn status_forms() {
             "age_seconds",
             "pending_partitions",
             "pending_at_least",
+            "pending_everything",
             "next_due",
             "note",
             "state",

@@ -30,7 +30,7 @@ use compare::Comparison;
 /// Compares the selected summaries.
 ///
 /// # Errors
-/// Only what keeps it from comparing; differences are the report, with exit code 4.
+/// Only what keeps it from comparing, a database of an older dashagg before `create` too; differences are the report, with exit code 4.
 pub async fn run(
     context: &Context,
     catalog: &Catalog,
@@ -72,7 +72,7 @@ async fn verify_units(
     report: &mut VerifyReport,
 ) -> Result<()> {
     let set = selected.set;
-    let set_up = ledger::exists(engine).await?;
+    let set_up = ledger::exists_unless_older(engine).await?;
     let now = ledger::clock(engine).await?;
     if let Ok(warnings) = explain::warnings(engine, set).await {
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));

@@ -6,6 +6,10 @@ use crate::common::{Dashagg, Kind, TestDb, conformance};
 use crate::run::changes;
 use crate::small::engine_folder;
 
+/// The script that made the summary's table.
+const SCRIPT: &str = "CREATE TABLE IF NOT EXISTS tiny_s (day DATE NOT NULL, shop VARCHAR(40) NOT NULL, \
+                      amount DECIMAL(20,2) NOT NULL, PRIMARY KEY (day, shop));";
+
 /// A database as release 0.1.0 leaves it after `create` and `refresh` of a set with one keyed summary.
 pub struct Legacy<'a> {
     db: &'a TestDb,
@@ -34,9 +38,12 @@ impl<'a> Legacy<'a> {
         db.exec("INSERT INTO tiny_s SELECT day, shop, SUM(amount) FROM sales GROUP BY day, shop");
         let witness = hex(&db.one(&fixture(db, "witness.sql").replace("@ID@", id)));
         let select = hex("SELECT day, shop, SUM(amount) AS amount FROM sales GROUP BY day, shop");
+        let script = hex(SCRIPT);
         db.exec(&format!(
             "INSERT INTO dashagg_set (set_name, generation) VALUES ('tiny', 1);
              INSERT INTO dashagg_source (set_name, source, track_id, witness) VALUES ('tiny', 'sales', '{id}', '{witness}');
+             INSERT INTO dashagg_script (set_name, version, file_name, checksum, state, statements_done, done_checksum, applied_at,
+             applied_by, seconds) VALUES ('tiny', 1, '0001_t.sql', '{script}', 'applied', 1, '', '2026-01-01T00:00:00.000Z', 'dba', 0.1);
              INSERT INTO dashagg_state (set_name, summary, changes, changes_done, status) VALUES ('tiny', 's', 0, 0, 'ok');
              INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id, mode,
              seconds, inserted, updated, deleted) VALUES ('tiny', 's', 'tiny_s', 1, '{select}', 3, '2026-01-01T00:00:00.000Z', 'r', 'complete',
@@ -57,11 +64,7 @@ impl<'a> Legacy<'a> {
         .unwrap();
         let select = "SELECT day, shop, SUM(amount) AS amount FROM sales GROUP BY day, shop";
         std::fs::write(folder.join("s.sql"), select).unwrap();
-        std::fs::write(
-            scripts.join("0001_t.sql"),
-            "CREATE TABLE IF NOT EXISTS tiny_s (day DATE NOT NULL, shop VARCHAR(40) NOT NULL, amount DECIMAL(20,2) NOT NULL, PRIMARY KEY (day, shop));",
-        )
-        .unwrap();
+        std::fs::write(scripts.join("0001_t.sql"), SCRIPT).unwrap();
     }
 
     pub fn dashagg(&self) -> Dashagg {
@@ -165,3 +168,34 @@ fn a_live_view_of_an_older_dashagg_keeps_what_was_built_on_it_postgres() {
     legacy.dashagg().arg("refresh").run().ok();
     legacy.assert_right();
 }
+
+conformance!(before_create_an_older_database_is_left_alone, |db: &TestDb| {
+    let legacy = Legacy::new(db);
+    let before = tables(db);
+    let refuse = |args: &[&str]| {
+        let said = legacy.dashagg().args(args).run().code(1).stderr;
+        assert!(said.contains("was set up by an older dashagg"), "{args:?}: {said}");
+        assert!(said.contains("run `dashagg create`"), "{args:?}: {said}");
+    };
+    // With nothing pending, and with something.
+    refuse(&["refresh"]);
+    db.exec("INSERT INTO sales VALUES (4, '2025-01-02', 'b', 1); UPDATE sales SET amount = 11 WHERE id = 1");
+    refuse(&["refresh"]);
+    refuse(&["refresh", "--full"]);
+    refuse(&["refresh", "--dry-run"]);
+    refuse(&["status"]);
+    refuse(&["status", "--json"]);
+    refuse(&["verify"]);
+    refuse(&["drop", "tiny", "--yes"]);
+    refuse(&["drop", "tiny", "--dry-run"]);
+    let plan = legacy.dashagg().args(["create", "--dry-run"]).run().ok().stdout;
+    assert!(plan.contains("CREATE TABLE IF NOT EXISTS dashagg_holder"), "{plan}");
+    assert!(!plan.contains("CREATE TABLE IF NOT EXISTS dashagg_set"), "{plan}");
+    assert!(!plan.contains("CREATE TABLE IF NOT EXISTS tiny_s"), "the script ran long ago: {plan}");
+    assert_eq!(tables(db), before, "nothing was touched");
+    legacy.dashagg().arg("create").run().ok();
+    let report = legacy.dashagg().args(["refresh", "--allow-shrink", "--json"]).run().ok().json();
+    assert_eq!(report["sets"][0]["mode"], "incremental", "{report:#}");
+    legacy.assert_right();
+    legacy.dashagg().arg("verify").run().ok();
+});

@@ -19,6 +19,14 @@ conformance!(a_named_partition_takes_its_own_notes_only, |db: &TestDb| {
     assert_eq!(report["sets"][0]["partitions"], 1, "{report:#}");
     // The note of a product concerns other months, too.
     db.exec("UPDATE products SET brand_id = 77 WHERE asin = 'B010000005'");
+    let status = db.dashagg().args(["status", "--json"]).run().ok().json();
+    let first = &status["summaries"][0];
+    assert_eq!(
+        (first["pending_everything"].as_bool(), first["pending_partitions"].as_u64()),
+        (Some(true), None)
+    );
+    let table = db.dashagg().arg("status").run().ok().stdout;
+    assert!(table.contains(" all  "), "{table}");
     db.dashagg().args(["refresh", "--partition", "2023-03-01"]).run().ok();
     after(db, "the product in all other months", Seen);
 });

@@ -255,7 +255,7 @@ fn a_database_of_an_older_dashagg_is_mended_after_an_attack_postgres() {
     assert_eq!(sprung, Ok(()), "the fixture is what it was");
     assert_eq!(ran_as(db, &mallory.name).len(), 1, "0.1.0 could be attacked so");
     db.exec("TRUNCATE public.proof");
-    let status = legacy.dashagg().arg("status").run().ok().stdout;
+    let status = legacy.dashagg().arg("status").run().code(1).stderr;
     assert!(status.contains(&format!("owner of function {open}")), "{status}");
     legacy.dashagg().arg("create").run().ok();
     let _ = client.try_exec("INSERT INTO lair.lure VALUES (ROW(1)::lair.bait, 1, 'x')");
