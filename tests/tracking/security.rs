@@ -270,11 +270,8 @@ fn a_database_of_an_older_dashagg_is_mended_after_an_attack_postgres() {
 fn the_application_can_write_whoever_owns_what_postgres() {
     let db = &TestDb::new(Kind::Postgres);
     let tiny = Tiny::new(db);
-    let (owner, other) = (Role::new(db), Role { db, name: format!("{}_2", Role::new(db).name) });
-    db.exec(&format!(
-        "CREATE ROLE {} LOGIN PASSWORD 'm'; ALTER TABLE raw_rows OWNER TO {}",
-        other.name, owner.name
-    ));
+    let (owner, other) = (Role::called(db, "first"), Role::called(db, "second"));
+    db.exec(&format!("ALTER TABLE raw_rows OWNER TO {}", owner.name));
     tiny.create().ok();
     tiny.refresh().ok();
     db.exec(&format!("REASSIGN OWNED BY {} TO {}", owner.name, other.name));
