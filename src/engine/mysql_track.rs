@@ -154,6 +154,11 @@ impl MysqlDialect {
     }
 }
 
+/// A grain as the log's own column has it: a plain literal would be of the database's collation, which need not mix.
+fn grain(letter: char) -> String {
+    format!("_utf8mb4'{letter}' COLLATE utf8mb4_bin")
+}
+
 /// The numbers of a log's notes begin at a multiple of this after each claim.
 pub(super) const ROOM: u64 = 1 << 32;
 
@@ -340,15 +345,17 @@ impl Tracking for MysqlDialect {
         let all = self.columns(spec, spec.columns.len()).join(", ");
         let nothing = spec.columns.iter().map(|_| "NULL").collect::<Vec<_>>().join(", ");
         let mut sql = format!(
-            "SELECT dashagg_grain, {all} FROM {} UNION ALL SELECT 'a', {nothing} FROM {}",
+            "SELECT dashagg_grain, {all} FROM {} UNION ALL SELECT {}, {nothing} FROM {}",
             self.quote(&spec.log()),
+            grain('a'),
             self.quote(&spec.everything())
         );
         if spec.partition > 0 {
             let mut cells = self.columns(spec, spec.partition);
             cells.extend((spec.partition..spec.columns.len()).map(|_| "NULL".to_owned()));
             sql.push_str(&format!(
-                " UNION ALL SELECT 'p', {} FROM {}",
+                " UNION ALL SELECT {}, {} FROM {}",
+                grain('p'),
                 cells.join(", "),
                 self.quote(&spec.marks())
             ));

@@ -209,3 +209,21 @@ impl Drop for Stop<'_> {
         self.0.store(true, Ordering::Relaxed);
     }
 }
+
+/// The database's own collation is not that of our tables.
+#[test]
+fn live_views_in_a_database_of_any_collation_mariadb() {
+    for collation in ["utf8mb4_unicode_ci", "utf8mb4_bin", "latin1_swedish_ci"] {
+        let db = &TestDb::new(Kind::Mariadb);
+        let charset = collation.split('_').next().unwrap();
+        db.exec(&format!("ALTER DATABASE {} CHARACTER SET {charset} COLLATE {collation}", db.name()));
+        set_up(db);
+        own(db).arg("refresh").run().ok();
+        db.exec("INSERT INTO financials VALUES (7, 'A1', 'US', '2025-03-01', 'sales', 25)");
+        let live =
+            format!("SELECT amount FROM {}_live WHERE month = '2025-03-01' AND asin = 'A1'", TABLES[0]);
+        assert_eq!(db.one(&live), "25.00", "{collation}");
+        own(db).arg("refresh").run().ok();
+        assert_eq!(db.one(&live), "25.00", "{collation}");
+    }
+}
