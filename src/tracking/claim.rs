@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::coalesce::coalesce;
+use super::setup::remember_witness_sql;
 use super::{Changes, claimed, outline, with_any_column};
 use crate::catalog::{Kind, Method, Set};
 use crate::engine::statements::Slice;
@@ -109,12 +110,7 @@ async fn tell_views(
             engine.execute(&format!("DELETE {ours}")).await?;
         }
         if let (Some(witness), Some(_)) = (witness, gap) {
-            let sql = format!(
-                "UPDATE dashagg_source SET witness = {} WHERE set_name = {} AND source = {}",
-                d.literal(witness),
-                d.literal(&set.name),
-                d.literal(&set.sources[at].name)
-            );
+            let sql = remember_witness_sql(d, set, &set.sources[at], witness);
             engine.execute(&sql).await?;
         }
     }

@@ -5,6 +5,7 @@ mod changes;
 mod claim;
 mod coalesce;
 mod pending;
+mod removal;
 mod setup;
 mod upgrade;
 
@@ -15,8 +16,9 @@ use anyhow::Result;
 pub use self::changes::{changes, foresee, loose};
 pub use self::claim::{claim, consume_sql};
 pub use self::pending::{Pending, pending};
+pub use self::removal::untrack_sql;
 use self::setup::{Remembered, remembered, witness};
-pub use self::setup::{ensure, forgotten_sql, preview, untrack_sql};
+pub use self::setup::{ensure, forgotten_sql, preview};
 pub use self::upgrade::leftovers_sql;
 use crate::catalog::{MAX_NOTES, Method, Set, Source};
 use crate::checksum;
@@ -267,35 +269,6 @@ fn claimed_and_waiting_rows(d: &dyn crate::engine::Dialect, spec: &TrackSpec, am
         d.qualify(&spec.schema, &spec.work()),
         d.notes_sql(spec)
     )
-}
-
-/// Partitions that wait for a refresh: of the log, and of claims that no publish has consumed. `None` in the
-/// result: nothing tells which, so all of them.
-///
-/// # Errors
-/// Whatever the server says.
-pub async fn waiting(engine: &mut dyn Engine, set: &Set) -> Result<Option<BTreeSet<Tuple>>> {
-    let d = engine.dialect();
-    let schema = engine.server().schema.clone();
-    let mut waiting = BTreeSet::new();
-    for source in set.sources.iter().filter(|source| source.track == Method::Triggers) {
-        let spec = outline(set, source, &schema);
-        let spec = with_any_column(engine, spec, source).await?;
-        let parts: Vec<String> =
-            spec.columns[..spec.partition].iter().map(|column| d.quote(&column.name)).collect();
-        let all = waiting_rows(d, &spec);
-        let mut cells = vec!["dashagg_grain".to_owned()];
-        cells.extend(parts.iter().cloned());
-        let rows = engine.query(&format!("SELECT DISTINCT {} FROM {all} a", cells.join(", "))).await?;
-        for mut row in rows {
-            let tuple = row.split_off(1);
-            if row[0].as_deref() == Some("a") || tuple.is_empty() {
-                return Ok(None);
-            }
-            waiting.insert(tuple);
-        }
-    }
-    Ok(Some(waiting))
 }
 
 /// Values of some columns in the notes on a source that wait, claimed or not. `None`: nothing tells which, or too many.

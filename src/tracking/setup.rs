@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::removal::{remove_sql, untrack_sql};
 use super::upgrade;
 use super::{ID_LENGTH, legacy_id, outline};
 use crate::catalog::{Method, Set, Source};
@@ -263,41 +264,14 @@ pub async fn preview(
     Ok(sql)
 }
 
-/// The SQL that takes a source's triggers, log and claims away, whatever of them is there.
-///
-/// # Errors
-/// Whatever the server says.
-pub async fn untrack_sql(engine: &mut dyn Engine, set: &Set, source: &Source) -> Result<Vec<String>> {
-    let schema = engine.server().schema.clone();
-    let spec = outline(set, source, &schema);
-    let mut ids = vec![spec.id.clone()];
-    // What an older manifest had set up.
-    if let Some(known) = remembered(engine, set, source).await?
-        && known.track_id.len() == spec.id.len()
-        && !ids.contains(&known.track_id)
-    {
-        ids.push(known.track_id);
-    }
-    let mut sql = Vec::new();
-    for id in ids {
-        sql.extend(remove_sql(engine, &TrackSpec { id, ..spec.clone() }).await?);
-    }
-    Ok(sql)
-}
-
-/// What removes the tables of one id, and before them the triggers that are there by it, also where nothing else tells
-/// of those any more: a trigger whose log is gone fails its application's writes.
-pub(super) async fn remove_sql(engine: &mut dyn Engine, spec: &TrackSpec) -> Result<Vec<String>> {
-    let d = engine.dialect();
-    let names = match d.triggers_sql(&spec.id) {
-        Some(sql) => engine.query(&sql).await?,
-        None => Vec::new(),
-    };
-    let triggers = names.into_iter().flatten().flatten();
-    let mut sql: Vec<String> =
-        triggers.map(|name| format!("DROP TRIGGER IF EXISTS {}", d.quote(&name))).collect();
-    sql.extend(d.untrack_sql(spec));
-    Ok(sql)
+/// What has the ledger remember a witness.
+pub(super) fn remember_witness_sql(d: &dyn Dialect, set: &Set, source: &Source, witness: &str) -> String {
+    format!(
+        "UPDATE dashagg_source SET witness = {} WHERE set_name = {} AND source = {}",
+        d.literal(witness),
+        d.literal(&set.name),
+        d.literal(&source.name)
+    )
 }
 
 pub(super) async fn remember_id(

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use super::setup::{Remembered, install_failure, remember_id, remembered, remove_sql, witness};
+use super::removal::{listed_triggers_sql, remove_sql};
+use super::setup::{Remembered, install_failure, remember_id, remember_witness_sql, remembered, witness};
 use super::{legacy_id, outline};
 use crate::catalog::{Method, Set, Source};
 use crate::engine::track::TrackSpec;
@@ -51,13 +52,7 @@ pub(super) async fn carry_over(
     };
     remember_id(engine, set, source, Some(old), &spec.id).await?;
     if let Some(witness) = &remembered.witness {
-        let d = engine.dialect();
-        let sql = format!(
-            "UPDATE dashagg_source SET witness = {} WHERE set_name = {} AND source = {}",
-            d.literal(witness),
-            d.literal(&set.name),
-            d.literal(&source.name)
-        );
+        let sql = remember_witness_sql(engine.dialect(), set, source, witness);
         ledger::in_write(engine, &[sql]).await?;
     }
     Ok(remembered)
@@ -71,7 +66,9 @@ async fn replace(engine: &mut dyn Engine, spec: &TrackSpec, old: &Remembered) ->
         engine.execute(sql).await?;
     }
     let unbroken = old.witness.is_some() && witness(engine, &before).await? == old.witness;
-    for sql in remove_triggers_sql(engine, &before).await? {
+    // The tables go later (`leftovers_sql`).
+    let triggers = listed_triggers_sql(engine, &before).await?;
+    for sql in triggers.unwrap_or_else(|| d.untrigger_sql(&before)) {
         engine.execute(&sql).await?;
     }
     if unbroken {
@@ -100,11 +97,4 @@ pub async fn leftovers_sql(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Str
         }
     }
     Ok(sql)
-}
-
-async fn remove_triggers_sql(engine: &mut dyn Engine, spec: &TrackSpec) -> Result<Vec<String>> {
-    let d = engine.dialect();
-    let Some(sql) = d.triggers_sql(&spec.id) else { return Ok(d.untrigger_sql(spec)) };
-    let names = engine.query(&sql).await?.into_iter().flatten().flatten();
-    Ok(names.map(|name| format!("DROP TRIGGER IF EXISTS {}", d.quote(&name))).collect())
 }
