@@ -29,6 +29,7 @@ pub mod plan;
 pub mod progress;
 pub mod read;
 pub mod refresh;
+pub mod renamed;
 pub mod report;
 pub mod schedule;
 pub mod session;

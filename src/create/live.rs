@@ -128,13 +128,14 @@ fn definition(
     let refuse = |why: String| {
         Failure::usage(format!("{}/summaries.toml: summaries.{}.live: {why}", set.location, summary.name))
     };
-    if summary.kind != Kind::Table || summary.keep.is_some() || summary.clock.is_some() {
-        return Err(refuse("needs a summary table without `keep` and `clock`".to_owned()));
+    if summary.kind != Kind::Table || summary.keep.is_some() || summary.time_dependent.is_some() {
+        return Err(refuse("needs a summary table without `keep` and `time_dependent`".to_owned()));
     }
     let below = set.below(index);
-    let moves = below.iter().map(|at| &set.summaries[*at]).find(|s| s.keep.is_some() || s.clock.is_some());
+    let moves =
+        below.iter().map(|at| &set.summaries[*at]).find(|s| s.keep.is_some() || s.time_dependent.is_some());
     if let Some(lower) = moves {
-        return Err(refuse(format!("it reads {}, which has `keep` or `clock`", lower.name)));
+        return Err(refuse(format!("it reads {}, which has `keep` or `time_dependent`", lower.name)));
     }
     let sources = set.sources_below(index);
     if let Some(source) = sources.iter().map(|at| &set.sources[*at]).find(|s| s.track != Method::Triggers) {

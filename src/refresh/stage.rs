@@ -127,8 +127,8 @@ async fn follow(
     }
     let present =
         |columns: &[String]| !columns.is_empty() && columns.iter().all(|name| under.column(name).is_some());
-    if !below.keys.is_empty() && present(&summary.grain) {
-        let keys = changed_values(engine, work, lower, &summary.grain).await?;
+    if !below.keys.is_empty() && present(&summary.recompute_by) {
+        let keys = changed_values(engine, work, lower, &summary.recompute_by).await?;
         if keys.len() <= tracking::MOST_KEYS {
             scope.keys.extend(keys);
             return Ok(());

@@ -160,10 +160,13 @@ pub(super) async fn locked(
 /// Notes as of when summaries are what their SELECT says: one that moves with the clock only by a complete run, any
 /// other by every run, which takes expired partitions out.
 fn computed_sql(d: &dyn Dialect, unit: &Unit<'_>, complete: bool, at: &str) -> Option<String> {
-    let timed =
-        unit.part.summaries.iter().filter(|summary| summary.clock.is_some() || summary.keep.is_some());
+    let timed = unit
+        .part
+        .summaries
+        .iter()
+        .filter(|summary| summary.time_dependent.is_some() || summary.keep.is_some());
     let names: Vec<&str> = timed
-        .filter(|summary| complete || summary.clock.is_none())
+        .filter(|summary| complete || summary.time_dependent.is_none())
         .map(|summary| summary.name.as_str())
         .collect();
     (!names.is_empty()).then(|| {
@@ -216,7 +219,7 @@ async fn by_the_clock(
     for (item, scope) in prepared.iter().zip(&mut asked.scopes) {
         scope.partitions.extend(super::keep::expired(engine, item).await?);
         forget_expired(item.summary, scope);
-        if item.summary.clock.is_some() && asked.all.is_none() {
+        if item.summary.time_dependent.is_some() && asked.all.is_none() {
             asked.all = super::unit::has_moved(item.summary, state, now);
         }
     }
@@ -227,7 +230,8 @@ async fn by_the_clock(
 pub(super) fn forget_expired(summary: &Summary, scope: &mut Scope) {
     if summary.kept_from.is_some() {
         scope.keys.retain(|key| {
-            !project(key, &summary.grain, &summary.partition).is_some_and(|part| summary.has_expired(&part))
+            !project(key, &summary.recompute_by, &summary.partition)
+                .is_some_and(|part| summary.has_expired(&part))
         });
     }
 }

@@ -254,7 +254,7 @@ async fn refresh_view(
     for entry in &summary.checks {
         check::must_be_empty(engine, &unit.set.name, summary, entry, &shapes.with_clause(&as_it_is)).await?;
     }
-    conserved(engine, unit, prepared, item).await?;
+    reconciled(engine, unit, prepared, item).await?;
     let previous = (rows + counts.deleted).saturating_sub(counts.inserted);
     if !request.allow_shrink && concurrently {
         check::collapse_guard(
@@ -314,7 +314,7 @@ async fn null_keys(engine: &mut dyn Engine, item: &Prepared<'_>) -> Result<()> {
     .into())
 }
 
-async fn conserved(
+async fn reconciled(
     engine: &mut dyn Engine,
     unit: &Unit<'_>,
     prepared: &[Prepared<'_>],

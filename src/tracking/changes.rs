@@ -70,7 +70,7 @@ pub async fn changes(
     if let Some(gap) = &state.1 {
         changes.all = Some(gap.clone());
     }
-    changes.columns.clone_from(&source.log);
+    changes.columns.clone_from(&source.track_columns);
     changes.partition = source.partition.len();
     Ok(changes)
 }
@@ -101,14 +101,14 @@ async fn noted(engine: &mut dyn Engine, set: &Set, source: &Source, foresee: boo
     }
     let grains = engine.query(&format!("SELECT DISTINCT dashagg_grain FROM {work} w WHERE {among}")).await?;
     let has = |grain: &str| grains.iter().any(|row| row[0].as_deref() == Some(grain));
-    if has("a") || source.log.is_empty() {
+    if has("a") || source.track_columns.is_empty() {
         changes.all = Some(format!(
             "all of {} changed (TRUNCATE, or rows that no partition tells apart)",
             source.table
         ));
         return Ok(changes);
     }
-    let names: Vec<String> = source.log.iter().map(|name| d.quote(name)).collect();
+    let names: Vec<String> = source.track_columns.iter().map(|name| d.quote(name)).collect();
     let parts = &names[..spec.partition];
     if has("p") {
         let sql = format!(
@@ -144,7 +144,7 @@ async fn noted(engine: &mut dyn Engine, set: &Set, source: &Source, foresee: boo
 pub async fn loose(engine: &mut dyn Engine, source: &Source) -> Result<BTreeMap<String, String>> {
     let shape = Shape::read(engine, source.schema.as_deref(), &source.table).await?.unwrap_or_default();
     let d = engine.dialect();
-    let own = source.log.iter().filter_map(|name| shape.column(name).map(|column| (name, column)));
+    let own = source.track_columns.iter().filter_map(|name| shape.column(name).map(|column| (name, column)));
     Ok(own.filter_map(|(name, column)| d.loose(column).map(|how| (name.clone(), how.to_owned()))).collect())
 }
 

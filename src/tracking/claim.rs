@@ -138,7 +138,7 @@ pub fn consume_sql(
                     // A dimension's note may concern partitions that were not published.
                     let covered = source.invalidates.is_none()
                         && !columns.is_empty()
-                        && columns.iter().all(|name| source.log.contains(name));
+                        && columns.iter().all(|name| source.track_columns.contains(name));
                     if covered {
                         let slice = Slice::Tuples {
                             columns: columns

@@ -89,7 +89,7 @@ pub fn outline(set: &Set, source: &Source, schema: &str) -> TrackSpec {
             [..ID_LENGTH]
             .to_owned(),
         columns: source
-            .log
+            .track_columns
             .iter()
             .zip(expressions)
             .map(|(name, expression)| TrackColumn {
@@ -117,7 +117,7 @@ fn legacy(set: &Set, source: &Source, schema: &str, expressions: &[String]) -> S
         "{schema}/{}/{}/{:?}/{}/{expressions:?}{}",
         set.name,
         source.table,
-        source.log,
+        source.track_columns,
         source.partition.len(),
         if set.notify { "/notify" } else { "" }
     )
@@ -131,7 +131,11 @@ fn legacy_id(set: &Set, source: &Source, schema: &str) -> String {
 /// The partition's expressions, by the columns of a note; empty where a column is one of the source.
 fn expressions(source: &Source) -> Vec<String> {
     let of = |name: &String| source.partition.iter().find(|(column, _)| column == name);
-    source.log.iter().map(|name| of(name).and_then(|(_, e)| e.clone()).unwrap_or_default()).collect()
+    source
+        .track_columns
+        .iter()
+        .map(|name| of(name).and_then(|(_, e)| e.clone()).unwrap_or_default())
+        .collect()
 }
 
 /// Whether nothing at all is waiting and no gap has opened: the path that must cost milliseconds. Makes no
@@ -149,7 +153,7 @@ pub async fn is_quiet(engine: &mut dyn Engine, set: &Set) -> bool {
             return false;
         }
         let spec = outline(set, source, &schema);
-        if spec.columns.is_empty() && !source.log.is_empty() {
+        if spec.columns.is_empty() && !source.track_columns.is_empty() {
             return false;
         }
         let Some(best) = d.witness_sql(&spec).into_iter().next() else { return false };

@@ -59,7 +59,7 @@ impl<'a> Legacy<'a> {
         std::fs::write(
             folder.join("summaries.toml"),
             "[sources.sales]\npartition = ['day']\nlog = ['day', 'shop']\n[summaries.s]\ntable = 'tiny_s'\nselect = 's.sql'\n\
-             key = ['day', 'shop']\npartition = ['day']\ngrain = ['day', 'shop']\n",
+             key = ['day', 'shop']\npartition = ['day']\nrecompute_by = ['day', 'shop']\n",
         )
         .unwrap();
         let select = "SELECT day, shop, SUM(amount) AS amount FROM sales GROUP BY day, shop";

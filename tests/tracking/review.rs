@@ -60,7 +60,7 @@ conformance!(a_finer_partition_is_tracked_anew, |db: &TestDb| {
             &format!(
                 "[sources.events]\npartition = {partition}\nlog = ['day', 'kind']\n\
                  [summaries.kinds]\ntable = 'tiny_kinds'\nselect = 'kinds.sql'\nkey = ['day', 'kind']\n\
-                 partition = {partition}\ngrain = ['day', 'kind']\n"
+                 partition = {partition}\nrecompute_by = ['day', 'kind']\n"
             ),
         );
     };
