@@ -14,13 +14,14 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 pub use self::scripts::{applied_scripts, refuse_drift};
-use crate::catalog::{Catalog, Selected, Set, lexer};
+use crate::catalog::{Catalog, Kind, Selected, Set, lexer};
+use crate::claims;
 use crate::cli::CreateArgs;
 use crate::engine::{Column, Engine, ErrorClass, Shape};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger::{self, Ledger};
-use crate::refresh::lasting;
+use crate::refresh::{inspect, lasting};
 use crate::session::{self, Context};
 use crate::tracking;
 
@@ -221,6 +222,7 @@ async fn apply_all(
             created.indexes.push(missing.name);
         }
     }
+    refute_claims(engine, set).await?;
     // Before the first build reads its snapshot, so that no change falls between the two.
     let types = summary_columns(engine, set).await?;
     tracking::ensure(engine, set, &types).await?;
@@ -235,6 +237,21 @@ async fn apply_all(
     }
     grants::apply(engine, set).await?;
     Ok(created)
+}
+
+/// What the manifest claims and the data refutes, before anything relies on it.
+async fn refute_claims(engine: &mut dyn Engine, set: &Set) -> Result<()> {
+    let tables: Vec<usize> =
+        (0..set.summaries.len()).filter(|at| set.summaries[*at].kind == Kind::Table).collect();
+    let part = set.part(&tables);
+    match inspect::inspect(engine, &part).await {
+        Ok(prepared) => claims::refute(engine, &part, &prepared).await,
+        // The tables may still be half-way to what the SELECTs produce; refresh will say so.
+        Err(error) => {
+            tracing::debug!("claims are not looked at: {error:#}");
+            Ok(())
+        }
+    }
 }
 
 /// The SQL that takes away what an older manifest had made and this one no longer names: live views, and the tracking

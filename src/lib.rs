@@ -12,6 +12,7 @@ compile_error!("dashagg handles signals and file locks the Unix way");
 
 pub mod catalog;
 pub mod checksum;
+mod claims;
 pub mod cli;
 pub mod config;
 pub mod create;

@@ -16,7 +16,7 @@ fn keyed<'a>(db: &'a TestDb, max: u32) -> Tiny<'a> {
     tiny.write(
         "summaries.toml",
         &format!(
-            "[sources.raw_rows]\npartition = ['day']\nlog = ['day', 'kind']\nmax_notes = {max}\n[summaries.days]\n\
+            "[sources.raw_rows]\npartition = ['day']\ntrack_columns = ['day', 'kind']\nmax_notes = {max}\n[summaries.days]\n\
              table = 'tiny_days'\nselect = 'days.sql'\nkey = ['day', 'kind']\npartition = ['day']\nrecompute_by = ['day', 'kind']\n"
         ),
     );
