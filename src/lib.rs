@@ -32,6 +32,7 @@ pub mod refresh;
 pub mod report;
 pub mod schedule;
 pub mod session;
+pub mod sql_text;
 pub mod status;
 pub mod tracking;
 pub mod verify;
