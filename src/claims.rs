@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 
-use crate::catalog::{Set, Source, Summary, lexer};
+use crate::catalog::{Set, Source, Summary};
 use crate::engine::statements::{Shadow, Slice};
 use crate::engine::{Column, Dialect, Engine, Row, Shape, Tx};
 use crate::error::Failure;
 use crate::plan::Tuple;
 use crate::refresh::inspect::{self, Prepared};
+use crate::sql_text;
 
 /// Rows of a source that are looked at, of its first partition and of any.
 const SAMPLE: usize = 200;
@@ -135,7 +136,7 @@ impl<'a> World<'a> {
         let summary = self.prepared[index].summary;
         let bare = self.set.below(index).iter().all(|at| {
             let select = &self.prepared[*at].summary.select;
-            lexer::tables_read(select, self.d.lex_rules()).iter().all(|(schema, _)| schema.is_none())
+            sql_text::tables_read(select, self.d.lex_rules()).iter().all(|(schema, _)| schema.is_none())
         });
         // Where a source equates what the summary tells apart, refresh does not go by key.
         let alike = |source: &usize| {

@@ -34,6 +34,7 @@ pub mod renamed;
 pub mod report;
 pub mod schedule;
 pub mod session;
+pub mod sql_text;
 pub mod status;
 pub mod tracking;
 pub mod verify;

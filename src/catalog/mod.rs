@@ -2,7 +2,6 @@
 //! Reads files, never a database.
 
 pub mod files;
-pub mod lexer;
 pub mod manifest;
 mod parts;
 pub mod script;
@@ -26,6 +25,7 @@ use script::Script;
 pub use source::{MAX_NOTES, Method, Source};
 
 use crate::schedule::{Clock, Keep, Schedule};
+pub(crate) use crate::sql_text as lexer;
 use tiers::{Around, Draft, in_tier_order};
 
 /// Columns that dashagg sets on its own when the table has them, whether or not the manifest says so.

@@ -27,38 +27,45 @@ pub(super) trait Held: Connection + Send + 'static {
     async fn say(&mut self, sql: &str) -> Result<(), DbError>;
 }
 
-/// A lock that is held.
-pub(super) struct Guard {
-    release: oneshot::Sender<()>,
-    task: JoinHandle<Result<(), DbError>>,
-    lost: Arc<AtomicBool>,
-}
+/// The lock of a connection, while it has one.
+#[derive(Default)]
+pub(super) struct Lock(Option<Guard>);
 
-impl Guard {
-    /// Holds what `connection` has locked; `release` is the statement that frees it.
-    pub(super) fn keep(connection: impl Held, release: String, limit: Duration) -> Self {
+impl Lock {
+    /// Holds what `connection` has locked; `release` is the statement that frees it, `limit` the longest wait for an
+    /// answer.
+    pub(super) fn keep(&mut self, connection: impl Held, release: String, limit: Duration) {
         let (sender, asked) = oneshot::channel();
         let lost = Arc::new(AtomicBool::new(false));
         let task = tokio::spawn(hold(connection, release, limit.min(PATIENCE), asked, Arc::clone(&lost)));
-        Self { release: sender, task, lost }
+        self.0 = Some(Guard { release: sender, task, lost });
     }
 
-    /// Frees the lock.
+    /// Frees the lock, if there is one.
     ///
     /// # Errors
     /// The connection was lost, so that the server still has to find out.
-    pub(super) async fn release(self) -> Result<(), DbError> {
-        let _ = self.release.send(());
-        self.task.await.unwrap_or_else(|_| Err(lost()))
+    pub(super) async fn release(&mut self) -> Result<(), DbError> {
+        let Some(guard) = self.0.take() else { return Ok(()) };
+        let _ = guard.release.send(());
+        guard.task.await.unwrap_or_else(|_| Err(lost()))
     }
 
-    /// Whether the lock is still ours, as far as is known.
+    /// Whether the lock, if it was taken, is still ours, as far as is known.
     ///
     /// # Errors
     /// A transient one if it is not: what follows must not count on it.
     pub(super) fn check(&self) -> Result<(), DbError> {
-        if self.lost.load(Ordering::SeqCst) { Err(lost()) } else { Ok(()) }
+        let is_lost = self.0.as_ref().is_some_and(|guard| guard.lost.load(Ordering::SeqCst));
+        if is_lost { Err(lost()) } else { Ok(()) }
     }
+}
+
+/// A lock that is held.
+struct Guard {
+    release: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), DbError>>,
+    lost: Arc<AtomicBool>,
 }
 
 fn lost() -> DbError {

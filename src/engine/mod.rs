@@ -1,37 +1,41 @@
 //! The seam to the databases: everything that differs between them is behind [`Engine`] (input and
-//! output) and [`Dialect`] (pure text). No other folder names a database or builds SQL by hand.
+//! output) and [`Dialect`] (pure text, one trait a subject). Each database has a folder with a file for every subject,
+//! named as the trait's file here. No other folder names a database or knows what one spells in its own way; SQL that
+//! reads the same everywhere is also written where it is needed, with names and values quoted by a [`Dialect`].
 //!
 //! All SQL travels as text through the simple (MySQL: text) protocol. Two reasons: behind a transaction
 //! pooler a prepared statement can be answered by another client's session, and MySQL refuses to
 //! prepare several of the statements that a refresh needs. The price is that values are written into
 //! the SQL as literals, which only [`Dialect::literal`] does.
 
+mod catalog;
 pub mod dialect;
 pub mod error;
 mod guard;
+mod io;
 pub mod mysql;
-mod mysql_claim;
-mod mysql_session;
-mod mysql_track;
+mod notes;
+mod objects;
 pub mod postgres;
-mod postgres_session;
-mod postgres_track;
+mod scratch;
 pub mod shape;
+mod spelling;
 pub mod sqlite;
-mod sqlite_track;
 pub mod statements;
 mod tls;
 pub mod track;
+mod triggers;
 mod watchdog;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::AssertSqlSafe;
 
-pub use dialect::{Dialect, LexRules};
+pub use dialect::{CatalogSql, Dialect, NoteSql, ObjectSql, Scratch, ScratchSql, Spelling, TriggerSql};
 pub use error::{DbError, ErrorClass};
 pub use shape::{Column, Index, Shape};
+
+pub use crate::sql_text::LexRules;
 
 /// Folders of scripts, one an engine.
 pub const NAMES: [&str; 3] = ["mysql", "postgres", "sqlite"];
@@ -62,6 +66,18 @@ pub struct Server {
     pub schema: String,
     /// Logical processors that parallel staging may count on, where the engine gains from it; 1 where not.
     pub useful_jobs: usize,
+}
+
+impl Server {
+    /// Before the server has said who it is.
+    fn unknown() -> Self {
+        Self { product: String::new(), database: String::new(), schema: String::new(), useful_jobs: 1 }
+    }
+}
+
+/// As many connections as a server gains from that computes beside us: no more than it may have processors.
+fn useful_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(8)
 }
 
 /// Asks the server to stop what a connection is doing, from outside that connection.
@@ -169,121 +185,3 @@ pub trait Engine: Send {
         Ok(self.query(sql).await?.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
     }
 }
-
-/// The single gate through which dynamic SQL reaches a driver. Callers pass text built by
-/// [`statements`], by a [`Dialect`], or read from the DBA's own files.
-pub(crate) fn audited(sql: &str) -> AssertSqlSafe<String> {
-    AssertSqlSafe(sql.to_owned())
-}
-
-/// The part of running SQL that is the same for the three drivers: only their row types differ. Makes
-/// functions in the engine's module, which its trait methods call.
-macro_rules! text_io {
-    ($database:ty, $connection:ty) => {
-        async fn execute_on(
-            connection: &mut $connection,
-            sql: &str,
-            rows: &$crate::engine::watchdog::Rows,
-        ) -> Result<u64, DbError> {
-            tracing::trace!(target: "dashagg::sql", "{sql}");
-            let mut affected = 0;
-            let mut stream =
-                sqlx::raw_sql($crate::engine::audited(sql)).fetch_many::<_, $database>(connection);
-            while let Some(step) = futures::TryStreamExt::try_next(&mut stream)
-                .await
-                .map_err(|error| translate(error, sql))?
-            {
-                rows.came();
-                if let sqlx::Either::Left(done) = step {
-                    affected += done.rows_affected();
-                }
-            }
-            Ok(affected)
-        }
-
-        async fn for_each_on(
-            connection: &mut $connection,
-            sql: &str,
-            rows: &$crate::engine::watchdog::Rows,
-            each: &mut (dyn FnMut($crate::engine::Row) + Send),
-        ) -> Result<(), DbError> {
-            tracing::trace!(target: "dashagg::sql", "{sql}");
-            let mut stream =
-                sqlx::raw_sql($crate::engine::audited(sql)).fetch::<_, $database>(connection);
-            while let Some(row) = futures::TryStreamExt::try_next(&mut stream)
-                .await
-                .map_err(|error| translate(error, sql))?
-            {
-                rows.came();
-                each($crate::engine::texts(&row).map_err(|error| translate(error, sql))?);
-            }
-            Ok(())
-        }
-    };
-}
-pub(crate) use text_io;
-
-/// All statements in one message: on engines over a network each message costs a round trip.
-macro_rules! batch_io {
-    ($database:ty, $connection:ty) => {
-        async fn query_each_on(
-            connection: &mut $connection,
-            statements: &[String],
-            came: &$crate::engine::watchdog::Rows,
-        ) -> Result<Vec<Vec<$crate::engine::Row>>, DbError> {
-            let sql = statements.join("; ");
-            tracing::trace!(target: "dashagg::sql", "{sql}");
-            let mut answers = Vec::with_capacity(statements.len());
-            let mut rows = Vec::new();
-            let mut stream =
-                sqlx::raw_sql($crate::engine::audited(&sql)).fetch_many::<_, $database>(connection);
-            while let Some(step) = futures::TryStreamExt::try_next(&mut stream)
-                .await
-                .map_err(|error| translate(error, &sql))?
-            {
-                came.came();
-                match step {
-                    sqlx::Either::Left(_) => answers.push(std::mem::take(&mut rows)),
-                    sqlx::Either::Right(row) => {
-                        rows.push($crate::engine::texts(&row).map_err(|error| translate(error, &sql))?);
-                    }
-                }
-            }
-            Ok(answers)
-        }
-    };
-}
-pub(crate) use batch_io;
-
-/// A row's cells, all as text.
-fn texts<'r, R>(row: &'r R) -> Result<Row, sqlx::Error>
-where
-    R: sqlx::Row,
-    usize: sqlx::ColumnIndex<R>,
-    String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-{
-    (0..row.len()).map(|at| row.try_get_unchecked::<Option<String>, _>(at)).collect()
-}
-
-/// Column names by running the query, for engines that do so at no cost when no row is asked for.
-macro_rules! probe_io {
-    ($database:ty, $connection:ty) => {
-        async fn column_names_on(
-            connection: &mut $connection,
-            sql: &str,
-        ) -> Result<Vec<String>, DbError> {
-            tracing::trace!(target: "dashagg::sql", "{sql}");
-            let rows = sqlx::raw_sql($crate::engine::audited(sql))
-                .fetch_all::<_, $database>(connection)
-                .await
-                .map_err(|error| translate(error, sql))?;
-            Ok(rows.first().map_or_else(Vec::new, |row| {
-                sqlx::Row::columns(row)
-                    .iter()
-                    .map(|column| sqlx::Column::name(column).to_owned())
-                    .collect()
-            }))
-        }
-    };
-}
-pub(crate) use probe_io;

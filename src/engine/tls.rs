@@ -8,12 +8,13 @@ use std::net::IpAddr;
 use std::sync::Once;
 
 use super::DbError;
+use crate::config::{DatabaseTarget, TlsMode};
 
 /// The driver's words for a server that has no TLS, told apart from a handshake that failed.
 const NO_TLS: &str = "server does not support TLS";
 
 /// Whether what goes to this host never leaves the machine.
-pub(super) fn is_local(host: &str, socket: bool) -> bool {
+fn is_local(host: &str, socket: bool) -> bool {
     // Test builds only: their servers are all local.
     fail::fail_point!("remote", |_| false);
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -24,12 +25,31 @@ pub(super) fn is_local(host: &str, socket: bool) -> bool {
         || bare.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
 }
 
+/// Connects as `target` says; `prefer` to another machine is decided here, one mode after the other.
+///
+/// # Errors
+/// Those of `open`.
+pub(super) async fn connect<T, F>(
+    target: &DatabaseTarget,
+    host: &str,
+    socket: bool,
+    open: impl Fn(TlsMode) -> F,
+) -> Result<T, DbError>
+where
+    F: Future<Output = Result<T, DbError>>,
+{
+    if target.tls == TlsMode::Prefer && !is_local(host, socket) {
+        return preferred(host, [TlsMode::Require, TlsMode::Disable], open).await;
+    }
+    open(target.tls).await
+}
+
 /// Connects with the first mode, which is encrypted; with the second, which is not, only to a server that says it
 /// cannot encrypt, and after a warning: by then no password has been sent.
 ///
 /// # Errors
 /// Those of `open`.
-pub(super) async fn preferred<M, T, F>(
+async fn preferred<M, T, F>(
     host: &str,
     [encrypted, plain]: [M; 2],
     open: impl Fn(M) -> F,

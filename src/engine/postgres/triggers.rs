@@ -2,9 +2,13 @@
 //! of it: a statement fires the triggers of the table that it names, and only those. `ENABLE ALWAYS`, so that
 //! a session in the replica role is seen too.
 
-use super::postgres::PostgresDialect;
-use super::track::{MOST_KEYS, TrackSpec, Tracking, copy_rows, like_own};
-use super::{Column, Dialect};
+use super::{
+    PostgresDialect,
+    spelling::{dollar_quoted, grantee},
+};
+use crate::engine::track::{MOST_NOTED_KEYS, TrackSpec};
+use crate::engine::triggers::like_own;
+use crate::engine::{Column, Spelling, TriggerSql};
 
 /// A type that takes whatever the column may hold after the application has widened it: a note must not fail
 /// the application's write.
@@ -22,38 +26,30 @@ fn note_type(column: &Column) -> String {
     }
 }
 
+/// Stands in the function's text for the source's number until it is made: names can be moved, numbers cannot.
+const SOURCE_OID: &str = "@dashagg_source@";
+
 impl PostgresDialect {
-    fn track_columns(&self, spec: &TrackSpec, count: usize) -> String {
-        spec.columns[..count].iter().map(|column| self.quote(&column.name)).collect::<Vec<_>>().join(", ")
-    }
-
-    fn track_values(&self, spec: &TrackSpec, count: usize) -> String {
-        (0..count)
-            .map(|at| spec.value(at, "r", &|name| self.quote(name), self.lex_rules()))
-            .collect::<Vec<_>>()
-            .join(", ")
-    }
-
     /// Statements that note the rows of a transition table. `waiting`, a variable, says how many notes wait already: by
     /// key while they are few, by partition beyond that.
     fn note_rows(&self, spec: &TrackSpec, rows: &str) -> String {
         let log = self.qualify(&spec.schema, &spec.log());
-        let all = self.track_columns(spec, spec.columns.len());
+        let all = spec.names(self, spec.columns.len()).join(", ");
         let by_key = format!(
             "INSERT INTO {log} (dashagg_grain, {all}) SELECT DISTINCT 'k', {} FROM {rows} r;",
-            self.track_values(spec, spec.columns.len())
+            spec.values(self, spec.columns.len(), "r").join(", ")
         );
         if spec.partition == 0 {
             return format!(
                 "IF (SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {limit}) x) < {limit} THEN {by_key} \
                  ELSE INSERT INTO {log} (dashagg_grain) VALUES ('a'); END IF;",
-                limit = MOST_KEYS * 4
+                limit = MOST_NOTED_KEYS * 4
             );
         }
         let by_partition = format!(
             "INSERT INTO {log} (dashagg_grain, {}) SELECT DISTINCT 'p', {} FROM {rows} r;",
-            self.track_columns(spec, spec.partition),
-            self.track_values(spec, spec.partition)
+            spec.names(self, spec.partition).join(", "),
+            spec.values(self, spec.partition, "r").join(", ")
         );
         if !spec.has_keys() {
             return by_partition;
@@ -62,7 +58,7 @@ impl PostgresDialect {
             "IF waiting <= {most} AND (SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {limit}) x) < {limit} \
              THEN {by_key} ELSE {by_partition} END IF;",
             most = spec.max_notes,
-            limit = MOST_KEYS + 1
+            limit = MOST_NOTED_KEYS + 1
         )
     }
 
@@ -70,7 +66,7 @@ impl PostgresDialect {
     /// `max_notes` allows one note of everything stands for all that follow.
     ///
     /// That note must not be consumed before the writer that relies on it has committed: hence the key share lock, which
-    /// makes a claim leave it alone ([`Tracking::claim_sql`]); nobody waits for it. A writer with an older snapshot may
+    /// makes a claim leave it alone ([`NoteSql::claim_sql`](crate::engine::NoteSql::claim_sql)); nobody waits for it. A writer with an older snapshot may
     /// not lock a note that has been closed or claimed since: it adds its own. In a serializable transaction nothing is
     /// read: what it has read, and others have changed, could end it. There the size of the file alone decides.
     fn note_guard(&self, spec: &TrackSpec) -> String {
@@ -173,8 +169,7 @@ impl PostgresDialect {
             schema = self.literal(&self.quote(&spec.schema)),
             log_name = self.literal(&log),
         );
-        let grantee = "CASE WHEN at.grantee = 0::pg_catalog.oid THEN 'PUBLIC' \
-                       ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(at.grantee)::pg_catalog.text) END";
+        let grantee = grantee("at");
         let lock_down = format!(
             "DECLARE at record; BEGIN FOR at IN SELECT c.oid::pg_catalog.regclass AS rel, a.grantee FROM pg_catalog.pg_class c \
              CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a WHERE c.oid IN (SELECT pg_catalog.to_regclass(name)::pg_catalog.oid \
@@ -195,21 +190,7 @@ impl PostgresDialect {
     }
 }
 
-/// Stands in the function's text for the source's number until it is made: names can be moved, numbers cannot.
-const SOURCE_OID: &str = "@dashagg_source@";
-
-/// The text between dollar signs, by a tag that it does not hold.
-fn dollar_quoted(text: &str) -> String {
-    let mut tag = "$dashagg$".to_owned();
-    let mut count = 1;
-    while text.contains(&tag) {
-        count += 1;
-        tag = format!("$dashagg{count}$");
-    }
-    format!("{tag}{text}{tag}")
-}
-
-impl Tracking for PostgresDialect {
+impl TriggerSql for PostgresDialect {
     fn log_ddl(&self, spec: &TrackSpec) -> Vec<String> {
         let all: Vec<String> = spec
             .columns
@@ -288,7 +269,7 @@ impl Tracking for PostgresDialect {
             "SET LOCAL search_path = pg_catalog, pg_temp".to_owned(),
             format!(
                 "SELECT {} FROM dashagg_rehearsal r LIMIT 0",
-                self.track_values(spec, spec.columns.len())
+                spec.values(self, spec.columns.len(), "r").join(", ")
             ),
             "ROLLBACK TO SAVEPOINT dashagg_rehearsal".to_owned(),
         ]
@@ -316,34 +297,6 @@ impl Tracking for PostgresDialect {
         )]
     }
 
-    fn claim_sql(&self, spec: &TrackSpec, claim: &str) -> Vec<String> {
-        let all = self.track_columns(spec, spec.columns.len());
-        let log = self.qualify(&spec.schema, &spec.log());
-        vec![
-            // A note of everything that a writer still relies on stays; it is closed below, so that later writers add
-            // another and this one comes free.
-            format!(
-                "WITH gone AS (DELETE FROM {log} WHERE dashagg_grain <> 'a' OR ctid = ANY (ARRAY(SELECT ctid FROM {log} \
-                 WHERE dashagg_grain = 'a' FOR UPDATE SKIP LOCKED)) RETURNING dashagg_grain, {all}) \
-                 INSERT INTO {} (dashagg_claim, dashagg_grain, {all}) SELECT {}, dashagg_grain, {all} FROM gone",
-                self.qualify(&spec.schema, &spec.work()),
-                self.literal(claim)
-            ),
-            format!("UPDATE {log} SET dashagg_open = false WHERE dashagg_grain = 'a' AND dashagg_open"),
-        ]
-    }
-
-    fn copy_notes_sql(&self, from: &TrackSpec, to: &TrackSpec) -> Vec<String> {
-        let mut columns = vec!["dashagg_grain"];
-        columns.extend(to.columns.iter().map(|column| column.name.as_str()));
-        let quote = |name: &str| self.quote(name);
-        let logs = [from, to].map(|spec| self.qualify(&spec.schema, &spec.log()));
-        let works = [from, to].map(|spec| self.qualify(&spec.schema, &spec.work()));
-        let copy_log = copy_rows(&quote, &logs[0], &logs[1], &columns);
-        columns.push("dashagg_claim");
-        vec![copy_log, copy_rows(&quote, &works[0], &works[1], &columns)]
-    }
-
     fn open_doors_sql(&self, schema: &str) -> Option<String> {
         // What may be called by anybody and runs as somebody else; where anybody may put what is found by its name alone.
         Some(format!(
@@ -363,37 +316,12 @@ impl Tracking for PostgresDialect {
         ))
     }
 
-    fn noted_sql(&self, spec: &TrackSpec) -> String {
-        format!(
-            "SELECT CASE WHEN EXISTS(SELECT 1 FROM {}) OR EXISTS(SELECT 1 FROM {}) THEN 1 ELSE 0 END",
-            self.qualify(&spec.schema, &spec.log()),
-            self.qualify(&spec.schema, &spec.work())
-        )
-    }
-
-    fn notes_sql(&self, spec: &TrackSpec) -> String {
-        format!(
-            "SELECT dashagg_grain, {} FROM {}",
-            self.track_columns(spec, spec.columns.len()),
-            self.qualify(&spec.schema, &spec.log())
-        )
-    }
-
-    fn shrink_log_sql(&self, spec: &TrackSpec) -> Option<String> {
-        // What triggers judge by is the size of the file.
-        Some(format!("VACUUM {}", self.qualify(&spec.schema, &spec.log())))
-    }
-
     fn untrigger_sql(&self, spec: &TrackSpec) -> Vec<String> {
         // Takes the triggers along, on every table that has them.
         vec![format!(
             "DROP FUNCTION IF EXISTS {}() CASCADE",
             self.qualify(&spec.schema, &spec.trigger("note"))
         )]
-    }
-
-    fn note_tables(&self, spec: &TrackSpec) -> Vec<(String, Option<char>)> {
-        [spec.work(), spec.log()].map(|table| (self.qualify(&spec.schema, &table), None)).to_vec()
     }
 
     fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String> {

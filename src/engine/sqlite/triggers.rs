@@ -5,9 +5,10 @@
 //! writer at a time: a note that a writer finds is taken, if at all, after that writer has committed. It is
 //! written as `WHERE NOT EXISTS`, since an `OR …` clause of the outer statement would override ours.
 
-use super::Dialect;
-use super::sqlite::SqliteDialect;
-use super::track::{TrackSpec, Tracking, copy_rows, like_own};
+use super::SqliteDialect;
+use crate::engine::track::TrackSpec;
+use crate::engine::triggers::like_own;
+use crate::engine::{Spelling, TriggerSql};
 
 const SUFFIXES: [&str; 5] = ["bi", "bu", "ai", "au", "ad"];
 
@@ -56,10 +57,8 @@ impl SqliteDialect {
 
     /// Notes a row by its first columns, unless an equal note waits already.
     fn note_by(&self, spec: &TrackSpec, count: usize, row: &str, grain: &str, rest: &str) -> String {
-        let names: Vec<String> =
-            spec.columns[..count].iter().map(|column| self.quote(&column.name)).collect();
-        let values: Vec<String> =
-            (0..count).map(|at| spec.value(at, row, &|name| self.quote(name), self.lex_rules())).collect();
+        let names = spec.names(self, count);
+        let values = spec.values(self, count, row);
         let known: Vec<String> =
             names.iter().zip(&values).map(|(name, value)| format!("l.{name} IS {value}")).collect();
         let log = self.quote(&spec.log());
@@ -87,14 +86,14 @@ impl SqliteDialect {
     }
 }
 
-impl Tracking for SqliteDialect {
+impl TriggerSql for SqliteDialect {
     fn log_ddl(&self, spec: &TrackSpec) -> Vec<String> {
         let all: Vec<String> = spec
             .columns
             .iter()
             .map(|column| format!("{} {}", self.quote(&column.name), column.column.sql_type))
             .collect();
-        let names: Vec<String> = spec.columns.iter().map(|column| self.quote(&column.name)).collect();
+        let names = spec.names(self, spec.columns.len());
         vec![
             // AUTOINCREMENT: a plain rowid is used again after a delete.
             format!(
@@ -155,46 +154,6 @@ impl Tracking for SqliteDialect {
             like_own(&spec.id, "__"),
             table = self.literal(&spec.source),
         )]
-    }
-
-    fn claim_sql(&self, spec: &TrackSpec, claim: &str) -> Vec<String> {
-        let all: Vec<String> = spec.columns.iter().map(|column| self.quote(&column.name)).collect();
-        let all = all.join(", ");
-        vec![
-            format!(
-                "INSERT INTO {} (dashagg_claim, dashagg_grain, {all}) SELECT {}, dashagg_grain, {all} FROM {}",
-                self.quote(&spec.work()),
-                self.literal(claim),
-                self.quote(&spec.log())
-            ),
-            format!("DELETE FROM {}", self.quote(&spec.log())),
-        ]
-    }
-
-    fn copy_notes_sql(&self, from: &TrackSpec, to: &TrackSpec) -> Vec<String> {
-        let mut columns = vec!["dashagg_grain"];
-        columns.extend(to.columns.iter().map(|column| column.name.as_str()));
-        let quote = |name: &str| self.quote(name);
-        let copy_log = copy_rows(&quote, &self.quote(&from.log()), &self.quote(&to.log()), &columns);
-        columns.push("dashagg_claim");
-        vec![copy_log, copy_rows(&quote, &self.quote(&from.work()), &self.quote(&to.work()), &columns)]
-    }
-
-    fn noted_sql(&self, spec: &TrackSpec) -> String {
-        format!(
-            "SELECT EXISTS(SELECT 1 FROM {}) OR EXISTS(SELECT 1 FROM {})",
-            self.quote(&spec.log()),
-            self.quote(&spec.work())
-        )
-    }
-
-    fn notes_sql(&self, spec: &TrackSpec) -> String {
-        let all: Vec<String> = spec.columns.iter().map(|column| self.quote(&column.name)).collect();
-        format!("SELECT dashagg_grain, {} FROM {}", all.join(", "), self.quote(&spec.log()))
-    }
-
-    fn note_tables(&self, spec: &TrackSpec) -> Vec<(String, Option<char>)> {
-        [spec.work(), spec.log()].map(|table| (self.quote(&table), None)).to_vec()
     }
 
     fn untrigger_sql(&self, spec: &TrackSpec) -> Vec<String> {

@@ -6,19 +6,28 @@
 //! (`FOR UPDATE SKIP LOCKED`) leaves that row for the next time instead of losing the change. The mark must be
 //! the *clustered* row for this: a duplicate found in a secondary index locks only that index.
 
-use super::mysql::MysqlDialect;
-use super::track::{MOST_KEYS, TrackSpec, Tracking, copy_rows, like_own};
-use super::{Column, Dialect};
-use crate::catalog::lexer::{self, Token};
+use super::MysqlDialect;
+use crate::engine::track::{MOST_NOTED_KEYS, TrackSpec};
+use crate::engine::triggers::like_own;
+use crate::engine::{Column, ObjectSql, Spelling, TriggerSql};
+use crate::sql_text::{self, Token};
 
 /// Characters of a text value that a mark's primary key holds; a longer one is noted as "everything".
 const MARK_WIDTH: u32 = 150;
 
-impl MysqlDialect {
-    pub(super) fn columns(&self, spec: &TrackSpec, count: usize) -> Vec<String> {
-        spec.columns[..count].iter().map(|column| self.quote(&column.name)).collect()
-    }
+/// A grain as the log's own column has it: a plain literal would be of the database's collation, which need not mix.
+pub(super) fn grain(letter: char) -> String {
+    format!("_utf8mb4'{letter}' COLLATE utf8mb4_bin")
+}
 
+/// The numbers of a log's notes begin at a multiple of this after each claim.
+pub(super) const ROOM: u64 = 1 << 32;
+
+/// What tells the marks of concurrent writers apart, so that none waits for another, and few enough that marks stay few
+/// however many connections come and go.
+const SLOT: &str = "CONNECTION_ID() MOD 65536";
+
+impl MysqlDialect {
     /// A type that takes whatever the column may hold after the application has widened it: a note must neither
     /// fail the application's write nor, under IGNORE, be cut short. `bounded`: it must fit an index.
     fn note_type(&self, column: &Column, bounded: bool) -> String {
@@ -49,10 +58,6 @@ impl MysqlDialect {
             .join(", ")
     }
 
-    fn values(&self, spec: &TrackSpec, count: usize, row: &str) -> Vec<String> {
-        (0..count).map(|at| spec.value(at, row, &|name| self.quote(name), self.lex_rules())).collect()
-    }
-
     /// Notes the rows of the source that a parent's row reaches: before the cascade touches them, and again
     /// after it has changed them. An UPDATE that leaves the referred columns alone reaches none.
     fn note_children(
@@ -72,8 +77,8 @@ impl MysqlDialect {
                 .collect();
             format!(
                 "INSERT INTO {log} (dashagg_grain, {}) SELECT 'k', {} FROM {} r WHERE {};",
-                self.columns(spec, spec.columns.len()).join(", "),
-                self.values(spec, spec.columns.len(), "r").join(", "),
+                spec.names(self, spec.columns.len()).join(", "),
+                spec.values(self, spec.columns.len(), "r").join(", "),
                 self.quote(&spec.source),
                 same.join(" AND ")
             )
@@ -96,8 +101,8 @@ impl MysqlDialect {
     /// is noted. So it does no harm that a client may set the clock, or the variables.
     fn note(&self, spec: &TrackSpec, row: &str) -> String {
         let log = self.quote(&spec.log());
-        let all = self.columns(spec, spec.columns.len()).join(", ");
-        let values = self.values(spec, spec.columns.len(), row).join(", ");
+        let all = spec.names(self, spec.columns.len()).join(", ");
+        let values = spec.values(self, spec.columns.len(), row).join(", ");
         let by_key = format!("INSERT INTO {log} (dashagg_grain, {all}) VALUES ('k', {values});");
         let (many, most) = (u64::from(spec.max_notes), u64::from(spec.max_notes) * 2);
         let waiting = format!("LAST_INSERT_ID() MOD {ROOM}");
@@ -127,14 +132,14 @@ impl MysqlDialect {
         format!(
             "{counted} IF {count} <= {} AND NOT ({full} <=> {minute}) THEN {by_key} \
              IF {waiting} > {many} THEN {undo} {is_full} {coarse} END IF; ELSE {coarse} END IF;",
-            MOST_KEYS.min(spec.max_notes)
+            MOST_NOTED_KEYS.min(spec.max_notes)
         )
     }
 
     /// Marks the partition of a row, once for each connection.
     fn note_partition(&self, spec: &TrackSpec, row: &str) -> String {
-        let parts = self.columns(spec, spec.partition).join(", ");
-        let part_values = self.values(spec, spec.partition, row);
+        let parts = spec.names(self, spec.partition).join(", ");
+        let part_values = spec.values(self, spec.partition, row);
         let unknown: Vec<String> = part_values
             .iter()
             .zip(&spec.columns)
@@ -154,19 +159,7 @@ impl MysqlDialect {
     }
 }
 
-/// A grain as the log's own column has it: a plain literal would be of the database's collation, which need not mix.
-fn grain(letter: char) -> String {
-    format!("_utf8mb4'{letter}' COLLATE utf8mb4_bin")
-}
-
-/// The numbers of a log's notes begin at a multiple of this after each claim.
-pub(super) const ROOM: u64 = 1 << 32;
-
-/// What tells the marks of concurrent writers apart, so that none waits for another, and few enough that marks stay few
-/// however many connections come and go.
-const SLOT: &str = "CONNECTION_ID() MOD 65536";
-
-impl Tracking for MysqlDialect {
+impl TriggerSql for MysqlDialect {
     fn log_ddl(&self, spec: &TrackSpec) -> Vec<String> {
         let all = self.definitions(spec, spec.columns.len(), " NULL", false);
         let mut ddl = vec![
@@ -188,7 +181,7 @@ impl Tracking for MysqlDialect {
                 "CREATE TABLE IF NOT EXISTS {} ({}, dashagg_conn BIGINT NOT NULL, PRIMARY KEY ({}, dashagg_conn)){}",
                 self.quote(&spec.marks()),
                 self.definitions(spec, spec.partition, " NOT NULL", true),
-                self.columns(spec, spec.partition).join(", "),
+                spec.names(self, spec.partition).join(", "),
                 self.table_suffix()
             ));
         }
@@ -203,10 +196,10 @@ impl Tracking for MysqlDialect {
     fn trigger_ddl(&self, spec: &TrackSpec) -> Vec<String> {
         let source = self.quote(&spec.source);
         let count = spec.columns.len();
-        let moved: Vec<String> = self
-            .values(spec, count, "OLD")
+        let moved: Vec<String> = spec
+            .values(self, count, "OLD")
             .iter()
-            .zip(self.values(spec, count, "NEW"))
+            .zip(spec.values(self, count, "NEW"))
             .map(|(old, new)| format!("CAST({old} AS BINARY) <=> CAST({new} AS BINARY)"))
             .collect();
         let bodies = [
@@ -261,6 +254,20 @@ impl Tracking for MysqlDialect {
         )
     }
 
+    fn zoned_column(&self, expression: &str, columns: &[Column]) -> Option<String> {
+        let tokens = sql_text::tokens(expression, self.lex_rules());
+        if tokens.iter().any(|token| token.is_word("convert_tz")) {
+            return None;
+        }
+        let zoned =
+            columns.iter().filter(|column| column.sql_type.to_ascii_lowercase().starts_with("timestamp"));
+        zoned.map(|column| column.name.clone()).find(|name| {
+            tokens
+                .iter()
+                .any(|t| matches!(&t.token, Token::Name { text, .. } if text.eq_ignore_ascii_case(name)))
+        })
+    }
+
     fn witness_sql(&self, spec: &TrackSpec) -> Vec<String> {
         let source = self.literal(&spec.source);
         let triggers = format!(
@@ -285,7 +292,7 @@ impl Tracking for MysqlDialect {
         // TRUNCATE keeps CREATE_TIME on MariaDB; only InnoDB's own table number tells, and reading that
         // needs the PROCESS privilege. Ids of partitions change with TRUNCATE, DROP and EXCHANGE PARTITION.
         // They go by file name there, in which `-` is `@002d`.
-        let (numbers, file) = if self.is_mariadb() {
+        let (numbers, file) = if self.mariadb {
             let file = |name: &str| format!("CAST(CAST(CONVERT({name} USING filename) AS BINARY) AS CHAR)");
             ("INNODB_SYS_TABLES", format!("CONCAT({}, '/', {})", file("DATABASE()"), file(&source)))
         } else {
@@ -303,80 +310,6 @@ impl Tracking for MysqlDialect {
         ]
     }
 
-    fn claim_sql(&self, spec: &TrackSpec, claim: &str) -> Vec<String> {
-        self.claim_statements(spec, claim)
-    }
-
-    fn copy_notes_sql(&self, from: &TrackSpec, to: &TrackSpec) -> Vec<String> {
-        let names: Vec<&str> = to.columns.iter().map(|column| column.name.as_str()).collect();
-        let with = |count: usize, more: &[&'static str]| {
-            names[..count].iter().copied().chain(more.iter().copied()).collect::<Vec<&str>>()
-        };
-        let quote = |name: &str| self.quote(name);
-        let copy = |table: fn(&TrackSpec) -> String, columns: &[&str]| {
-            copy_rows(&quote, &self.quote(&table(from)), &self.quote(&table(to)), columns)
-        };
-        let all = names.len();
-        // A claimed note's number only served the claim.
-        let mut sql = vec![
-            copy(TrackSpec::log, &with(all, &["dashagg_grain"])),
-            copy(TrackSpec::work, &with(all, &["dashagg_grain", "dashagg_claim"])),
-        ];
-        if to.partition > 0 {
-            let marks = copy(TrackSpec::marks, &with(to.partition, &["dashagg_conn"]));
-            sql.push(marks.replacen("INSERT", "INSERT IGNORE", 1));
-        }
-        sql
-    }
-
-    fn noted_sql(&self, spec: &TrackSpec) -> String {
-        let mut parts = vec![
-            format!("EXISTS(SELECT 1 FROM {})", self.quote(&spec.log())),
-            format!("EXISTS(SELECT 1 FROM {})", self.quote(&spec.work())),
-            format!("EXISTS(SELECT 1 FROM {})", self.quote(&spec.everything())),
-        ];
-        if spec.partition > 0 {
-            parts.push(format!("EXISTS(SELECT 1 FROM {})", self.quote(&spec.marks())));
-        }
-        format!("SELECT {}", parts.join(" OR "))
-    }
-
-    fn notes_sql(&self, spec: &TrackSpec) -> String {
-        let all = self.columns(spec, spec.columns.len()).join(", ");
-        let nothing = spec.columns.iter().map(|_| "NULL").collect::<Vec<_>>().join(", ");
-        let mut sql = format!(
-            "SELECT dashagg_grain, {all} FROM {} UNION ALL SELECT {}, {nothing} FROM {}",
-            self.quote(&spec.log()),
-            grain('a'),
-            self.quote(&spec.everything())
-        );
-        if spec.partition > 0 {
-            let mut cells = self.columns(spec, spec.partition);
-            cells.extend((spec.partition..spec.columns.len()).map(|_| "NULL".to_owned()));
-            sql.push_str(&format!(
-                " UNION ALL SELECT {}, {} FROM {}",
-                grain('p'),
-                cells.join(", "),
-                self.quote(&spec.marks())
-            ));
-        }
-        sql
-    }
-
-    fn zoned_column(&self, expression: &str, columns: &[Column]) -> Option<String> {
-        let tokens = lexer::tokens(expression, self.lex_rules());
-        if tokens.iter().any(|token| token.is_word("convert_tz")) {
-            return None;
-        }
-        let zoned =
-            columns.iter().filter(|column| column.sql_type.to_ascii_lowercase().starts_with("timestamp"));
-        zoned.map(|column| column.name.clone()).find(|name| {
-            tokens
-                .iter()
-                .any(|t| matches!(&t.token, Token::Name { text, .. } if text.eq_ignore_ascii_case(name)))
-        })
-    }
-
     fn triggers_sql(&self, id: &str) -> Option<String> {
         // The foreign keys by which parents got theirs may be gone by now.
         Some(format!(
@@ -384,18 +317,6 @@ impl Tracking for MysqlDialect {
              AND TRIGGER_NAME LIKE {}",
             like_own(id, "%")
         ))
-    }
-
-    fn note_tables(&self, spec: &TrackSpec) -> Vec<(String, Option<char>)> {
-        let mut tables = vec![(self.quote(&spec.work()), None), (self.quote(&spec.log()), None)];
-        if spec.partition > 0 {
-            tables.push((self.quote(&spec.marks()), Some('p')));
-        }
-        let nothing: Vec<String> =
-            spec.columns.iter().map(|column| format!("NULL AS {}", self.quote(&column.name))).collect();
-        let slots = self.quote(&spec.everything());
-        tables.push((format!("(SELECT {} FROM {slots}) s", nothing.join(", ")), Some('a')));
-        tables
     }
 
     fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String> {

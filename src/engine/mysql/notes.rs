@@ -1,17 +1,16 @@
-//! Claiming notes on MySQL and MariaDB.
+//! MySQL and MariaDB: notes and their claim.
 
-use super::Dialect;
-use super::mysql::MysqlDialect;
-use super::mysql_track::ROOM;
-use super::track::TrackSpec;
+use super::MysqlDialect;
+use super::triggers::{ROOM, grain};
+use crate::engine::notes::copy_rows;
+use crate::engine::track::TrackSpec;
+use crate::engine::{NoteSql, Spelling};
 
-impl MysqlDialect {
-    /// The statements of [`claim_sql`], in one transaction under READ COMMITTED. What a writer still holds is left alone.
-    ///
-    /// [`claim_sql`]: super::track::Tracking::claim_sql
-    pub(super) fn claim_statements(&self, spec: &TrackSpec, claim: &str) -> Vec<String> {
+impl NoteSql for MysqlDialect {
+    /// In one transaction under READ COMMITTED. What a writer still holds is left alone.
+    fn claim_sql(&self, spec: &TrackSpec, claim: &str) -> Vec<String> {
         let claim = self.literal(claim);
-        let all = self.columns(spec, spec.columns.len()).join(", ");
+        let all = spec.names(self, spec.columns.len()).join(", ");
         let (log, marks, work) =
             (self.quote(&spec.log()), self.quote(&spec.marks()), self.quote(&spec.work()));
         let slots = self.quote(&spec.everything());
@@ -50,7 +49,7 @@ impl MysqlDialect {
             ),
         ]);
         if spec.partition > 0 {
-            let parts = self.columns(spec, spec.partition);
+            let parts = spec.names(self, spec.partition);
             let same: Vec<String> = parts.iter().map(|name| format!("m.{name} = w.{name}")).collect();
             let list = parts.join(", ");
             sql.push(format!(
@@ -64,5 +63,57 @@ impl MysqlDialect {
             ));
         }
         sql
+    }
+
+    fn copy_notes_sql(&self, from: &TrackSpec, to: &TrackSpec) -> Vec<String> {
+        let copy = |table: fn(&TrackSpec) -> String, count: usize, markers: &str| {
+            let columns = format!("{}, {markers}", to.names(self, count).join(", "));
+            copy_rows(&self.quote(&table(from)), &self.quote(&table(to)), &columns)
+        };
+        let all = to.columns.len();
+        // A claimed note's number only served the claim.
+        let mut sql = vec![
+            copy(TrackSpec::log, all, "dashagg_grain"),
+            copy(TrackSpec::work, all, "dashagg_grain, dashagg_claim"),
+        ];
+        if to.partition > 0 {
+            let marks = copy(TrackSpec::marks, to.partition, "dashagg_conn");
+            sql.push(marks.replacen("INSERT", "INSERT IGNORE", 1));
+        }
+        sql
+    }
+
+    fn notes_sql(&self, spec: &TrackSpec) -> String {
+        let all = spec.names(self, spec.columns.len()).join(", ");
+        let nothing = spec.columns.iter().map(|_| "NULL").collect::<Vec<_>>().join(", ");
+        let mut sql = format!(
+            "SELECT dashagg_grain, {all} FROM {} UNION ALL SELECT {}, {nothing} FROM {}",
+            self.quote(&spec.log()),
+            grain('a'),
+            self.quote(&spec.everything())
+        );
+        if spec.partition > 0 {
+            let mut cells = spec.names(self, spec.partition);
+            cells.extend((spec.partition..spec.columns.len()).map(|_| "NULL".to_owned()));
+            sql.push_str(&format!(
+                " UNION ALL SELECT {}, {} FROM {}",
+                grain('p'),
+                cells.join(", "),
+                self.quote(&spec.marks())
+            ));
+        }
+        sql
+    }
+
+    fn note_tables(&self, spec: &TrackSpec) -> Vec<(String, Option<char>)> {
+        let mut tables = vec![(self.quote(&spec.work()), None), (self.quote(&spec.log()), None)];
+        if spec.partition > 0 {
+            tables.push((self.quote(&spec.marks()), Some('p')));
+        }
+        let nothing: Vec<String> =
+            spec.columns.iter().map(|column| format!("NULL AS {}", self.quote(&column.name))).collect();
+        let slots = self.quote(&spec.everything());
+        tables.push((format!("(SELECT {} FROM {slots}) s", nothing.join(", ")), Some('a')));
+        tables
     }
 }

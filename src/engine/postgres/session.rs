@@ -1,4 +1,4 @@
-//! PostgreSQL: how a connection is made, and what is known of its session from outside.
+//! PostgreSQL: the lock, and what is known of a session from outside it.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -6,32 +6,18 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{Connection, Postgres as Pg, Row as _};
+use sqlx::{Postgres as Pg, Row as _};
 
-use super::guard::Held;
-use super::postgres::{POSTGRES, translate};
-use super::watchdog::{Probe, Seen, within};
-use super::{Canceller, DbError, Dialect, ErrorClass, audited};
+use super::POSTGRES;
+use super::connect::translate;
+use super::connection::{Postgres, for_each_on};
+use crate::engine::guard::Held;
+use crate::engine::io::{audited, dial, hang_up};
+use crate::engine::watchdog::{Probe, Rows, Seen, within};
+use crate::engine::{Canceller, DbError, Engine, Spelling};
 
 /// A server session that is older than our connection to it (by more than the clock may err) was a pooler's before.
 const REUSED: Duration = Duration::from_millis(300);
-
-/// Connects and logs in.
-///
-/// # Errors
-/// Of the class `Connect` or `Missing`, also if that took longer than `limit`.
-pub(super) async fn dial(options: &PgConnectOptions, limit: Duration) -> Result<PgConnection, DbError> {
-    within(limit, async {
-        PgConnection::connect_with(options).await.map_err(|error| {
-            let mut error = translate(error, "");
-            if error.class != ErrorClass::Missing {
-                error.class = ErrorClass::Connect;
-            }
-            error
-        })
-    })
-    .await
-}
 
 /// A name that no other connection has, on this machine or another.
 pub(super) fn session_name() -> String {
@@ -39,6 +25,78 @@ pub(super) fn session_name() -> String {
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("dashagg {}.{count}-{:x}", std::process::id(), now.as_nanos() & 0xffff_ffff)
+}
+
+impl Postgres {
+    /// Advisory locks are numbers within the database; the schema keeps two installations apart.
+    fn lock_key(&self, name: &str) -> i64 {
+        crate::checksum::number(&format!("dashagg:{}:{name}", self.server.schema))
+    }
+
+    /// The session that has the named lock.
+    pub(super) async fn lock_owner(&mut self, name: &str) -> Result<Option<String>, DbError> {
+        self.scalar(&holder_sql(self.lock_key(name))).await
+    }
+
+    /// [`Engine::try_lock`], on a connection of its own.
+    pub(super) async fn take_lock(&mut self, name: &str) -> Result<Option<String>, DbError> {
+        if self.lock_owner(name).await?.is_some() {
+            return Ok(None);
+        }
+        let limit = self.target.connect_timeout;
+        // Its own name: what cancels or ends this session by its name must not reach the lock.
+        let options = self.options.clone().application_name(&format!("{} lock", session_name()));
+        let mut guard = dial(&options, limit, translate).await?;
+        // READ COMMITTED, so that the idle transaction holds no snapshot and vacuum goes on.
+        let sql = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED{}; SET LOCAL statement_timeout = 0; \
+             SELECT CASE WHEN pg_catalog.pg_try_advisory_xact_lock({}::pg_catalog.int8) THEN pg_catalog.pg_backend_pid()::pg_catalog.text || ' ' || \
+             (SELECT extract(epoch FROM backend_start)::pg_catalog.text FROM pg_catalog.pg_stat_activity \
+             WHERE pid = pg_catalog.pg_backend_pid()) END",
+            self.local_settings(),
+            self.lock_key(name)
+        );
+        let mut session = None;
+        let rows = Rows::default();
+        within(
+            limit,
+            for_each_on(&mut guard, &sql, &rows, &mut |row| session = row.into_iter().next().flatten()),
+        )
+        .await?;
+        match session {
+            Some(_) => self.lock.keep(guard, "ROLLBACK".to_owned(), limit),
+            None => hang_up(guard).await,
+        }
+        Ok(session)
+    }
+
+    /// [`Engine::end_session`].
+    pub(super) async fn end_lock_owner(&mut self, name: &str, session: &str) -> Result<(), DbError> {
+        let Some((pid, began)) = session.split_once(' ') else { return Ok(()) };
+        let Ok(pid) = pid.parse::<u32>() else { return Ok(()) };
+        // One statement: a number that another session got meanwhile has another beginning.
+        let sql = format!(
+            "SELECT pg_catalog.pg_terminate_backend(holder.pid) FROM ({}) holder \
+             JOIN pg_catalog.pg_stat_activity a ON a.pid = holder.pid \
+             WHERE a.pid = {pid} AND extract(epoch FROM a.backend_start)::pg_catalog.text = {}",
+            holder_sql(self.lock_key(name)),
+            POSTGRES.literal(began)
+        );
+        self.query(&sql).await?;
+        Ok(())
+    }
+}
+
+/// An advisory lock's 64-bit key is shown in two halves.
+fn holder_sql(key: i64) -> String {
+    let bits = key as u64;
+    format!(
+        "SELECT pid FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
+         AND classid = {}::pg_catalog.oid AND objid = {}::pg_catalog.oid \
+         AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
+        bits >> 32,
+        bits & 0xffff_ffff
+    )
 }
 
 /// One session, found by its name: behind a pooler a statement runs in whatever session was free, and a pooler gives
@@ -93,20 +151,7 @@ impl Session {
     }
 
     async fn another(&self, name: &str) -> Result<PgConnection, DbError> {
-        dial(&self.options.clone().application_name(name), self.limit).await
-    }
-}
-
-/// Says good-bye, without waiting long for anybody to hear it.
-pub(super) async fn hang_up(connection: PgConnection) {
-    let _ = tokio::time::timeout(Duration::from_secs(1), connection.close()).await;
-}
-
-#[async_trait]
-impl Held for PgConnection {
-    async fn say(&mut self, sql: &str) -> Result<(), DbError> {
-        let done = sqlx::raw_sql(audited(sql)).execute::<_, Pg>(self).await;
-        done.map(|_| ()).map_err(|error| translate(error, sql))
+        dial(&self.options.clone().application_name(name), self.limit, translate).await
     }
 }
 
@@ -151,7 +196,7 @@ impl Probe for Session {
             // We could log in: a pooler that has no session left for the question is no broken network.
             Err(_) => return Ok(Seen::Unknown),
             Ok(Err(sqlx::Error::Database(_))) => return Ok(Seen::Unknown),
-            Ok(Err(error)) => return Err(translate(error, &sql)),
+            Ok(Err(error)) => return Err(translate(error)),
         };
         let cell = |at: usize| row.try_get_unchecked::<Option<String>, _>(at).ok().flatten();
         let age = cell(2).and_then(|text| text.parse().ok()).map_or(Duration::MAX, Duration::from_millis);
@@ -193,68 +238,9 @@ fn judge(states: Option<&str>, pooled: bool, found: bool) -> Seen {
     }
 }
 
-/// Whether the server refuses a statement inside a transaction, or the statement ends transactions itself. In doubt
-/// yes: it only means that we instead of the server keep the time.
-pub(super) fn stands_alone(sql: &str) -> bool {
-    let head = uncommented(sql);
-    let mut words = head.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|w| !w.is_empty());
-    let mut next = || words.next().unwrap_or_default().to_ascii_uppercase();
-    let (first, second) = (next(), next());
-    match first.as_str() {
-        "VACUUM" | "CALL" | "DO" | "CLUSTER" | "REINDEX" | "DISCARD" | "CHECKPOINT" | "LOAD" => true,
-        "CREATE" | "DROP" | "ALTER" => {
-            ["DATABASE", "TABLESPACE", "SUBSCRIPTION", "SYSTEM"].contains(&second.as_str())
-                || head.to_ascii_uppercase().contains("CONCURRENTLY")
-        }
-        _ => false,
-    }
-}
-
-/// The statement behind the comments that it begins with.
-fn uncommented(sql: &str) -> &str {
-    let mut rest = sql.trim_start();
-    loop {
-        let tail = match rest.strip_prefix("--") {
-            Some(line) => line.split_once('\n'),
-            None => match rest.strip_prefix("/*") {
-                Some(block) => block.split_once("*/"),
-                None => return rest,
-            },
-        };
-        let Some((_, tail)) = tail else { return "" };
-        rest = tail.trim_start();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn statements_that_stand_alone() {
-        for sql in [
-            "CREATE INDEX CONCURRENTLY a ON b (c)",
-            "-- why\n/* and */ drop index concurrently if exists a",
-            "VACUUM t",
-            "REINDEX INDEX CONCURRENTLY i",
-            "ALTER SYSTEM SET x = 1",
-            "CREATE DATABASE d",
-            "CALL p()",
-            "DO $$ BEGIN COMMIT; END $$",
-        ] {
-            assert!(stands_alone(sql), "{sql}");
-        }
-        for sql in [
-            "CREATE INDEX a ON b (c)",
-            "REFRESH MATERIALIZED VIEW CONCURRENTLY v",
-            "SELECT 'CREATE INDEX CONCURRENTLY'",
-            "CREATE TABLE t (a int)",
-            "-- only a comment",
-            "",
-        ] {
-            assert!(!stands_alone(sql), "{sql}");
-        }
-    }
 
     #[test]
     fn a_session_that_is_not_there_is_gone_or_in_a_queue() {

@@ -1,0 +1,84 @@
+//! MySQL and MariaDB: questions to the catalog and to a source.
+
+use super::MysqlDialect;
+use crate::engine::{CatalogSql, Column, Spelling};
+
+impl CatalogSql for MysqlDialect {
+    fn columns_sql(&self, schema: Option<&str>, table: &str) -> String {
+        format!(
+            "SELECT COLUMN_NAME, CONCAT(COLUMN_TYPE, \
+             IF(COLLATION_NAME IS NULL, '', CONCAT(' CHARACTER SET ', CHARACTER_SET_NAME, ' COLLATE ', COLLATION_NAME))), \
+             EXTRA LIKE '%GENERATED' OR EXTRA LIKE '%GENERATED ALWAYS%', IS_NULLABLE = 'YES' \
+             FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {} ORDER BY ORDINAL_POSITION",
+            self.schema_or_current(schema),
+            self.literal(table)
+        )
+    }
+
+    fn indexes_sql(&self, schema: Option<&str>, table: &str) -> String {
+        format!(
+            "SELECT INDEX_NAME, NON_UNIQUE = 0, SUB_PART IS NOT NULL, COLUMN_NAME \
+             FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {} \
+             ORDER BY INDEX_NAME, SEQ_IN_INDEX",
+            self.schema_or_current(schema),
+            self.literal(table)
+        )
+    }
+
+    fn bytes_sql(&self, schema: &str, table: &str) -> String {
+        format!(
+            "SELECT CAST(DATA_LENGTH + INDEX_LENGTH AS CHAR) FROM information_schema.TABLES \
+             WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {}",
+            self.literal(schema),
+            self.literal(table)
+        )
+    }
+
+    fn estimated_rows_sql(&self, _schema: Option<&str>, table: &str) -> String {
+        format!(
+            "SELECT CAST(TABLE_ROWS AS CHAR) FROM information_schema.TABLES \
+             WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {}",
+            self.literal(table)
+        )
+    }
+
+    fn table_count_sql(&self) -> String {
+        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()".to_owned()
+    }
+
+    fn tables_like_sql(&self, prefix: &str) -> String {
+        format!(
+            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() \
+             AND LEFT(TABLE_NAME, {}) = {}",
+            prefix.len(),
+            self.literal(prefix)
+        )
+    }
+
+    fn own_view_sql(&self, schema: &str, view: &str) -> String {
+        format!(
+            "SELECT 1 FROM information_schema.VIEWS WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {} \
+             AND LOCATE('dashagg_log_', VIEW_DEFINITION) > 0",
+            self.schema_or_current(Some(schema)),
+            self.literal(view)
+        )
+    }
+
+    fn fingerprint_sql(&self, table: &str, partition: &[String], columns: &[Column]) -> Option<String> {
+        let cells: Vec<String> = columns
+            .iter()
+            .map(|column| {
+                let name = self.quote(&column.name);
+                format!("COALESCE(CAST({name} AS BINARY), X'00FF')")
+            })
+            .collect();
+        let row = self.digest(&format!("CONCAT_WS(X'1F', {})", cells.join(", ")));
+        let list = if partition.is_empty() { String::new() } else { format!("{}, ", partition.join(", ")) };
+        let group =
+            if partition.is_empty() { String::new() } else { format!(" GROUP BY {}", partition.join(", ")) };
+        Some(format!(
+            "SELECT {list}COUNT(*), SUM(CAST(CONV(LEFT({row}, 15), 16, 10) AS DECIMAL(20))), \
+             SUM(CAST(CONV(RIGHT({row}, 15), 16, 10) AS DECIMAL(20))) FROM {table}{group}"
+        ))
+    }
+}

@@ -1,0 +1,155 @@
+//! PostgreSQL: names, values and expressions.
+
+use super::PostgresDialect;
+use crate::engine::{Column, LexRules, Spelling};
+use crate::sql_text;
+
+impl PostgresDialect {
+    /// A column's type without its collation, as CAST wants it.
+    pub(super) fn cast_type<'a>(&self, column: &'a Column) -> &'a str {
+        column.sql_type.split(" COLLATE ").next().unwrap_or(&column.sql_type)
+    }
+}
+
+impl Spelling for PostgresDialect {
+    fn lex_rules(&self) -> LexRules {
+        LexRules {
+            backslash_escapes: false,
+            hash_comments: false,
+            dollar_quotes: true,
+            double_quoted_strings: false,
+        }
+    }
+
+    fn nested_with_sees_shadow(&self) -> bool {
+        true
+    }
+
+    fn quote(&self, ident: &str) -> String {
+        format!("\"{}\"", ident.replace('"', "\"\""))
+    }
+
+    fn literal(&self, text: &str) -> String {
+        let quoted = text.replace('\'', "''");
+        // With backslashes in a plain literal its end would depend on standard_conforming_strings.
+        if text.contains('\\') {
+            format!("E'{}'", quoted.replace('\\', "\\\\"))
+        } else {
+            format!("'{quoted}'")
+        }
+    }
+
+    fn as_of(&self, select: &str, moment: &str) -> String {
+        let at = format!("(pg_catalog.timestamptz {})", self.literal(moment));
+        let tokens = sql_text::tokens(select, self.lex_rules());
+        let mut out = String::new();
+        let mut last = 0;
+        for (index, spanned) in tokens.iter().enumerate() {
+            let is_call = |words: &[&str]| {
+                words.iter().any(|word| spanned.is_word(word))
+                    && tokens.get(index + 1).is_some_and(|next| next.is_symbol('('))
+                    && tokens.get(index + 2).is_some_and(|next| next.is_symbol(')'))
+            };
+            let clocks = ["now", "transaction_timestamp", "statement_timestamp", "clock_timestamp"];
+            let (text, end) = if is_call(&clocks) {
+                (at.clone(), tokens[index + 2].end)
+            } else if spanned.is_word("current_timestamp") {
+                (at.clone(), spanned.end)
+            } else if spanned.is_word("current_date") {
+                (format!("({at}::pg_catalog.date)"), spanned.end)
+            } else if spanned.is_word("localtimestamp") {
+                (format!("({at}::pg_catalog.timestamp)"), spanned.end)
+            } else {
+                continue;
+            };
+            out.push_str(&select[last..spanned.start]);
+            out.push_str(&text);
+            last = end;
+        }
+        out.push_str(&select[last..]);
+        out
+    }
+
+    fn among(&self, tuple: &[String], select: &str) -> String {
+        match tuple {
+            // An array is computed once and reaches the indexes; a subquery does neither.
+            [only] => format!("{only} = ANY (ARRAY({select}))"),
+            _ => format!("({}) IN ({select})", tuple.join(", ")),
+        }
+    }
+
+    fn is_text(&self, sql_type: &str) -> bool {
+        let lower = sql_type.to_ascii_lowercase();
+        ["char", "text", "name"].iter().any(|word| lower.contains(word))
+    }
+
+    fn loose<'c>(&self, column: &'c Column) -> Option<&'c str> {
+        if column.sql_type.to_ascii_lowercase().contains("citext") {
+            return Some(&column.sql_type);
+        }
+        // One that the column names may be non-deterministic; the database's own never is.
+        let (_, collation) = column.sql_type.rsplit_once(" COLLATE ")?;
+        (!["pg_catalog.\"C\"", "pg_catalog.\"POSIX\""].contains(&collation)).then_some(collation)
+    }
+
+    fn loosely(&self, expression: &str, how: &str) -> String {
+        if how.to_ascii_lowercase().contains("citext") {
+            format!("CAST({expression} AS {how})")
+        } else {
+            format!("{expression} COLLATE {how}")
+        }
+    }
+
+    fn exact(&self, expression: &str, column: &Column) -> String {
+        if column.text {
+            // A non-deterministic collation may call different strings equal; "C" compares bytes.
+            format!("({expression})::pg_catalog.text COLLATE pg_catalog.\"C\"")
+        } else {
+            expression.to_owned()
+        }
+    }
+
+    fn same(&self, left: &str, right: &str, column: &Column) -> String {
+        format!("{} IS NOT DISTINCT FROM {}", self.exact(left, column), self.exact(right, column))
+    }
+
+    fn cast(&self, expression: &str, column: &Column) -> String {
+        format!("CAST({expression} AS {})", self.cast_type(column))
+    }
+
+    fn clock_sql(&self) -> &'static str {
+        "SELECT extract(epoch FROM pg_catalog.clock_timestamp())"
+    }
+
+    fn moment_sql(&self) -> &'static str {
+        "SELECT pg_catalog.now()::pg_catalog.text"
+    }
+
+    fn now(&self) -> &'static str {
+        "CURRENT_TIMESTAMP"
+    }
+
+    fn seconds_before(&self, moment: &str, seconds: f64) -> String {
+        format!("CAST({moment} AS pg_catalog.timestamptz) - pg_catalog.interval '{seconds} seconds'")
+    }
+}
+
+/// The text between dollar signs, by a tag that it does not hold.
+pub(super) fn dollar_quoted(text: &str) -> String {
+    let mut tag = "$dashagg$".to_owned();
+    let mut count = 1;
+    while text.contains(&tag) {
+        count += 1;
+        tag = format!("$dashagg{count}$");
+    }
+    format!("{tag}{text}{tag}")
+}
+
+/// The name that GRANT and REVOKE take, as an expression in PL/pgSQL: of the `grantee` of the record, a row of
+/// `aclexplode`.
+pub(super) fn grantee(record: &str) -> String {
+    format!(
+        "CASE WHEN {record}.grantee = 0::pg_catalog.oid THEN 'PUBLIC' \
+         ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid({record}.grantee)::pg_catalog.text) END"
+    )
+}

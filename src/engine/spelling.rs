@@ -1,0 +1,96 @@
+//! How an engine writes names, values, types and expressions.
+
+use super::Column;
+use crate::sql_text::LexRules;
+
+/// Names, values and expressions as an engine spells them.
+pub trait Spelling: Send + Sync {
+    /// How to read this engine's SQL.
+    fn lex_rules(&self) -> LexRules;
+
+    /// Whether a CTE outside also shadows a table inside a file that has a WITH of its own.
+    fn nested_with_sees_shadow(&self) -> bool;
+
+    /// A name as SQL spells it; any text without a NUL byte is a name.
+    fn quote(&self, ident: &str) -> String;
+
+    /// A text literal, safe for any value without a NUL byte.
+    fn literal(&self, text: &str) -> String;
+
+    /// A table's full name, which a CTE of the same plain name does not shadow.
+    fn qualify(&self, schema: &str, table: &str) -> String {
+        format!("{}.{}", self.quote(schema), self.quote(table))
+    }
+
+    /// Names as SQL spells them, in a list.
+    fn list(&self, names: &[String]) -> String {
+        names.iter().map(|name| self.quote(name)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The SELECT as if the clock stood at `moment` (as [`Spelling::moment_sql`] gave it).
+    fn as_of(&self, select: &str, moment: &str) -> String {
+        let _ = moment;
+        select.to_owned()
+    }
+
+    /// Whether a tuple of expressions is among the rows of a SELECT that does not depend on them.
+    fn among(&self, tuple: &[String], select: &str) -> String {
+        match tuple {
+            [only] => format!("{only} IN ({select})"),
+            _ => format!("({}) IN ({select})", tuple.join(", ")),
+        }
+    }
+
+    /// A column or expression compared with one value.
+    fn is_value(&self, name: &str, value: &str) -> String {
+        format!("{name} = {value}")
+    }
+
+    /// Whether a collation may soften comparison of this type.
+    fn is_text(&self, sql_type: &str) -> bool;
+
+    /// Whether a column of this type holds dates (or moments) that compare as such with text like 2026-11-22.
+    fn is_date(&self, sql_type: &str) -> bool {
+        let lower = sql_type.to_ascii_lowercase();
+        lower.starts_with("date") || lower.starts_with("timestamp")
+    }
+
+    /// Whether the type holds whole numbers.
+    fn is_integer(&self, sql_type: &str) -> bool {
+        let lower = sql_type.to_ascii_lowercase();
+        ["int", "serial"].iter().any(|word| lower.contains(word))
+            && !self.is_text(sql_type)
+            && !lower.contains("interval")
+            && !lower.contains("point")
+    }
+
+    /// By what a column equates texts that differ: its collation, or a type of its own. `None`: it compares bytes.
+    /// Where that cannot be told, the answer is yes.
+    fn loose<'c>(&self, column: &'c Column) -> Option<&'c str>;
+
+    /// An expression that compares as a column does of which [`Spelling::loose`] said `how`.
+    fn loosely(&self, expression: &str, how: &str) -> String;
+
+    /// An expression equal for two values exactly when they are the same to the byte.
+    fn exact(&self, expression: &str, column: &Column) -> String;
+
+    /// NULL-safe equality, to the byte, of two values of that column's type.
+    fn same(&self, left: &str, right: &str, column: &Column) -> String;
+
+    /// The expression as a column of that type would store it, where the engine can say so in a SELECT.
+    fn cast(&self, expression: &str, column: &Column) -> String;
+
+    /// One value: the server's clock as seconds since 1970 (UTC).
+    fn clock_sql(&self) -> &'static str;
+
+    /// One value: the moment at which the open transaction's clock functions stand, as text to the last digit.
+    fn moment_sql(&self) -> &'static str {
+        self.clock_sql()
+    }
+
+    /// The moment at which a row is written, as a column of type timestamp takes it (UTC).
+    fn now(&self) -> &'static str;
+
+    /// A moment (as an expression) some seconds earlier, to compare a column with.
+    fn seconds_before(&self, moment: &str, seconds: f64) -> String;
+}
