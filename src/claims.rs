@@ -251,6 +251,8 @@ async fn sample(
         let condition = first.condition(d, &spell);
         rows.extend(engine.query(&format!("{select} WHERE {condition} LIMIT {SAMPLE}")).await?);
     }
+    // A note with NULL in it names no group: whole partitions follow it.
+    rows.retain(|row| row.iter().all(Option::is_some));
     rows.sort();
     rows.dedup();
     Ok(Some(Slice::Tuples { columns, rows }))
