@@ -13,6 +13,7 @@ pub mod mysql;
 mod mysql_claim;
 mod mysql_session;
 mod mysql_track;
+pub mod names;
 pub mod postgres;
 mod postgres_session;
 mod postgres_track;
