@@ -159,8 +159,7 @@ async fn apply_all(
     args: &CreateArgs,
 ) -> Result<SetCreated> {
     let mut created = SetCreated::new(set);
-    let names: Vec<&str> = set.summaries.iter().map(|summary| summary.name.as_str()).collect();
-    ledger::publication::ensure(engine, &set.name, &names).await?;
+    ledger::publication::ensure(engine, &set.name, &set.summaries).await?;
     let applied = ledger::scripts::read(engine, &set.name).await?;
     refuse_drift(set, &applied)?;
     let pending = set

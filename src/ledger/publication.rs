@@ -217,26 +217,32 @@ pub async fn measured(engine: &mut dyn Engine, set: &str, summary: &str, bytes: 
     in_write(engine, &[format!("UPDATE dashagg_summary SET bytes = {bytes} WHERE {this}")]).await
 }
 
-/// Makes sure that every summary has its row.
+/// Makes sure that every summary has its row, which all that is recorded of it goes to.
 ///
 /// # Errors
 /// Whatever the server says.
-pub async fn ensure(engine: &mut dyn Engine, set: &str, summaries: &[&str]) -> Result<()> {
-    let name = engine.dialect().literal(set);
-    let known = Columns { table: "dashagg_state", names: &["summary"] };
-    let sql = known.select(&format!("WHERE set_name = {name}"));
-    let known = known.decode(engine.query(&sql).await?, |row| row.text("summary"))?;
-    let statements: Vec<String> = summaries
-        .iter()
-        .filter(|summary| !known.iter().any(|known| known == **summary))
-        .map(|summary| {
-            format!(
-                "INSERT INTO dashagg_state (set_name, summary, changes, changes_done) VALUES ({name}, {}, 0, 0)",
-                engine.dialect().literal(summary)
-            )
-        })
-        .collect();
-    if statements.is_empty() { Ok(()) } else { in_write(engine, &statements).await }
+pub async fn ensure(engine: &mut dyn Engine, set: &str, summaries: &[Summary]) -> Result<()> {
+    let names = Columns { table: "dashagg_state", names: &["summary"] };
+    let sql = names.select(&format!("WHERE set_name = {}", engine.dialect().literal(set)));
+    let known = names.decode(engine.query(&sql).await?, |row| row.text("summary"))?;
+    let missing: Vec<&Summary> = summaries.iter().filter(|one| !known.contains(&one.name)).collect();
+    match rows_sql(engine.dialect(), set, &missing) {
+        Some(sql) => in_write(engine, &[sql]).await,
+        None => Ok(()),
+    }
+}
+
+/// The statement that makes the rows of summaries that have none; `None`: there is no such summary.
+pub(super) fn rows_sql(d: &dyn Dialect, set: &str, missing: &[&Summary]) -> Option<String> {
+    let set = d.literal(set);
+    let rows: Vec<String> =
+        missing.iter().map(|summary| format!("({set}, {}, 0, 0)", d.literal(&summary.name))).collect();
+    (!rows.is_empty()).then(|| {
+        format!(
+            "INSERT INTO dashagg_state (set_name, summary, changes, changes_done) VALUES {}",
+            rows.join(", ")
+        )
+    })
 }
 
 /// Whether a run whose COMMIT went unanswered was published after all.

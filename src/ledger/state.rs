@@ -8,6 +8,8 @@ use super::row::{Columns, Record};
 use super::set::{Fence, SETS};
 use super::sources::{self, Remembered};
 use super::words::{RunEnd, RunMode};
+use super::{in_write, publication};
+use crate::catalog::Summary;
 use crate::engine::{Dialect, Engine, Row};
 
 const SUMMARIES: Columns = Columns {
@@ -175,6 +177,20 @@ impl SetState {
     /// How one source is tracked.
     pub fn source(&self, name: &str) -> Option<&Remembered> {
         self.sources.iter().find(|known| known.source == name)
+    }
+
+    /// Makes sure that each of these summaries has its row, as [`publication::ensure`] does, but asks nothing.
+    ///
+    /// # Errors
+    /// Whatever the server says.
+    pub async fn ensure(&mut self, engine: &mut dyn Engine, set: &str, summaries: &[Summary]) -> Result<()> {
+        let missing: Vec<&Summary> =
+            summaries.iter().filter(|one| self.summary(&one.name).is_none()).collect();
+        let Some(sql) = publication::rows_sql(engine.dialect(), set, &missing) else { return Ok(()) };
+        in_write(engine, &[sql]).await?;
+        let rows = missing.iter().map(|one| SummaryState { summary: one.name.clone(), ..Default::default() });
+        self.summaries.extend(rows);
+        Ok(())
     }
 
     /// The queries whose answers, in their order, [`SetState::of`] takes: to be asked together with others.

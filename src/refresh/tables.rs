@@ -38,8 +38,8 @@ pub(super) async fn locked(
         return republished(context, engine, set, retries, start).await;
     }
     let started = now - start.elapsed();
-    publication::ensure(engine, &set.name, &unit.names()).await?;
     let mut state = SetState::read(engine, &set.name).await?.ok_or_else(|| ledger::missing(engine))?;
+    state.ensure(engine, &set.name, &set.summaries).await?;
     let prepared = inspect::inspect(engine, set).await?;
     let types: Vec<Column> = prepared.iter().flat_map(|item| item.columns.clone()).collect();
     let tracked = tracking::ensure(engine, unit.set, &types).await?;

@@ -51,8 +51,7 @@ pub(super) async fn locked(
     if retries > 0 && publication::was_published(engine, run_id).await? {
         return super::tables::republished(context, engine, &unit.part, retries, start).await;
     }
-    let names: Vec<&str> = set.summaries.iter().map(|summary| summary.name.as_str()).collect();
-    publication::ensure(engine, &set.name, &names).await?;
+    publication::ensure(engine, &set.name, &set.summaries).await?;
     let started = ledger::clock(engine).await? - start.elapsed();
     let prepared = inspect::inspect(engine, &unit.part).await?;
     let types = create::summary_columns(engine, set).await?;
