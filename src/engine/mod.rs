@@ -14,6 +14,7 @@ pub mod error;
 mod guard;
 mod io;
 pub mod mysql;
+pub mod names;
 mod notes;
 mod objects;
 pub mod postgres;

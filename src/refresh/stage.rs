@@ -12,6 +12,7 @@ use super::check;
 use super::inspect::Prepared;
 use super::scratch;
 use super::work::Work;
+use crate::engine::names;
 use crate::engine::statements::{self, Shapes, SourceTotals};
 use crate::engine::{Engine, ErrorClass, Tx};
 use crate::error::Failure;
@@ -169,7 +170,7 @@ async fn index_delta(lead: &mut dyn Engine, work: &Work<'_>, index: usize) -> Re
         let written = work.written(index)?;
         return tell(lead, delta, written, FEW).await;
     }
-    let name = format!("dashagg_delta_{}_{index}_key", work.run.token);
+    let name = names::delta_key(&work.run.token, index);
     let columns = statements::delta_index(work.dialect, &work.prepared[index].summary.key);
     if let Some(sql) = work.dialect.scratch_unique_index(delta, &name, &columns) {
         lead.execute(&sql).await?;

@@ -104,13 +104,13 @@ impl<'a> Unit<'a> {
         let d = engine.dialect();
         let mut statements = Vec::new();
         if self.kind == Kind::Table {
-            statements.push(ledger::heartbeat(d, &self.set.name, &now));
+            statements.push(ledger::set::heartbeat(d, &self.set.name, &now));
         }
         if held
             || self.kind != Kind::Table
             || self.part.summaries.iter().any(|summary| summary.schedule.is_some())
         {
-            statements.push(ledger::served(d, &self.set.name, &self.names(), &now));
+            statements.push(ledger::publication::served(d, &self.set.name, &self.names(), &now));
         }
         ledger::in_write(engine, &statements).await
     }

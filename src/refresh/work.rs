@@ -11,6 +11,7 @@ use super::scratch::Run;
 use crate::catalog::{Against, Set};
 use crate::engine::Dialect;
 use crate::engine::dialect::{Scratch, on_key};
+use crate::engine::names;
 use crate::engine::statements::{KIND, OP, RUN, Shadow, Slice};
 use crate::plan::{Tuple, Wave};
 
@@ -96,7 +97,7 @@ impl Work<'_> {
     }
 
     pub(super) fn stage_name(&self, worker: usize, index: usize) -> String {
-        format!("dashagg_stage_{}_{worker}_{index}", self.run.token)
+        names::stage(&self.run.token, worker, index)
     }
 
     pub(super) fn stage(&self, worker: usize, index: usize) -> String {
