@@ -27,6 +27,9 @@ use crate::session::Context;
 use crate::tracking;
 use crate::verify;
 
+/// Where a refresh that changed nothing goes back to.
+const UNCHANGED: &str = "dashagg_view";
+
 /// What happened to one view.
 struct Refreshed {
     changed: Values,
@@ -229,7 +232,7 @@ async fn refresh_view(
     if concurrently {
         let columns = shapes.compared_columns();
         engine.execute(&d.copy_private(&before, &item.target, &columns)).await?;
-        engine.execute("SAVEPOINT dashagg_view").await?;
+        engine.execute(&d.savepoint(UNCHANGED)).await?;
     }
     engine
         .execute(&d.refresh_view_sql(&item.target, concurrently))
@@ -273,7 +276,7 @@ async fn refresh_view(
             // Both the rows that came and the rows that went.
             let (old, new) =
                 (format!("SELECT {columns} FROM {before}"), format!("SELECT {columns} FROM {}", item.target));
-            format!("(({old} EXCEPT {new}) UNION ALL ({new} EXCEPT {old}))")
+            d.differing(&old, &new)
         } else {
             item.target.clone()
         };
@@ -282,7 +285,7 @@ async fn refresh_view(
     if concurrently {
         if !counts.any() {
             // Only ignored columns differ: leave the published rows as they are.
-            engine.execute("ROLLBACK TO SAVEPOINT dashagg_view").await?;
+            engine.execute(&d.back_to(UNCHANGED)).await?;
         }
         engine.execute(&d.drop_scratch(&before, Scratch::Private)).await?;
     }
