@@ -13,14 +13,15 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-pub use self::scripts::{applied_scripts, refuse_drift};
-use crate::catalog::{Catalog, Selected, Set, lexer};
+pub use self::scripts::refuse_drift;
+use crate::catalog::{Catalog, Kind, Selected, Set, lexer};
+use crate::claims;
 use crate::cli::CreateArgs;
 use crate::engine::{Column, Engine, ErrorClass, Shape};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger::{self, Ledger};
-use crate::refresh::lasting;
+use crate::refresh::{inspect, lasting};
 use crate::session::{self, Context};
 use crate::tracking;
 
@@ -121,9 +122,9 @@ async fn create_set(
     if let Some(note) = engine.prepare_database().await? {
         tracing::info!("{note}");
     }
-    if !ledger::exists(engine).await? || SetRow::missing(engine, set).await? {
+    if !ledger::exists(engine).await? || !ledger::set::is_registered(engine, &set.name).await? {
         make_ledger(engine).await?;
-        SetRow::insert(engine, set).await?;
+        ledger::set::register(engine, &set.name).await?;
     }
     session::lock(context, engine, &set.name, args.wait.unwrap_or(context.config.run.wait)).await?;
     let result = apply_all(context, engine, set, args).await;
@@ -152,28 +153,6 @@ async fn make_ledger(engine: &mut dyn Engine) -> Result<()> {
     Ok(())
 }
 
-/// The set's row in the ledger.
-struct SetRow;
-
-impl SetRow {
-    async fn missing(engine: &mut dyn Engine, set: &Set) -> Result<bool> {
-        let name = engine.dialect().literal(&set.name);
-        let sql = format!("SELECT 1 FROM dashagg_set WHERE set_name = {name}");
-        Ok(engine.query(&sql).await?.is_empty())
-    }
-
-    async fn insert(engine: &mut dyn Engine, set: &Set) -> Result<()> {
-        let name = engine.dialect().literal(&set.name);
-        let sql = format!("INSERT INTO dashagg_set (set_name, generation) VALUES ({name}, 0)");
-        let added = ledger::in_write(engine, &[sql]).await;
-        // Two first runs at once: the other one's row is as good.
-        if added.is_err() && !Self::missing(engine, set).await? {
-            return Ok(());
-        }
-        added
-    }
-}
-
 async fn apply_all(
     context: &Context,
     engine: &mut dyn Engine,
@@ -181,9 +160,8 @@ async fn apply_all(
     args: &CreateArgs,
 ) -> Result<SetCreated> {
     let mut created = SetCreated::new(set);
-    let names: Vec<&str> = set.summaries.iter().map(|summary| summary.name.as_str()).collect();
-    ledger::ensure_states(engine, &set.name, &names).await?;
-    let applied = applied_scripts(engine, &set.name).await?;
+    ledger::publication::ensure(engine, &set.name, &set.summaries).await?;
+    let applied = ledger::scripts::read(engine, &set.name).await?;
     refuse_drift(set, &applied)?;
     let pending = set
         .scripts
@@ -221,6 +199,7 @@ async fn apply_all(
             created.indexes.push(missing.name);
         }
     }
+    refute_claims(engine, set).await?;
     // Before the first build reads its snapshot, so that no change falls between the two.
     let types = summary_columns(engine, set).await?;
     tracking::ensure(engine, set, &types).await?;
@@ -235,6 +214,21 @@ async fn apply_all(
     }
     grants::apply(engine, set).await?;
     Ok(created)
+}
+
+/// What the manifest claims and the data refutes, before anything relies on it.
+async fn refute_claims(engine: &mut dyn Engine, set: &Set) -> Result<()> {
+    let tables: Vec<usize> =
+        (0..set.summaries.len()).filter(|at| set.summaries[*at].kind == Kind::Table).collect();
+    let part = set.part(&tables);
+    match inspect::inspect(engine, &part).await {
+        Ok(prepared) => claims::refute(engine, &part, &prepared).await,
+        // The tables may still be half-way to what the SELECTs produce; refresh will say so.
+        Err(error) => {
+            tracing::debug!("claims are not looked at: {error:#}");
+            Ok(())
+        }
+    }
 }
 
 /// The SQL that takes away what an older manifest had made and this one no longer names: live views, and the tracking
@@ -272,8 +266,8 @@ async fn dry_run(engine: &mut dyn Engine, set: &Set, args: &CreateArgs) -> Resul
     if state != Ledger::Present {
         created.sql.extend(ledger::ddl_beside(engine.dialect(), &there));
     }
-    let has = |table: &str| there.iter().any(|name| name == table);
-    let applied = if has("dashagg_script") { applied_scripts(engine, &set.name).await? } else { Vec::new() };
+    let fresh = state == Ledger::Missing;
+    let applied = if fresh { Vec::new() } else { ledger::scripts::read(engine, &set.name).await? };
     refuse_drift(set, &applied)?;
     let rules = engine.dialect().lex_rules();
     for script in &set.scripts {
@@ -304,7 +298,7 @@ async fn dry_run(engine: &mut dyn Engine, set: &Set, args: &CreateArgs) -> Resul
             nullable: true,
         }));
     }
-    created.sql.extend(tracking::preview(engine, set, &types, !has("dashagg_source")).await?);
+    created.sql.extend(tracking::preview(engine, set, &types, fresh).await?);
     // Once there are tables: these have the columns of summaries, a live view names them.
     created.sql.extend(lasting::Todo::of(engine, set).await?.sql());
     if let Ok(views) = live::sql(engine, set).await {

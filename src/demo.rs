@@ -111,7 +111,7 @@ async fn show(
     Ok(code)
 }
 
-/// What `dashagg_set.origin` says when the sample is complete.
+/// What the ledger calls the origin of the set when the sample is complete.
 fn mark(args: &DemoArgs) -> String {
     format!("{ORIGIN} {} {}", args.rows, args.seed)
 }
@@ -150,28 +150,16 @@ async fn sample(context: &Context, engine: &mut dyn Engine, args: &DemoArgs) -> 
     for sql in ledger::ddl(engine.dialect()) {
         engine.execute(&sql).await?;
     }
-    let set = engine.dialect().literal(SET);
-    engine
-        .execute(&format!(
-            "INSERT INTO dashagg_set (set_name, generation, origin) VALUES ({set}, 0, '{ORIGIN}')"
-        ))
-        .await?;
+    ledger::set::register_sample(engine, SET, ORIGIN).await?;
     fill(context, engine, args).await?;
-    engine
-        .execute(&format!(
-            "UPDATE dashagg_set SET origin = {} WHERE set_name = {set}",
-            engine.dialect().literal(&mark(args))
-        ))
-        .await?;
-    Ok(())
+    ledger::set::set_origin(engine, SET, &mark(args)).await
 }
 
 async fn origin(engine: &mut dyn Engine) -> Result<Option<String>> {
     if !ledger::exists(engine).await? {
         return Ok(None);
     }
-    let set = engine.dialect().literal(SET);
-    Ok(engine.scalar(&format!("SELECT origin FROM dashagg_set WHERE set_name = {set}")).await?)
+    ledger::set::origin(engine, SET).await
 }
 
 /// Drops every table of a database that is the demo's own.

@@ -82,7 +82,7 @@ async fn statements(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
     let own = engine.server().schema.clone();
     let d = engine.dialect();
     // Without a script that ran, its tables are not of our making.
-    let made = !create::applied_scripts(engine, &set.name).await?.is_empty();
+    let made = !ledger::scripts::read(engine, &set.name).await?.is_empty();
     for summary in set.summaries.iter().rev().filter(|summary| summary.live && made) {
         sql.extend(live::drop_sql(d, &own, summary));
     }
@@ -99,9 +99,7 @@ async fn statements(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
             Kind::MaterializedView => d.drop_materialized_view(&target),
         });
     }
-    let name = d.literal(&set.name);
-    let tables = ledger::tables().filter(|table| *table != "dashagg_set").chain(["dashagg_set"]);
-    sql.extend(tables.map(|table| format!("DELETE FROM {table} WHERE set_name = {name}")));
+    sql.extend(ledger::forget_set(d, &set.name));
     Ok(sql)
 }
 

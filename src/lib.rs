@@ -12,6 +12,7 @@ compile_error!("dashagg handles signals and file locks the Unix way");
 
 pub mod catalog;
 pub mod checksum;
+mod claims;
 pub mod cli;
 pub mod config;
 pub mod create;
@@ -29,6 +30,7 @@ pub mod plan;
 pub mod progress;
 pub mod read;
 pub mod refresh;
+pub mod renamed;
 pub mod report;
 pub mod schedule;
 pub mod session;

@@ -7,7 +7,7 @@ use crate::cli::StatusArgs;
 use crate::create;
 use crate::engine::{Dialect, Engine, Tx};
 use crate::exit_code::ExitCode;
-use crate::ledger::{self, Ledger, SetState, SummaryState};
+use crate::ledger::{self, Ledger, RunMode, SetState, SummaryState};
 use crate::report::words;
 use crate::report::{LastRun, Mode, RunStatus, State, StatusReport, SummaryStatus};
 use crate::session::{self, Context};
@@ -97,7 +97,7 @@ async fn of_set(
         engine.begin(Tx::Read).await?;
         now = ledger::clock(engine).await?;
         state = SetState::read(engine, &set.name).await?;
-        let applied = create::applied_scripts(engine, &set.name).await?;
+        let applied = ledger::scripts::read(engine, &set.name).await?;
         drifted = create::refuse_drift(set, &applied).is_err();
         running = engine.is_locked(&set.name).await?;
         engine.commit().await?;
@@ -196,9 +196,8 @@ fn judge(
     drifted: bool,
     several: bool,
 ) -> State {
-    let last_failed = state
-        .and_then(|state| state.last_run.as_ref())
-        .is_some_and(|run| matches!(run.status.as_str(), "failed" | "interrupted"));
+    let last_failed =
+        state.and_then(|state| state.last_run.as_ref()).is_some_and(|run| run.status.has_failed());
     // The set's last run may have been about its other summaries, and one that found nothing to do leaves none.
     let failed = match known.filter(|known| known.status.is_some()) {
         Some(known) => known.has_failed(),
@@ -261,23 +260,22 @@ fn note(summary: &Summary, known: Option<&SummaryState>, age: Option<f64>) -> Op
     }
 }
 
+fn told(mode: RunMode) -> Mode {
+    match mode {
+        RunMode::Complete => Mode::Complete,
+        RunMode::Incremental => Mode::Incremental,
+        RunMode::None => Mode::None,
+    }
+}
+
 /// The last run that worked on the summary: a failed one if it came after the last publish.
 fn last_run(state: Option<&SetState>, known: &SummaryState) -> Option<LastRun> {
-    let mode = |word: &str| match word {
-        "complete" => Mode::Complete,
-        "incremental" => Mode::Incremental,
-        _ => Mode::None,
-    };
     let latest = state.and_then(|state| state.last_run.as_ref());
     if let Some(run) = latest.filter(|run| Some(&run.run_id) != known.run_id.as_ref()) {
         return Some(LastRun {
             run_id: run.run_id.clone(),
-            mode: mode(&run.mode),
-            status: match run.status.as_str() {
-                "ok" => RunStatus::Ok,
-                "noop" => RunStatus::Noop,
-                _ => RunStatus::Failed,
-            },
+            mode: told(run.mode),
+            status: if run.status.has_failed() { RunStatus::Failed } else { RunStatus::Ok },
             seconds: run.seconds,
             inserted: 0,
             updated: 0,
@@ -286,7 +284,7 @@ fn last_run(state: Option<&SetState>, known: &SummaryState) -> Option<LastRun> {
     }
     Some(LastRun {
         run_id: known.run_id.clone()?,
-        mode: mode(known.mode.as_deref().unwrap_or("")),
+        mode: known.mode.map_or(Mode::None, told),
         status: RunStatus::Ok,
         seconds: known.seconds.unwrap_or(0.0),
         inserted: known.inserted.unwrap_or(0),

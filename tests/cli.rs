@@ -246,6 +246,17 @@ fn manifest_errors_exit_2_and_name_the_place() {
     };
     refuses(with(&good.replace("table = ", "tabel = ")), 2, &["tiny/summaries.toml:5", "tabel"]);
     refuses(with(&format!("{good}max_ages = '1h'\n")), 2, &["tiny/summaries.toml:9", "max_ages"]);
+    for (old, new) in [
+        ("grain = ['day']", "recompute_by"),
+        ("conserve = []", "reconcile"),
+        ("clock = '1m'", "time_dependent"),
+    ] {
+        let word = old.split(' ').next().unwrap();
+        let told = format!("`{word}` is called `{new}` now");
+        refuses(with(&format!("{good}{old}\n")), 2, &["tiny/summaries.toml:9", "unknown field", &told]);
+    }
+    let noted = good.replace("partition = ['day']", "partition = ['day']\ntrack_columns = ['day']");
+    refuses(with(&noted), 2, &["tiny/summaries.toml:4", "`log` is called `track_columns` now"]);
     refuses(
         with(&good.replace("select = 'days.sql'", "select = 'none.sql'")),
         2,
@@ -461,7 +472,7 @@ conformance!(names_with_quotes_and_spaces_simply_work, |db: &TestDb| {
          [sources.'raw \"rows\" `x`'.totals]\n'to`t`al, all' = 'SUM(n)'\n\
          [[sources.'raw \"rows\" `x`'.indexes]]\nname = 'an \"index\" `z`'\ncolumns = ['the \"day\"']\n\
          [summaries.'a b']\ntable = \"it's a \\\"sum\\\" `y`\"\nselect = 'days.sql'\n\
-         key = ['the \"day\"']\npartition = ['the \"day\"']\nconserve = [{ columns = ['to`t`al, all'] }]\n",
+         key = ['the \"day\"']\npartition = ['the \"day\"']\nreconcile = [{ columns = ['to`t`al, all'] }]\n",
     );
     tiny.write("days.sql", &format!("SELECT {day}, SUM(n) AS {total} FROM {source} GROUP BY {day}\n"));
     tiny.script(

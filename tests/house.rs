@@ -80,6 +80,20 @@ fn only_the_engine_folder_names_a_database() {
     assert_eq!(matched, THE_MATCH, "src/lib.rs has the one match on the engine kind, once");
 }
 
+/// Also not in a comment: what an object is called is told where it is made.
+#[test]
+fn only_ledger_and_engine_spell_objects_of_our_own() {
+    let mut found = Vec::new();
+    let elsewhere = |name: &str| !name.starts_with("engine/") && !name.starts_with("ledger/");
+    for (name, text) in sources().iter().filter(|(name, _)| elsewhere(name)) {
+        let spelled = text.lines().enumerate().filter(|(_, line)| line.contains("dashagg_"));
+        found.extend(spelled.map(|(at, line)| format!("src/{name}:{}: {}", at + 1, line.trim())));
+    }
+    let rooms =
+        "tables of the ledger belong to src/ledger, names of notes and scratch tables to src/engine/names.rs";
+    assert!(found.is_empty(), "{rooms}:\n{}", found.join("\n"));
+}
+
 #[test]
 fn dynamic_sql_passes_one_gate() {
     let gates: Vec<String> = sources()

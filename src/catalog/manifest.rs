@@ -42,8 +42,8 @@ pub struct SourceEntry {
     /// overlap = "1h" } or { window = 3 }.
     pub track: Option<TrackEntry>,
     /// Columns that a note of a change holds; default: the partition columns. With the columns of a summary's
-    /// `grain` among them, few changes cost few recomputed rows.
-    pub log: Option<Vec<String>>,
+    /// `recompute_by` among them, few changes cost few recomputed rows.
+    pub track_columns: Option<Vec<String>>,
     /// How many notes may wait before they name partitions only, and from twice as many on everything; default 20000.
     pub max_notes: Option<u32>,
     /// For a dimension: in which rows of which summary its key occurs.
@@ -128,10 +128,10 @@ pub struct SummaryEntry {
     /// Columns of the key such that every row depends only on input rows with the same values in them: rows can
     /// then be recomputed one by one. None: only whole partitions.
     #[serde(default)]
-    pub grain: Vec<String>,
+    pub recompute_by: Vec<String>,
     /// Sums that must agree with the source, or with the tier below.
     #[serde(default)]
-    pub conserve: Vec<ConserveEntry>,
+    pub reconcile: Vec<ReconcileEntry>,
     /// SELECTs over the staged rows that must return no row.
     #[serde(default)]
     pub checks: Vec<CheckEntry>,
@@ -153,7 +153,7 @@ pub struct SummaryEntry {
     /// Time zone of `at`; default UTC.
     pub timezone: Option<String>,
     /// How its content moves with the clock, if it does.
-    pub clock: Option<ClockEntry>,
+    pub time_dependent: Option<ClockEntry>,
     /// Older partitions leave the summary (never the source), such as "24 months".
     pub keep: Option<String>,
     /// Makes `<table>_live`, a view that is always equal to the SELECT as of now.
@@ -185,7 +185,7 @@ impl Kind {
     }
 }
 
-/// `clock`
+/// `time_dependent`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum ClockEntry {
@@ -198,10 +198,10 @@ pub enum ClockEntry {
     },
 }
 
-/// One entry of `conserve`.
+/// One entry of `reconcile`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ConserveEntry {
+pub struct ReconcileEntry {
     /// Columns whose sums are compared.
     pub columns: Vec<String>,
     /// Condition on the summary's rows that take part.

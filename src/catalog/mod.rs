@@ -16,9 +16,10 @@ use anyhow::Result;
 
 use crate::engine::{self, Dialect};
 use crate::error::Failure;
+use crate::renamed;
 use files::{Files, MANIFEST, Tree};
 pub use manifest::Kind;
-use manifest::{CheckEntry, ConserveEntry, ManifestFile};
+use manifest::{CheckEntry, ManifestFile, ReconcileEntry};
 pub use parts::Selected;
 use script::Script;
 pub use source::{MAX_NOTES, Method, Source};
@@ -58,14 +59,14 @@ pub struct Set {
     pub notify: bool,
 }
 
-/// What a summary's conserved sums are measured against.
+/// What a summary's reconciled sums are measured against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Against {
     /// Nothing to compare with.
     Nothing,
     /// The totals of a source (index into [`Set::sources`]).
     Source(usize),
-    /// The conserved sums of a lower tier (index into [`Set::summaries`]).
+    /// The reconciled sums of a lower tier (index into [`Set::summaries`]).
     Summary(usize),
 }
 
@@ -93,9 +94,9 @@ pub struct Summary {
     /// Partition columns, all of them part of the key.
     pub partition: Vec<String>,
     /// Columns by which single rows can be recomputed; empty: none.
-    pub grain: Vec<String>,
+    pub recompute_by: Vec<String>,
     /// Sums that must agree.
-    pub conserve: Vec<ConserveEntry>,
+    pub reconcile: Vec<ReconcileEntry>,
     /// With what.
     pub against: Against,
     /// SELECTs over staged rows that must return nothing.
@@ -113,7 +114,7 @@ pub struct Summary {
     /// When `refresh --due` refreshes it.
     pub schedule: Option<Schedule>,
     /// How its content moves with the clock, if it does.
-    pub clock: Option<Clock>,
+    pub time_dependent: Option<Clock>,
     /// How far back its partitions reach.
     pub keep: Option<Keep>,
     /// The first partition value that is kept, once a run has fixed its date.
@@ -213,7 +214,12 @@ fn read_manifest(location: &str, files: &Files) -> Result<ManifestFile, Failure>
             .span()
             .map(|span| format!(":{}", text[..span.start.min(text.len())].matches('\n').count() + 1))
             .unwrap_or_default();
-        Failure::usage(format!("{location}/{MANIFEST}{line}: {}", error.message().trim()))
+        let message = error.message().trim();
+        let failure = Failure::usage(format!("{location}/{MANIFEST}{line}: {message}"));
+        match renamed::hint(message, renamed::MANIFEST) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
     })
 }
 

@@ -20,10 +20,10 @@ pub struct Source {
     /// How changes are noticed.
     pub track: Method,
     /// Columns that a note of a change holds: the partition columns first.
-    pub log: Vec<String>,
+    pub track_columns: Vec<String>,
     /// For a dimension: name of a summary and the columns that both have.
     pub invalidates: Option<(String, Vec<String>)>,
-    /// Conserved column → aggregate over this source.
+    /// Reconciled column → aggregate over this source.
     pub totals: Vec<(String, String)>,
     /// Notes of changes beyond this many name partitions only, and beyond twice as many everything; never zero.
     pub max_notes: u32,
@@ -114,13 +114,13 @@ impl Source {
                 return Err(format!("{at}.invalidates.on is empty: name the columns that both have"));
             }
         }
-        let mut log: Vec<String> = match &invalidates {
+        let mut track_columns: Vec<String> = match &invalidates {
             Some((_, on)) if partition.is_empty() => on.clone(),
             _ => partition.iter().map(|(column, _)| column.clone()).collect(),
         };
-        for column in entry.log.unwrap_or_default() {
-            if !log.contains(&column) {
-                log.push(column);
+        for column in entry.track_columns.unwrap_or_default() {
+            if !track_columns.contains(&column) {
+                track_columns.push(column);
             }
         }
         Ok(Self {
@@ -128,7 +128,7 @@ impl Source {
             schema: None,
             partition,
             track,
-            log,
+            track_columns,
             invalidates,
             totals: entry.totals.into_iter().collect(),
             max_notes,

@@ -74,13 +74,15 @@ impl Draft {
             ))
             .into());
         }
-        if let Some(column) = entry.grain.iter().find(|column| !entry.key.contains(column)) {
-            return Err(bad(format!("grain column '{column}' is not part of the key")).into());
+        if let Some(column) = entry.recompute_by.iter().find(|column| !entry.key.contains(column)) {
+            return Err(bad(format!("recompute_by column '{column}' is not part of the key")).into());
         }
-        if let Some(column) =
-            entry.partition.iter().find(|column| !entry.grain.is_empty() && !entry.grain.contains(column))
+        if let Some(column) = entry
+            .partition
+            .iter()
+            .find(|column| !entry.recompute_by.is_empty() && !entry.recompute_by.contains(column))
         {
-            return Err(bad(format!("grain lacks the partition column '{column}'")).into());
+            return Err(bad(format!("recompute_by lacks the partition column '{column}'")).into());
         }
         if let Some(share) = entry.max_shrink
             && !(0.0..=1.0).contains(&share)
@@ -100,10 +102,10 @@ impl Draft {
         let schedule =
             Schedule::parse(entry.every.as_deref(), entry.at.as_deref(), entry.timezone.as_deref())
                 .map_err(&bad)?;
-        let clock = match &entry.clock {
+        let clock = match &entry.time_dependent {
             None => None,
             Some(ClockEntry::Every(text)) => {
-                Some(Clock::Every(span("clock", Some(text))?.unwrap_or_default()))
+                Some(Clock::Every(span("time_dependent", Some(text))?.unwrap_or_default()))
             }
             Some(ClockEntry::Midnight { midnight }) => Some(Clock::midnight(midnight).map_err(&bad)?),
         };
@@ -236,7 +238,7 @@ fn refuse_on_a_view(entry: &SummaryEntry, dialect: &dyn Dialect) -> Result<(), S
     }
     let meaningless = [
         ("partition", !entry.partition.is_empty()),
-        ("grain", !entry.grain.is_empty()),
+        ("recompute_by", !entry.recompute_by.is_empty()),
         ("live", entry.live),
     ];
     match meaningless.iter().find(|(_, given)| *given) {
@@ -270,10 +272,10 @@ pub(super) fn in_tier_order(mut pending: Vec<Draft>, sources: &[Source]) -> Resu
                     ));
                 }
             }
-            let against = if draft.entry.conserve.is_empty() {
+            let against = if draft.entry.reconcile.is_empty() {
                 Against::Nothing
             } else if let Some(lower) =
-                reads_summaries.iter().find(|lower| !done[**lower].conserve.is_empty())
+                reads_summaries.iter().find(|lower| !done[**lower].reconcile.is_empty())
             {
                 Against::Summary(*lower)
             } else {
@@ -294,8 +296,8 @@ pub(super) fn in_tier_order(mut pending: Vec<Draft>, sources: &[Source]) -> Resu
                 select_file: draft.select_file,
                 key: draft.entry.key,
                 partition: draft.entry.partition,
-                grain: draft.entry.grain,
-                conserve: draft.entry.conserve,
+                recompute_by: draft.entry.recompute_by,
+                reconcile: draft.entry.reconcile,
                 against,
                 checks: draft.entry.checks,
                 max_shrink: draft.entry.max_shrink,
@@ -309,7 +311,7 @@ pub(super) fn in_tier_order(mut pending: Vec<Draft>, sources: &[Source]) -> Resu
                 max_duration: draft.max_duration,
                 max_bytes: draft.max_bytes,
                 schedule: draft.schedule,
-                clock: draft.clock,
+                time_dependent: draft.clock,
                 keep: draft.keep,
                 kept_from: None,
                 live: draft.entry.live,

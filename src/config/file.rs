@@ -8,6 +8,7 @@ use serde::de::{Deserialize, Deserializer, Error};
 use super::hooks::HookSection;
 use super::{Secret, TlsMode};
 use crate::error::Failure;
+use crate::renamed;
 
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -117,8 +118,10 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<File, Failure> {
             .unwrap_or_default();
         // The parser's message may go on over several lines.
         let message = err.message().lines().collect::<Vec<_>>().join(", ");
-        Failure::usage(format!("{}:{line}:{column}: {key}{message}", path.display()))
-            .hint("config.example.toml documents every key; correct or remove this one")
+        let hint = renamed::hint(&message, renamed::CONFIG).unwrap_or_else(|| {
+            "config.example.toml documents every key; correct or remove this one".to_owned()
+        });
+        Failure::usage(format!("{}:{line}:{column}: {key}{message}", path.display())).hint(hint)
     })
 }
 
@@ -157,6 +160,8 @@ mod tests {
             wrong.starts_with("config.toml:3:19: database.connect_timeout: \"soon\" is not a duration"),
             "{wrong}"
         );
+        let renamed = parse("[[hooks]]\nbump = ['a']\n", Path::new("c")).unwrap_err();
+        assert!(renamed.hint.unwrap().starts_with("`bump` is called `increment` now"), "{}", renamed.message);
         let mode = refuse("[database]\ntls = \"maybe\"\n");
         assert!(mode.starts_with("config.toml:2:7: database.tls: unknown variant `maybe`"), "{mode}");
         assert!(mode.contains("verify-full"));

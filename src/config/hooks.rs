@@ -18,7 +18,7 @@ pub(super) struct HookSection {
     pub notify: Option<String>,
     pub timeout: Option<Span>,
     pub delete: Vec<String>,
-    pub bump: Vec<String>,
+    pub increment: Vec<String>,
     pub warm: Vec<WarmSection>,
 }
 
@@ -58,7 +58,7 @@ pub enum Action {
         /// Patterns of keys to remove.
         delete: Vec<String>,
         /// Counters to raise by one.
-        bump: Vec<String>,
+        increment: Vec<String>,
         /// Queries to put into keys.
         warm: Vec<Warm>,
     },
@@ -85,7 +85,7 @@ impl Hook {
             Failure::usage(format!("hooks, section {}: {what}", at + 1))
                 .hint("config.example.toml shows one of each kind")
         };
-        let caches = !(section.delete.is_empty() && section.bump.is_empty() && section.warm.is_empty());
+        let caches = !(section.delete.is_empty() && section.increment.is_empty() && section.warm.is_empty());
         let given = [
             section.command.is_some(),
             section.webhook.is_some(),
@@ -96,7 +96,7 @@ impl Hook {
             return Err(bad("name one of command, webhook, notify and redis"));
         }
         if caches != section.redis.is_some() {
-            return Err(bad("delete, bump and warm belong to redis, which needs one of them"));
+            return Err(bad("delete, increment and warm belong to redis, which needs one of them"));
         }
         let action = match (section.command, section.webhook, section.notify, section.redis) {
             (Some(command), ..) if command.is_empty() => return Err(bad("command is empty")),
@@ -106,7 +106,7 @@ impl Hook {
             (_, _, _, Some(url)) => Action::Redis {
                 url,
                 delete: section.delete,
-                bump: section.bump,
+                increment: section.increment,
                 warm: section
                     .warm
                     .into_iter()
@@ -131,8 +131,9 @@ impl Hook {
 
     /// Names in braces, whose changed values it wants.
     pub fn columns(&self) -> Vec<String> {
-        let Action::Redis { delete, bump, warm, .. } = &self.action else { return Vec::new() };
-        let texts = delete.iter().chain(bump).chain(warm.iter().flat_map(|warm| [&warm.key, &warm.query]));
+        let Action::Redis { delete, increment, warm, .. } = &self.action else { return Vec::new() };
+        let texts =
+            delete.iter().chain(increment).chain(warm.iter().flat_map(|warm| [&warm.key, &warm.query]));
         let mut columns: Vec<String> = texts.flat_map(|text| placeholders(text)).collect();
         columns.sort();
         columns.dedup();

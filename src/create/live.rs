@@ -6,9 +6,11 @@
 use anyhow::Result;
 
 use crate::catalog::{Kind, Method, Set, Source, Summary};
+use crate::engine::names::{self, GRAIN};
 use crate::engine::{Column, Dialect, Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
+use crate::ledger::publication;
 use crate::refresh::inspect::{self, Prepared};
 use crate::tracking;
 
@@ -113,7 +115,7 @@ pub(super) fn grant_sql(d: &dyn Dialect, own: &str, summary: &Summary, reader: &
 /// name that is one suffix too long would be cut, and meet another.
 fn waiting_list(d: &dyn Dialect, own: &str, summary: &Summary) -> String {
     let hash = crate::checksum::hex(&summary.table);
-    d.qualify(summary.schema_in(own), &format!("dashagg_waiting_{}", &hash[..10]))
+    d.qualify(summary.schema_in(own), &names::waiting(&hash[..10]))
 }
 
 /// The statements that make a live view.
@@ -128,13 +130,14 @@ fn definition(
     let refuse = |why: String| {
         Failure::usage(format!("{}/summaries.toml: summaries.{}.live: {why}", set.location, summary.name))
     };
-    if summary.kind != Kind::Table || summary.keep.is_some() || summary.clock.is_some() {
-        return Err(refuse("needs a summary table without `keep` and `clock`".to_owned()));
+    if summary.kind != Kind::Table || summary.keep.is_some() || summary.time_dependent.is_some() {
+        return Err(refuse("needs a summary table without `keep` and `time_dependent`".to_owned()));
     }
     let below = set.below(index);
-    let moves = below.iter().map(|at| &set.summaries[*at]).find(|s| s.keep.is_some() || s.clock.is_some());
+    let moves =
+        below.iter().map(|at| &set.summaries[*at]).find(|s| s.keep.is_some() || s.time_dependent.is_some());
     if let Some(lower) = moves {
-        return Err(refuse(format!("it reads {}, which has `keep` or `clock`", lower.name)));
+        return Err(refuse(format!("it reads {}, which has `keep` or `time_dependent`", lower.name)));
     }
     let sources = set.sources_below(index);
     if let Some(source) = sources.iter().map(|at| &set.sources[*at]).find(|s| s.track != Method::Triggers) {
@@ -263,7 +266,7 @@ impl Pending<'_> {
             {
                 let known: Vec<String> = parts.iter().map(|name| format!("n.{name} IS NOT NULL")).collect();
                 selects.push(format!(
-                    "SELECT {} FROM {notes} n WHERE n.dashagg_grain <> 'a' AND {}",
+                    "SELECT {} FROM {notes} n WHERE n.{GRAIN} <> 'a' AND {}",
                     parts.iter().map(|name| format!("n.{name}")).collect::<Vec<_>>().join(", "),
                     known.join(" AND ")
                 ));
@@ -303,12 +306,7 @@ impl Pending<'_> {
     /// Whether everything waits: never built by this SELECT, or a note that names no partition.
     fn everything(&self) -> String {
         let d = self.d;
-        let mut any = vec![format!(
-            "NOT EXISTS (SELECT 1 FROM {} WHERE {} AND published_at IS NOT NULL AND select_checksum = '{}')",
-            d.qualify(self.own, "dashagg_summary"),
-            crate::ledger::these(d, &self.set.name, &[&self.summary.name]),
-            self.summary.checksum
-        )];
+        let mut any = vec![publication::never_built(d, self.own, &self.set.name, self.summary)];
         for at in self.sources {
             let source = &self.set.sources[*at];
             let (notes, columns) = self.notes(source);
@@ -323,7 +321,7 @@ impl Pending<'_> {
                 None => self.summary.partition.iter().all(|name| columns.contains(name)),
             };
             any.push(if named && !columns.is_empty() {
-                format!("EXISTS (SELECT 1 FROM {notes} n WHERE n.dashagg_grain = 'a')")
+                format!("EXISTS (SELECT 1 FROM {notes} n WHERE n.{GRAIN} = 'a')")
             } else {
                 self.noted(source)
             });

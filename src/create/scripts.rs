@@ -7,55 +7,11 @@ use anyhow::Result;
 use crate::catalog::script::Script;
 use crate::catalog::{Set, lexer};
 use crate::checksum;
-use crate::engine::{Dialect, Engine, Tx};
+use crate::engine::{Engine, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
-use crate::ledger;
-
-/// A script as the ledger knows it.
-#[derive(Debug, Clone)]
-pub struct Applied {
-    /// Its number.
-    pub version: u32,
-    /// Its file name then.
-    pub file: String,
-    /// Its checksum then.
-    pub checksum: String,
-    /// It ran to its end.
-    pub complete: bool,
-    /// Statements that ran, if it did not.
-    pub statements_done: usize,
-    /// Checksum of those statements.
-    pub done_checksum: String,
-}
-
-/// Scripts that the ledger knows, in order; none if there is no ledger.
-///
-/// # Errors
-/// Whatever the server says.
-pub async fn applied_scripts(engine: &mut dyn Engine, set: &str) -> Result<Vec<Applied>> {
-    let sql = format!(
-        "SELECT version, file_name, checksum, state, statements_done, done_checksum FROM dashagg_script \
-         WHERE set_name = {} ORDER BY version",
-        engine.dialect().literal(set)
-    );
-    let rows = engine.query(&sql).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let mut cells = row.into_iter().map(Option::unwrap_or_default);
-            let mut next = || cells.next().unwrap_or_default();
-            Applied {
-                version: next().parse().unwrap_or(0),
-                file: next(),
-                checksum: next(),
-                complete: next() == "applied",
-                statements_done: next().parse().unwrap_or(0),
-                done_checksum: next(),
-            }
-        })
-        .collect())
-}
+use crate::ledger::scripts::{self, Applied, Progress};
+use crate::ledger::{self, ScriptState};
 
 /// Whether the scripts on disk are still the ones that were applied.
 ///
@@ -104,12 +60,12 @@ pub(super) async fn apply(
         Some(known) => resume_at(set, script, known, &statements)?,
         None => 0,
     };
-    let row = ScriptRow { set: &set.name, script, at };
+    let row = ScriptRow { set: &set.name, script, at, by: who(), start };
     if whole {
         engine.begin(Tx::Write).await?;
     }
     if !whole && known.is_none() {
-        engine.execute(&row.insert(engine.dialect(), "applying", &[], start)).await?;
+        engine.execute(&scripts::insert(dialect, &row.after(ScriptState::Applying, &[]))).await?;
     }
     for (index, statement) in statements.iter().enumerate().skip(skip) {
         if let Err(error) = engine.execute(statement).await {
@@ -135,15 +91,13 @@ pub(super) async fn apply(
             .into());
         }
         if !whole {
-            let sql = row.progress(engine.dialect(), "applying", &statements[..=index], start);
-            engine.execute(&sql).await?;
+            let done = row.after(ScriptState::Applying, &statements[..=index]);
+            engine.execute(&scripts::update(dialect, &done)).await?;
         }
     }
-    let sql = if whole && known.is_none() {
-        row.insert(engine.dialect(), "applied", &statements, start)
-    } else {
-        row.progress(engine.dialect(), "applied", &statements, start)
-    };
+    let done = row.after(ScriptState::Applied, &statements);
+    let first = whole && known.is_none();
+    let sql = if first { scripts::insert(dialect, &done) } else { scripts::update(dialect, &done) };
     engine.execute(&sql).await?;
     engine.commit().await?;
     Ok(())
@@ -180,40 +134,24 @@ struct ScriptRow<'a> {
     set: &'a str,
     script: &'a Script,
     at: String,
+    by: String,
+    start: Instant,
 }
 
 impl ScriptRow<'_> {
-    fn insert(&self, d: &dyn Dialect, state: &str, done: &[String], start: Instant) -> String {
-        format!(
-            "INSERT INTO dashagg_script (set_name, version, file_name, checksum, state, statements_done, \
-             done_checksum, applied_at, applied_by, seconds) VALUES ({}, {}, {}, '{}', '{state}', {}, '{}', '{}', {}, {:.3})",
-            d.literal(self.set),
-            self.script.version,
-            d.literal(&self.script.file),
-            self.script.checksum,
-            done.len(),
-            checksum::hex(&done.join(";\n")),
-            self.at,
-            d.literal(&who()),
-            start.elapsed().as_secs_f64(),
-        )
-    }
-
-    fn progress(&self, d: &dyn Dialect, state: &str, done: &[String], start: Instant) -> String {
-        format!(
-            "UPDATE dashagg_script SET file_name = {}, checksum = '{}', state = '{state}', statements_done = {}, \
-             done_checksum = '{}', applied_at = '{}', applied_by = {}, seconds = {:.3} \
-             WHERE set_name = {} AND version = {}",
-            d.literal(&self.script.file),
-            self.script.checksum,
-            done.len(),
-            checksum::hex(&done.join(";\n")),
-            self.at,
-            d.literal(&who()),
-            start.elapsed().as_secs_f64(),
-            d.literal(self.set),
-            self.script.version,
-        )
+    fn after(&self, state: ScriptState, done: &[String]) -> Progress<'_> {
+        Progress {
+            set: self.set,
+            version: self.script.version,
+            file: &self.script.file,
+            checksum: &self.script.checksum,
+            state,
+            statements_done: done.len(),
+            done_checksum: checksum::hex(&done.join(";\n")),
+            at: &self.at,
+            by: &self.by,
+            seconds: self.start.elapsed().as_secs_f64(),
+        }
     }
 }
 

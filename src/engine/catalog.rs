@@ -12,6 +12,13 @@ pub trait CatalogSql: Spelling {
     /// Rows (index, 1 if unique, 1 if partial or 2 if broken, column) ordered by index and position.
     fn indexes_sql(&self, schema: Option<&str>, table: &str) -> String;
 
+    /// Both for several tables at once, where that is not a matter of sending two queries for each: the rows of columns and
+    /// of index parts begin with the table's place in the list.
+    fn shapes_sql(&self, tables: &[(Option<&str>, &str)]) -> Option<[String; 2]> {
+        let _ = tables;
+        None
+    }
+
     /// Query for rows (column, how) of a table, where [`Spelling::loose`] cannot tell from a column alone.
     fn collated_sql(&self, table: &str) -> Option<String> {
         let _ = table;

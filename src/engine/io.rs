@@ -93,8 +93,8 @@ macro_rules! text_io {
 }
 pub(super) use text_io;
 
-/// What engines over a network need besides: `query_each_on`, all statements in one message, since each message costs a
-/// round trip; and a connection that can hold a lock.
+/// What engines over a network need besides: `query_each_on` and `execute_each_on`, all statements in one message, since
+/// each message costs a round trip; and a connection that can hold a lock.
 macro_rules! network_io {
     ($database:ty, $connection:ty) => {
         async fn query_each_on(
@@ -118,6 +118,25 @@ macro_rules! network_io {
                 }
             }
             Ok(answers)
+        }
+
+        async fn execute_each_on(
+            connection: &mut $connection,
+            statements: &[String],
+            came: &$crate::engine::watchdog::Rows,
+        ) -> Result<Vec<u64>, $crate::engine::DbError> {
+            let sql = statements.join("; ");
+            tracing::trace!(target: "dashagg::sql", "{sql}");
+            let mut affected = Vec::with_capacity(statements.len());
+            let mut stream =
+                sqlx::raw_sql($crate::engine::io::audited(&sql)).fetch_many::<_, $database>(connection);
+            while let Some(step) = futures::TryStreamExt::try_next(&mut stream).await.map_err(translate)? {
+                came.came();
+                if let sqlx::Either::Left(done) = step {
+                    affected.push(done.rows_affected());
+                }
+            }
+            Ok(affected)
         }
 
         #[async_trait::async_trait]

@@ -14,6 +14,7 @@ pub mod error;
 mod guard;
 mod io;
 pub mod mysql;
+pub mod names;
 mod notes;
 mod objects;
 pub mod postgres;
@@ -33,7 +34,7 @@ use async_trait::async_trait;
 
 pub use dialect::{CatalogSql, Dialect, NoteSql, ObjectSql, Scratch, ScratchSql, Spelling, TriggerSql};
 pub use error::{DbError, ErrorClass};
-pub use shape::{Column, Index, Shape};
+pub use shape::{Column, Index, Shape, Tables};
 
 pub use crate::sql_text::LexRules;
 
@@ -178,6 +179,16 @@ pub trait Engine: Send {
             answers.push(self.query(sql).await?);
         }
         Ok(answers)
+    }
+
+    /// Runs several statements, in their order, and returns what [`Engine::execute`] would of each; in one round trip where
+    /// that saves any. After an error, those before it may have run: only inside a transaction is that of no consequence.
+    async fn execute_each(&mut self, statements: &[String]) -> Result<Vec<u64>, DbError> {
+        let mut affected = Vec::with_capacity(statements.len());
+        for sql in statements {
+            affected.push(self.execute(sql).await?);
+        }
+        Ok(affected)
     }
 
     /// First value of the first row, if there is one and it is not NULL.

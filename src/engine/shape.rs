@@ -1,8 +1,6 @@
 //! What a table looks like, read from the server's catalog.
 
-use anyhow::Result;
-
-use super::{Dialect, Engine};
+use super::{DbError, Dialect, Engine, Row};
 
 /// One column of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,54 +43,112 @@ pub struct Shape {
     pub indexes: Vec<Index>,
 }
 
-impl Shape {
-    /// Reads the shape; `None` if there is no such table.
+/// The shapes of several tables, as of one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Tables {
+    found: Vec<(Option<String>, String, Shape)>,
+}
+
+impl Tables {
+    /// Reads them, in one round trip (SQLite: by two statements).
     ///
     /// # Errors
     /// Whatever the server says.
-    pub async fn read(engine: &mut dyn Engine, schema: Option<&str>, table: &str) -> Result<Option<Self>> {
-        let dialect: &dyn Dialect = engine.dialect();
-        let columns: Vec<Column> = engine
-            .query(&dialect.columns_sql(schema, table))
-            .await?
-            .into_iter()
-            .map(|row| {
-                let cell = |at: usize| row.get(at).cloned().flatten().unwrap_or_default();
-                let sql_type = cell(1);
-                Column {
-                    name: cell(0),
-                    text: dialect.is_text(&sql_type),
-                    integer: dialect.is_integer(&sql_type),
-                    sql_type,
-                    generated: cell(2) == "1",
-                    nullable: cell(3) == "1",
-                }
-            })
-            .collect();
-        if columns.is_empty() {
-            return Ok(None);
+    pub async fn read(engine: &mut dyn Engine, tables: &[(Option<&str>, &str)]) -> Result<Self, DbError> {
+        if tables.is_empty() {
+            return Ok(Self::default());
         }
-        let mut indexes: Vec<Index> = Vec::new();
-        for row in engine.query(&dialect.indexes_sql(schema, table)).await? {
-            let cell = |at: usize| row.get(at).cloned().flatten().unwrap_or_default();
-            let (name, column) = (cell(0), cell(3));
-            let broken = cell(2) == "2";
-            let partial = cell(2) != "0" || column.is_empty();
-            match indexes.last_mut().filter(|index| index.name == name) {
-                Some(index) => {
-                    index.partial |= partial;
-                    index.columns.push(column);
+        let d: &dyn Dialect = engine.dialect();
+        let mut shapes: Vec<Shape> = vec![Shape::default(); tables.len()];
+        if let Some(pair) = d.shapes_sql(tables) {
+            let mut answers = engine.query_each(&pair).await?.into_iter();
+            for mut row in answers.next().unwrap_or_default() {
+                if let Some(shape) = shape_at(&mut shapes, &mut row) {
+                    shape.columns.push(column(d, &row));
                 }
-                None => indexes.push(Index {
-                    name,
-                    unique: cell(1) == "1",
-                    partial,
-                    broken,
-                    columns: vec![column],
-                }),
+            }
+            for mut row in answers.next().unwrap_or_default() {
+                if let Some(shape) = shape_at(&mut shapes, &mut row) {
+                    shape.add_index_part(&row);
+                }
+            }
+        } else {
+            let each = tables
+                .iter()
+                .flat_map(|(schema, table)| [d.columns_sql(*schema, table), d.indexes_sql(*schema, table)]);
+            let mut answers = engine.query_each(&each.collect::<Vec<_>>()).await?.into_iter();
+            for shape in &mut shapes {
+                shape.columns.extend(answers.next().unwrap_or_default().iter().map(|row| column(d, row)));
+                answers.next().unwrap_or_default().iter().for_each(|row| shape.add_index_part(row));
             }
         }
-        Ok(Some(Self { columns, indexes }))
+        let names = tables.iter().map(|(schema, table)| (schema.map(str::to_owned), (*table).to_owned()));
+        let there = names.zip(shapes).filter(|(_, shape)| !shape.columns.is_empty());
+        Ok(Self { found: there.map(|((schema, table), shape)| (schema, table, shape)).collect() })
+    }
+
+    /// The shape of a table as it was asked for; `None` if there is no such table.
+    pub fn get(&self, schema: Option<&str>, table: &str) -> Option<&Shape> {
+        let same =
+            |found: &&(Option<String>, String, Shape)| found.0.as_deref() == schema && found.1 == table;
+        self.found.iter().find(same).map(|(_, _, shape)| shape)
+    }
+}
+
+/// The shape that a row is about, by the number in its first cell, which is taken off.
+fn shape_at<'s>(shapes: &'s mut [Shape], row: &mut Row) -> Option<&'s mut Shape> {
+    let at = row.remove(0)?.parse::<usize>().ok()?;
+    shapes.get_mut(at)
+}
+
+fn text(row: &Row, at: usize) -> String {
+    row.get(at).cloned().flatten().unwrap_or_default()
+}
+
+fn column(d: &dyn Dialect, row: &Row) -> Column {
+    let sql_type = text(row, 1);
+    Column {
+        name: text(row, 0),
+        text: d.is_text(&sql_type),
+        integer: d.is_integer(&sql_type),
+        sql_type,
+        generated: text(row, 2) == "1",
+        nullable: text(row, 3) == "1",
+    }
+}
+
+impl Shape {
+    /// Reads the shape of one table; `None` if there is no such table.
+    ///
+    /// # Errors
+    /// Whatever the server says.
+    pub async fn read(
+        engine: &mut dyn Engine,
+        schema: Option<&str>,
+        table: &str,
+    ) -> Result<Option<Self>, DbError> {
+        let found = Tables::read(engine, &[(schema, table)]).await?.found;
+        Ok(found.into_iter().next().map(|(_, _, shape)| shape))
+    }
+
+    /// One column of an index, in the index's order.
+    fn add_index_part(&mut self, row: &Row) {
+        let (name, column) = (text(row, 0), text(row, 3));
+        let broken = text(row, 2) == "2";
+        let partial = text(row, 2) != "0" || column.is_empty();
+        match self.indexes.last_mut().filter(|index| index.name == name) {
+            Some(index) => {
+                index.partial |= partial;
+                index.columns.push(column);
+            }
+            None => self.indexes.push(Index {
+                name,
+                unique: text(row, 1) == "1",
+                partial,
+                broken,
+                columns: vec![column],
+            }),
+        }
     }
 
     /// The column of that name, compared as the server does (ASCII case aside).

@@ -84,7 +84,7 @@ async fn one(context: &Context, hook: &Hook, report: &RefreshReport, changed: &[
             engine.query(&sql).await?;
             Ok(())
         }
-        Action::Redis { url, delete, bump, warm } => {
+        Action::Redis { url, delete, increment, warm } => {
             let mut values = Values::new();
             let mut foreign = BTreeSet::new();
             for column in hook.columns() {
@@ -109,7 +109,7 @@ async fn one(context: &Context, hook: &Hook, report: &RefreshReport, changed: &[
                 all.sort();
                 all.dedup();
             }
-            redis::run(context, url.expose(), delete, bump, warm, &values, &foreign).await
+            redis::run(context, url.expose(), delete, increment, warm, &values, &foreign).await
         }
     }
 }

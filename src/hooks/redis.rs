@@ -20,7 +20,7 @@ pub(super) async fn run(
     context: &Context,
     url: &str,
     delete: &[String],
-    bump: &[String],
+    increment: &[String],
     warm: &[Warm],
     values: &Values,
     foreign: &BTreeSet<String>,
@@ -32,7 +32,7 @@ pub(super) async fn run(
         client.get_multiplexed_async_connection().await.context("cannot connect to Redis")?;
     // What cannot be named is said at the end: it keeps nothing else from being done.
     let mut unnamed = None;
-    for text in bump {
+    for text in increment {
         match expand(text, values, &plain) {
             Some(keys) => {
                 for key in keys {

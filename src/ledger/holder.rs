@@ -7,7 +7,13 @@
 use anyhow::Result;
 
 use crate::engine::Engine;
+use crate::ledger::row::Columns;
 use crate::ledger::{host, in_write};
+
+const HOLDERS: Columns = Columns {
+    table: "dashagg_holder",
+    names: &["host", "pid", "since", "session", "boot_id", "namespaces", "process_start"],
+};
 
 /// Who holds a set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,16 +151,20 @@ impl std::fmt::Display for Holder {
 /// # Errors
 /// Whatever the server says.
 pub async fn holder(engine: &mut dyn Engine, set: &str) -> Result<Option<Holder>> {
-    let sql = format!(
-        "SELECT host, pid, since, session, boot_id, namespaces, process_start FROM dashagg_holder WHERE set_name = {}",
-        engine.dialect().literal(set)
-    );
-    let Some(row) = engine.query(&sql).await?.into_iter().next() else { return Ok(None) };
-    let mut cells = row.into_iter().map(Option::unwrap_or_default);
-    let mut next = || cells.next().unwrap_or_default();
-    let (host, pid, since, session) = (next(), next(), next(), next());
-    let origin = Origin { boot: next(), namespaces: next(), started: next() };
-    Ok(pid.parse().ok().map(|pid| Holder { host, pid, since, session, origin }))
+    let sql = HOLDERS.select(&format!("WHERE set_name = {}", engine.dialect().literal(set)));
+    HOLDERS.decode_first(engine.query(&sql).await?, |row| {
+        Ok(Holder {
+            host: row.text("host")?,
+            pid: row.value("pid", "a process number", |text| text.parse().ok())?,
+            since: row.text("since")?,
+            session: row.text("session")?,
+            origin: Origin {
+                boot: row.text("boot_id")?,
+                namespaces: row.text("namespaces")?,
+                started: row.text("process_start")?,
+            },
+        })
+    })
 }
 
 /// Records the holder of a set. Manners only: the lock is the server's.

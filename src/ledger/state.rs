@@ -2,9 +2,45 @@
 
 use std::time::SystemTime;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
-use crate::engine::Engine;
+use super::row::{Columns, Record};
+use super::set::{Fence, SETS};
+use super::sources::{self, Remembered};
+use super::words::{RunEnd, RunMode};
+use super::{in_write, publication};
+use crate::catalog::Summary;
+use crate::engine::{Dialect, Engine, Row};
+
+const SUMMARIES: Columns = Columns {
+    table: "(SELECT x.summary, y.select_checksum, y.row_count, y.bytes, y.published_at, y.run_id, y.mode, y.seconds, \
+            y.inserted, y.updated, y.deleted, x.served_at, x.changes, x.changes_done, x.as_of, x.status, x.error, \
+            x.computed_at, x.set_name FROM dashagg_state x LEFT JOIN dashagg_summary y \
+            ON y.set_name = x.set_name AND y.summary = x.summary) s",
+    names: &[
+        "summary",
+        "select_checksum",
+        "row_count",
+        "bytes",
+        "published_at",
+        "run_id",
+        "mode",
+        "seconds",
+        "inserted",
+        "updated",
+        "deleted",
+        "served_at",
+        "changes",
+        "changes_done",
+        "as_of",
+        "status",
+        "error",
+        "computed_at",
+    ],
+};
+
+const RUNS: Columns =
+    Columns { table: "dashagg_run", names: &["run_id", "status", "mode", "finished_at", "seconds", "error"] };
 
 /// What the ledger knows of one summary.
 #[derive(Debug, Clone, Default)]
@@ -21,8 +57,8 @@ pub struct SummaryState {
     pub published_at: Option<String>,
     /// The run that published last.
     pub run_id: Option<String>,
-    /// `complete` or `incremental`.
-    pub mode: Option<String>,
+    /// How much that run recomputed.
+    pub mode: Option<RunMode>,
     /// Duration of that run, seconds.
     pub seconds: Option<f64>,
     /// Rows inserted by that run.
@@ -39,8 +75,8 @@ pub struct SummaryState {
     pub changes_done: i64,
     /// Where the clock stood in that publish, in the server's own words.
     pub as_of: Option<String>,
-    /// How its last run ended: `ok`, `failed`, `interrupted`.
-    pub status: Option<String>,
+    /// How its last run ended.
+    pub status: Option<RunEnd>,
     /// What went wrong then.
     pub error: Option<String>,
     /// When it was last computed, whether or not anything differed (RFC 3339; materialized views only).
@@ -60,32 +96,57 @@ impl SummaryState {
 
     /// Whether its last run failed.
     pub fn has_failed(&self) -> bool {
-        matches!(self.status.as_deref(), Some("failed" | "interrupted"))
+        self.status.is_some_and(RunEnd::has_failed)
+    }
+
+    fn of(row: &Record) -> Result<Self> {
+        Ok(Self {
+            summary: row.text("summary")?,
+            select_checksum: row.maybe_text("select_checksum")?.unwrap_or_default(),
+            rows: row.maybe_u64("row_count")?,
+            bytes: row.maybe_u64("bytes")?,
+            published_at: row.maybe_text("published_at")?,
+            run_id: row.maybe_text("run_id")?,
+            mode: row.maybe("mode", RunMode::WHAT, RunMode::parse)?,
+            seconds: row.maybe_f64("seconds")?,
+            inserted: row.maybe_u64("inserted")?,
+            updated: row.maybe_u64("updated")?,
+            deleted: row.maybe_u64("deleted")?,
+            served_at: row.maybe_text("served_at")?,
+            changes: row.i64("changes")?,
+            changes_done: row.i64("changes_done")?,
+            as_of: row.maybe_text("as_of")?,
+            status: row.maybe("status", RunEnd::WHAT, RunEnd::parse)?,
+            error: row.maybe_text("error")?,
+            computed_at: row.maybe_text("computed_at")?,
+        })
     }
 }
 
 /// What the ledger knows of one set.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct SetState {
-    /// The fence: grows by one with every publish.
-    pub generation: i64,
+    /// What a publish by whoever reads this must pass.
+    pub fence: Fence,
     /// When a run last found nothing to do (RFC 3339).
     pub checked_at: Option<String>,
     /// Its summaries, in no order.
     pub summaries: Vec<SummaryState>,
+    /// How its sources are tracked, in no order.
+    pub sources: Vec<Remembered>,
     /// Status and end of the latest run, and its error.
     pub last_run: Option<RunState>,
 }
 
 /// The latest run of a set.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RunState {
     /// Identifies the run.
     pub run_id: String,
-    /// `ok`, `noop`, `failed`, `interrupted`.
-    pub status: String,
-    /// `complete`, `incremental`, `none`.
-    pub mode: String,
+    /// How it ended.
+    pub status: RunEnd,
+    /// How much it recomputed.
+    pub mode: RunMode,
     /// Its end (RFC 3339).
     pub finished_at: String,
     /// Duration, seconds.
@@ -94,80 +155,84 @@ pub struct RunState {
     pub error: Option<String>,
 }
 
+impl RunState {
+    fn of(row: &Record) -> Result<Self> {
+        Ok(Self {
+            run_id: row.text("run_id")?,
+            status: row.value("status", RunEnd::WHAT, RunEnd::parse)?,
+            mode: row.value("mode", RunMode::WHAT, RunMode::parse)?,
+            finished_at: row.text("finished_at")?,
+            seconds: row.f64("seconds")?,
+            error: row.maybe_text("error")?,
+        })
+    }
+}
+
 impl SetState {
     /// The state of one summary.
     pub fn summary(&self, name: &str) -> Option<&SummaryState> {
         self.summaries.iter().find(|state| state.summary == name)
     }
 
-    /// Reads the state; `None` if `create` has not registered the set.
+    /// How one source is tracked.
+    pub fn source(&self, name: &str) -> Option<&Remembered> {
+        self.sources.iter().find(|known| known.source == name)
+    }
+
+    /// Makes sure that each of these summaries has its row, as [`publication::ensure`] does, but asks nothing.
     ///
     /// # Errors
     /// Whatever the server says.
+    pub async fn ensure(&mut self, engine: &mut dyn Engine, set: &str, summaries: &[Summary]) -> Result<()> {
+        let missing: Vec<&Summary> =
+            summaries.iter().filter(|one| self.summary(&one.name).is_none()).collect();
+        let Some(sql) = publication::rows_sql(engine.dialect(), set, &missing) else { return Ok(()) };
+        in_write(engine, &[sql]).await?;
+        let rows = missing.iter().map(|one| SummaryState { summary: one.name.clone(), ..Default::default() });
+        self.summaries.extend(rows);
+        Ok(())
+    }
+
+    /// The queries whose answers, in their order, [`SetState::of`] takes: to be asked together with others.
+    pub fn queries(d: &dyn Dialect, set: &str) -> [String; 4] {
+        let this = format!("WHERE set_name = {}", d.literal(set));
+        // By the primary key, which begins with the second of the start: the table grows with every run.
+        let latest = format!("(SELECT * FROM dashagg_run {this} ORDER BY run_id DESC LIMIT 50) latest");
+        [
+            SETS.select(&this),
+            SUMMARIES.select(&this),
+            sources::query(d, set),
+            format!(
+                "SELECT {} FROM {latest} ORDER BY finished_at DESC, run_id DESC LIMIT 1",
+                RUNS.names.join(", ")
+            ),
+        ]
+    }
+
+    /// Reads those answers; `None` if `create` has not registered the set.
+    ///
+    /// # Errors
+    /// A row that cannot be read, or an answer too few.
+    pub fn of(answers: &mut impl Iterator<Item = Vec<Row>>) -> Result<Option<Self>> {
+        let mut next = || answers.next().context("the server left a question about the ledger unanswered");
+        let (set, summaries, sources, runs) = (next()?, next()?, next()?, next()?);
+        let set = SETS.decode_first(set, |row| Ok((Fence::of(row)?, row.maybe_text("checked_at")?)))?;
+        let Some((fence, checked_at)) = set else { return Ok(None) };
+        Ok(Some(Self {
+            fence,
+            checked_at,
+            summaries: SUMMARIES.decode(summaries, SummaryState::of)?,
+            sources: sources::remembered(sources)?,
+            last_run: RUNS.decode_first(runs, RunState::of)?,
+        }))
+    }
+
+    /// Reads the state; `None` if `create` has not registered the set.
+    ///
+    /// # Errors
+    /// Whatever the server says; a row that cannot be read.
     pub async fn read(engine: &mut dyn Engine, set: &str) -> Result<Option<Self>> {
-        let name = engine.dialect().literal(set);
-        let statements = [
-            format!("SELECT generation, checked_at FROM dashagg_set WHERE set_name = {name}"),
-            format!(
-                "SELECT x.summary, y.select_checksum, y.row_count, y.bytes, y.published_at, y.run_id, y.mode, \
-                 y.seconds, y.inserted, y.updated, y.deleted, x.served_at, x.changes, x.changes_done, x.as_of, \
-                 x.status, x.error, x.computed_at FROM dashagg_state x LEFT JOIN dashagg_summary y \
-                 ON y.set_name = x.set_name AND y.summary = x.summary WHERE x.set_name = {name}"
-            ),
-            // By the primary key, which begins with the second of the start: the table grows with every run.
-            format!(
-                "SELECT run_id, status, mode, finished_at, seconds, error FROM \
-                 (SELECT * FROM dashagg_run WHERE set_name = {name} ORDER BY run_id DESC LIMIT 50) latest \
-                 ORDER BY finished_at DESC, run_id DESC LIMIT 1"
-            ),
-        ];
-        let mut answers = engine.query_each(&statements).await?.into_iter();
-        let mut answer = || answers.next().unwrap_or_default();
-        let Some(row) = answer().into_iter().next() else {
-            return Ok(None);
-        };
-        let generation = row.first().cloned().flatten().unwrap_or_default();
-        let checked_at = row.get(1).cloned().flatten();
-        let rows = answer();
-        let summaries = rows
-            .into_iter()
-            .map(|row| {
-                let mut cells = row.into_iter();
-                let mut next = || cells.next().flatten();
-                SummaryState {
-                    summary: next().unwrap_or_default(),
-                    select_checksum: next().unwrap_or_default(),
-                    rows: next().and_then(|text| text.parse().ok()),
-                    bytes: next().and_then(|text| text.parse().ok()),
-                    published_at: next(),
-                    run_id: next(),
-                    mode: next(),
-                    seconds: next().and_then(|text| text.parse().ok()),
-                    inserted: next().and_then(|text| text.parse().ok()),
-                    updated: next().and_then(|text| text.parse().ok()),
-                    deleted: next().and_then(|text| text.parse().ok()),
-                    served_at: next(),
-                    changes: next().and_then(|text| text.parse().ok()).unwrap_or(0),
-                    changes_done: next().and_then(|text| text.parse().ok()).unwrap_or(0),
-                    as_of: next(),
-                    status: next(),
-                    error: next(),
-                    computed_at: next(),
-                }
-            })
-            .collect();
-        let last_run = answer().into_iter().next().map(|row| {
-            let mut cells = row.into_iter();
-            let mut next = || cells.next().flatten();
-            RunState {
-                run_id: next().unwrap_or_default(),
-                status: next().unwrap_or_default(),
-                mode: next().unwrap_or_default(),
-                finished_at: next().unwrap_or_default(),
-                seconds: next().and_then(|text| text.parse().ok()).unwrap_or(0.0),
-                error: next(),
-            }
-        });
-        Ok(Some(Self { generation: generation.parse().unwrap_or(0), checked_at, summaries, last_run }))
+        let queries = Self::queries(engine.dialect(), set);
+        Self::of(&mut engine.query_each(&queries).await?.into_iter())
     }
 }

@@ -163,8 +163,9 @@ impl Plan {
         let mut touched: BTreeSet<Tuple> = BTreeSet::new();
         for (summary, scope) in set.summaries.iter().zip(&scopes) {
             touched.extend(scope.partitions.iter().cloned());
-            touched
-                .extend(scope.keys.iter().filter_map(|key| project(key, &summary.grain, &summary.partition)));
+            touched.extend(
+                scope.keys.iter().filter_map(|key| project(key, &summary.recompute_by, &summary.partition)),
+            );
         }
         let whole: usize = scopes.iter().map(|scope| scope.partitions.len()).sum();
         let reason = match (keys, whole) {
@@ -278,7 +279,7 @@ pub fn scope_waves(
     if !scope.keys.is_empty() {
         let keys: Vec<Tuple> = scope.keys.iter().cloned().collect();
         let parts = keys.chunks(KEYS_A_CHUNK).map(|chunk| Some(chunk.to_vec())).collect();
-        waves.push(wave(&summary.grain, parts, true));
+        waves.push(wave(&summary.recompute_by, parts, true));
     }
     waves
 }
@@ -292,7 +293,7 @@ pub fn cheaper(summary: &crate::catalog::Summary, scope: &Scope, rows: u64, know
     let per_partition = rows / partitions;
     let mut by_partition: BTreeMap<Tuple, Vec<Tuple>> = BTreeMap::new();
     for key in &scope.keys {
-        if let Some(partition) = project(key, &summary.grain, &summary.partition) {
+        if let Some(partition) = project(key, &summary.recompute_by, &summary.partition) {
             by_partition.entry(partition).or_default().push(key.clone());
         }
     }

@@ -70,24 +70,30 @@ fn fact(d: &dyn Dialect, item: &Prepared<'_>, source: &Source, changes: &Changes
     let alike = |(name, how): (&String, &String)| {
         item.column(name).is_none_or(|column| d.loose(column) == Some(how.as_str()))
     };
-    let by_key = !summary.grain.is_empty() && changes.loose.iter().all(alike);
+    let by_key = !summary.recompute_by.is_empty() && changes.loose.iter().all(alike);
     if summary.partition.is_empty() && (!by_key || !changes.partitions.is_empty()) {
         return None;
     }
-    let parts = &source.log[..changes.partition];
+    let parts = &source.track_columns[..changes.partition];
     // No summary has NULL in its key: the SELECT puts something else there, and only the SELECT knows what.
     let known = |tuple: &Tuple| tuple.iter().all(Option::is_some);
     for tuple in &changes.partitions {
         scope.partitions.insert(project(tuple, parts, &summary.partition).filter(known)?);
     }
     for key in &changes.keys {
-        let grained = if by_key { project(key, &source.log, &summary.grain).filter(known) } else { None };
+        let grained = if by_key {
+            project(key, &source.track_columns, &summary.recompute_by).filter(known)
+        } else {
+            None
+        };
         match grained {
             Some(key) => {
                 scope.keys.insert(key);
             }
             None => {
-                scope.partitions.insert(project(key, &source.log, &summary.partition).filter(known)?);
+                scope
+                    .partitions
+                    .insert(project(key, &source.track_columns, &summary.partition).filter(known)?);
             }
         }
     }
@@ -110,8 +116,12 @@ async fn dimension(
     let Some(place) = set.summaries.iter().position(|summary| summary.name == named) else {
         return Ok(None);
     };
-    let keys: Option<std::collections::BTreeSet<Tuple>> =
-        changes.keys.iter().chain(&changes.partitions).map(|key| project(key, &source.log, on)).collect();
+    let keys: Option<std::collections::BTreeSet<Tuple>> = changes
+        .keys
+        .iter()
+        .chain(&changes.partitions)
+        .map(|key| project(key, &source.track_columns, on))
+        .collect();
     let Some(keys) = keys else { return Ok(None) };
     let (occurs_in, summary) = (&prepared[place], prepared[reader].summary);
     if on.iter().any(|name| occurs_in.column(name).is_none()) {
@@ -120,9 +130,9 @@ async fn dimension(
     let has = |columns: &[String]| {
         !columns.is_empty() && columns.iter().all(|name| occurs_in.column(name).is_some())
     };
-    if has(&summary.grain)
+    if has(&summary.recompute_by)
         && let Some(found) =
-            tracking::occurrences(engine, occurs_in, on, &changes.loose, &keys, &summary.grain).await?
+            tracking::occurrences(engine, occurs_in, on, &changes.loose, &keys, &summary.recompute_by).await?
     {
         return Ok(Some(Scope { keys: found, ..Scope::default() }));
     }

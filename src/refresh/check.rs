@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::work::{Work, conserved};
+use super::work::{Work, reconciled};
 use crate::catalog::Against;
 use crate::catalog::manifest::CheckEntry;
 use crate::engine::Engine;
@@ -21,7 +21,7 @@ pub struct Findings {
     pub published: BTreeMap<usize, u64>,
     /// Rows that deltas have so far, per summary.
     pub written: BTreeMap<usize, u64>,
-    /// The first conserved sums of each summary's partitions, for the tier above.
+    /// The first reconciled sums of each summary's partitions, for the tier above.
     sums: BTreeMap<usize, BTreeMap<Tuple, Vec<Option<String>>>>,
 }
 
@@ -42,13 +42,13 @@ pub async fn profile(
     let item = &work.prepared[index];
     let summary = item.summary;
     let sums: Vec<(String, Option<String>)> = summary
-        .conserve
+        .reconcile
         .iter()
         .flat_map(|entry| entry.columns.iter().map(|column| (column.clone(), entry.condition.clone())))
         .collect();
     let totals_in_stage = match summary.against {
-        Against::Source(_) => conserved(summary),
-        Against::Summary(lower) if !wave.members.contains(&lower) => conserved(summary),
+        Against::Source(_) => reconciled(summary),
+        Against::Summary(lower) if !wave.members.contains(&lower) => reconciled(summary),
         _ => Vec::new(),
     };
     let rows = engine.query(&shapes.profile_stage(stage, &sums, &totals_in_stage)).await?;
@@ -86,7 +86,7 @@ pub async fn profile(
             Against::Nothing => {}
             Against::Summary(lower) if wave.members.contains(&lower) => {
                 let below = work.prepared[lower].summary;
-                let names = below.conserve.first().map(|entry| entry.columns.clone()).unwrap_or_default();
+                let names = below.reconcile.first().map(|entry| entry.columns.clone()).unwrap_or_default();
                 let values = findings.sums.get(&lower).and_then(|all| all.get(&partition)).cloned();
                 for (column, _) in &sums {
                     let at = names.iter().position(|name| name == column);
@@ -110,7 +110,7 @@ pub async fn profile(
                 return Err(not_conserved(work, index, &partition, column, condition.as_deref(), have, want));
             }
         }
-        let first = summary.conserve.first().map_or(0, |entry| entry.columns.len());
+        let first = summary.reconcile.first().map_or(0, |entry| entry.columns.len());
         findings.sums.entry(index).or_default().insert(partition, own[..first].to_vec());
     }
     // A partition of which nothing is left up here has no row above, but still has sums below.
@@ -122,9 +122,9 @@ pub async fn profile(
                 || findings.sums.get(&index).is_some_and(|all| all.contains_key(partition));
             let below = findings.sums.get(&lower).and_then(|all| all.get(partition));
             if let (false, Some(below)) = (here, below) {
-                let names = &work.prepared[lower].summary.conserve[0].columns;
+                let names = &work.prepared[lower].summary.reconcile[0].columns;
                 for (column, want) in names.iter().zip(below) {
-                    if conserved(summary).contains(column) && plain_number(want.as_deref()) != "0" {
+                    if reconciled(summary).contains(column) && plain_number(want.as_deref()) != "0" {
                         return Err(not_conserved(work, index, partition, column, None, &None, want));
                     }
                 }

@@ -218,10 +218,10 @@ async fn inspect_summary<'a>(
             .into());
         }
     }
-    for name in summary.conserve.iter().flat_map(|entry| &entry.columns) {
+    for name in summary.reconcile.iter().flat_map(|entry| &entry.columns) {
         if !is_produced(name) {
             return Err(Failure::usage(format!(
-                "{manifest}.conserve names column {name}, which {} does not produce",
+                "{manifest}.reconcile names column {name}, which {} does not produce",
                 summary.select_file
             ))
             .into());

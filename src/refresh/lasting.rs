@@ -5,16 +5,11 @@ use anyhow::{Context as _, Result};
 use crate::catalog::{Kind, Set, Summary};
 use crate::checksum;
 use crate::engine::dialect::Scratch;
+use crate::engine::names::{SCRATCH as PREFIX, SCRATCH_PER_RUN as PER_RUN};
 use crate::engine::{Column, Dialect, Engine, ErrorClass, Shape, statements};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger::{self, Ledger};
-
-/// What the names of lasting scratch tables begin with.
-const PREFIX: &str = "dashagg_scratch_";
-
-/// What those of version 0.1.0 began with, which made them for each run.
-const PER_RUN: [&str; 2] = ["dashagg_delta_", "dashagg_stage_"];
 
 /// A lasting scratch table that a summary wants.
 pub(super) struct Lasting {

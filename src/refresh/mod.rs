@@ -30,7 +30,7 @@ use crate::engine::{DbError, Engine, ErrorClass};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::hooks::{self, Values};
-use crate::ledger::{self, RunRecord};
+use crate::ledger::{self, Counts, RunEnd, RunMode, RunRecord, publication};
 use crate::plan::Ask;
 use crate::report::{Mode as ReportMode, RefreshReport, RunStatus, SetRefresh, SummaryRefresh};
 use crate::session::{self, Context, Spare};
@@ -231,7 +231,7 @@ fn report(run_id: String, status: RunStatus, start: Instant, sets: Vec<SetRefres
     }
 }
 
-/// Readable, sortable, unique: the client's moment, its process, and a few digits of the nanoseconds.
+/// Refreshes one unit, again and again while what stops it is a matter of the moment.
 async fn refresh_unit(
     context: &Context,
     request: &Request<'_>,
@@ -254,7 +254,8 @@ async fn refresh_unit(
         let transient = error.chain().any(|cause| cause.downcast_ref::<DbError>().is_some_and(passes));
         if let Err(interrupted) = context.interrupt.check() {
             context.interrupt.acknowledge();
-            record_failure(context, unit, run_id, start, retries, "interrupted", &interrupted.message).await;
+            record_failure(context, unit, run_id, start, retries, RunEnd::Interrupted, &interrupted.message)
+                .await;
             return Err((interrupted.into(), retries));
         }
         let full = error.chain().any(|cause| {
@@ -268,7 +269,7 @@ async fn refresh_unit(
         if !transient || retries >= context.config.run.retries {
             let (code, message, _) = Failure::of(&error);
             if code != ExitCode::Locked && code != ExitCode::Usage {
-                record_failure(context, unit, run_id, start, retries, "failed", &message).await;
+                record_failure(context, unit, run_id, start, retries, RunEnd::Failed, &message).await;
             }
             return Err((error, retries));
         }
@@ -404,7 +405,7 @@ async fn record_failure(
     run_id: &str,
     start: Instant,
     retries: u32,
-    status: &'static str,
+    status: RunEnd,
     message: &str,
 ) {
     let recording = async {
@@ -418,18 +419,16 @@ async fn record_failure(
         let record = RunRecord {
             run_id: run_id.to_owned(),
             set: unit.set.name.clone(),
-            mode: "none",
+            mode: RunMode::None,
             status,
             started: ledger::clock(engine).await? - start.elapsed(),
             seconds,
             partitions: 0,
-            counts: [0; 3],
+            counts: Counts::default(),
             retries,
             error: Some(message.to_owned()),
         };
-        let d = engine.dialect();
-        let statements =
-            [record.insert(d), ledger::failed(d, &unit.set.name, &unit.names(), status, message)];
+        let statements = publication::record_failure(engine.dialect(), &record, &unit.names());
         ledger::in_write(engine, &statements).await
     };
     match tokio::time::timeout(RECORDING, recording).await {

@@ -3,38 +3,21 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 
 use super::work::Work;
-use crate::catalog::Summary;
 use crate::engine::statements::{OP, Shapes};
-use crate::engine::{DbError, Dialect, Engine, ErrorClass, Tx};
+use crate::engine::{DbError, Engine, ErrorClass, Tx};
 use crate::hooks::Values;
-use crate::ledger::{self, RunRecord, SetState};
+use crate::ledger::publication::{self, Published};
+use crate::ledger::{self, Counts, RunRecord, SetState};
 
-/// Rows that a delta inserts, updates and deletes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Rows to insert.
-    pub inserted: u64,
-    /// Rows to update.
-    pub updated: u64,
-    /// Rows to delete.
-    pub deleted: u64,
-}
-
-impl Counts {
-    /// Whether anything differs.
-    pub fn any(self) -> bool {
-        self.inserted + self.updated + self.deleted > 0
-    }
-
-    fn of(self, mark: char) -> u64 {
-        match mark {
-            'I' => self.inserted,
-            'U' => self.updated,
-            _ => self.deleted,
-        }
+/// Those of a delta that have this mark.
+fn of(counts: Counts, mark: char) -> u64 {
+    match mark {
+        'I' => counts.inserted,
+        'U' => counts.updated,
+        _ => counts.deleted,
     }
 }
 
@@ -91,22 +74,13 @@ pub struct Outcome {
     pub changed: Values,
     /// Others of its partitions were left waiting.
     pub partial: bool,
+    /// Nothing of it waits.
+    pub current: bool,
+    /// It moves with the clock, and is as of the run's start now.
+    pub computed: bool,
 }
 
-/// What the ledger is told of one published summary.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Written {
-    /// Rows after the publish.
-    pub rows: u64,
-    /// Rows written.
-    pub counts: Counts,
-    /// Seconds the run took so far.
-    pub seconds: f64,
-    /// Others of its partitions were left waiting, so that as a whole it is as old as it was.
-    pub partial: bool,
-}
-
-/// Publishes. `state` is what was read when the run began: its generation is the fence. `consume`: statements
+/// Publishes. `state` is what was read when the run began: its fence is the one to pass. `consume`: statements
 /// that forget the notes which this publish covers.
 ///
 /// # Errors
@@ -144,13 +118,14 @@ async fn inside(
     consume: &[String],
 ) -> Result<()> {
     let d = work.dialect;
-    ledger::pass_fence(engine, &work.set.name, state.generation).await?;
+    ledger::pass_fence(engine, &work.set.name, state.fence).await?;
+    let mut published = Vec::new();
     for outcome in outcomes {
         let item = &work.prepared[outcome.index];
         let shapes = Shapes { marks: work.run.marks(0), ..item.shapes(d) };
         if outcome.counts.any() {
             for (sql, marks) in shapes.apply(work.delta(outcome.index), item.replace) {
-                let expected: u64 = marks.iter().map(|mark| outcome.counts.of(*mark)).sum();
+                let expected: u64 = marks.iter().map(|mark| of(outcome.counts, *mark)).sum();
                 if expected == 0 {
                     continue;
                 }
@@ -170,85 +145,23 @@ async fn inside(
                 fail::fail_point!("applying");
             }
         }
-        let written = Written {
+        published.push(Published {
+            summary: item.summary,
             rows: outcome.rows,
             counts: outcome.counts,
             seconds: outcome.seconds,
             partial: outcome.partial,
-        };
-        for sql in ledger_rows(d, &work.set.name, item.summary, written, record) {
-            engine.execute(&sql).await?;
-        }
+            current: outcome.current,
+            computed: outcome.computed,
+            view: None,
+        });
     }
-    for sql in consume {
+    for sql in consume.iter().chain(&publication::record(d, record, &published)) {
         engine.execute(sql).await?;
     }
-    engine.execute(&record.insert(d)).await?;
-    engine.execute(&ledger::forget_old_runs(d, &record.set, record.started)).await?;
     Ok(())
 }
 
 fn again(message: &str) -> anyhow::Error {
     DbError::new(ErrorClass::Transient, message).into()
-}
-
-/// What the ledger keeps of a published summary.
-pub(super) fn ledger_rows(
-    d: &dyn Dialect,
-    set: &str,
-    summary: &Summary,
-    written: Written,
-    record: &RunRecord,
-) -> [String; 2] {
-    let Written { rows, counts, seconds, partial } = written;
-    let at = ledger::stamp(record.started + std::time::Duration::from_secs_f64(record.seconds));
-    let (set, name) = (d.literal(set), d.literal(&summary.name));
-    let published = if partial { String::new() } else { format!("published_at = '{at}', ") };
-    [
-        // The bytes on disk outlive this row; keep what was measured last.
-        format!(
-            "UPDATE dashagg_summary SET table_name = {}, tier = {}, select_checksum = '{}', row_count = {}, \
-             {published}run_id = {}, mode = '{}', seconds = {:.3}, inserted = {}, updated = {}, deleted = {} \
-             WHERE set_name = {set} AND summary = {name}",
-            d.literal(&summary.table),
-            summary.tier,
-            summary.checksum,
-            rows,
-            d.literal(&record.run_id),
-            record.mode,
-            seconds,
-            counts.inserted,
-            counts.updated,
-            counts.deleted,
-        ),
-        format!(
-            "INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, \
-             published_at, run_id, mode, seconds, inserted, updated, deleted) \
-             SELECT {set}, {name}, {}, {}, '{}', {}, '{at}', {}, '{}', {:.3}, {}, {}, {} FROM dashagg_set s \
-             WHERE s.set_name = {set} AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = {set} AND x.summary = {name})",
-            d.literal(&summary.table),
-            summary.tier,
-            summary.checksum,
-            rows,
-            d.literal(&record.run_id),
-            record.mode,
-            seconds,
-            counts.inserted,
-            counts.updated,
-            counts.deleted,
-        ),
-    ]
-}
-
-/// Whether a run whose COMMIT went unanswered was published after all.
-///
-/// # Errors
-/// Whatever the server says.
-pub async fn was_published(engine: &mut dyn Engine, run_id: &str) -> Result<bool> {
-    let sql = format!(
-        "SELECT COUNT(*) FROM dashagg_run WHERE run_id = {} AND status = 'ok'",
-        engine.dialect().literal(run_id)
-    );
-    let count = engine.scalar(&sql).await?.ok_or_else(|| anyhow!("COUNT returned nothing"))?;
-    Ok(count != "0")
 }

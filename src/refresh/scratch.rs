@@ -13,6 +13,7 @@ use super::work::{self, Work};
 use crate::catalog::Set;
 use crate::checksum;
 use crate::engine::dialect::{SOME, Scratch};
+use crate::engine::names;
 use crate::engine::statements::{self, KIND, Marks, RUN};
 use crate::engine::{Dialect, Engine, Tx};
 use crate::ledger::{self, SetState};
@@ -150,7 +151,7 @@ async fn make_private(engine: &mut dyn Engine, prepared: &[Prepared<'_>], run: &
     let d = engine.dialect();
     let schema = engine.server().schema.clone();
     for (index, item) in prepared.iter().enumerate() {
-        let name = format!("dashagg_delta_{}_{index}", run.token);
+        let name = names::delta(&run.token, index);
         let delta = d.scratch_name(&schema, &name, Scratch::Delta);
         let columns = statements::scratch_columns(d, &item.columns, &item.summary.key, Scratch::Delta);
         engine.execute(&d.create_scratch(&delta, &columns, None, Scratch::Delta)).await?;
@@ -189,9 +190,9 @@ async fn sweep(
         return Ok(());
     }
     engine.begin(Tx::Write).await?;
-    ledger::pass_fence(engine, &set.name, state.generation).await?;
+    let next = ledger::pass_fence(engine, &set.name, state.fence).await?;
     engine.commit().await?;
-    state.generation += 1;
+    state.fence = next;
     for (table, numbers) in tables.iter().zip(found) {
         for number in numbers.into_iter().flatten().flatten().filter_map(|text| text.parse::<i64>().ok()) {
             let (mark, last) = (mark(d, table.scratch), number + NUMBERS - 1);

@@ -12,6 +12,7 @@ use super::check;
 use super::inspect::Prepared;
 use super::scratch;
 use super::work::Work;
+use crate::engine::names;
 use crate::engine::statements::{self, Shapes, SourceTotals};
 use crate::engine::{Engine, ErrorClass, Tx};
 use crate::error::Failure;
@@ -127,8 +128,8 @@ async fn follow(
     }
     let present =
         |columns: &[String]| !columns.is_empty() && columns.iter().all(|name| under.column(name).is_some());
-    if !below.keys.is_empty() && present(&summary.grain) {
-        let keys = changed_values(engine, work, lower, &summary.grain).await?;
+    if !below.keys.is_empty() && present(&summary.recompute_by) {
+        let keys = changed_values(engine, work, lower, &summary.recompute_by).await?;
         if keys.len() <= tracking::MOST_KEYS {
             scope.keys.extend(keys);
             return Ok(());
@@ -169,7 +170,7 @@ async fn index_delta(lead: &mut dyn Engine, work: &Work<'_>, index: usize) -> Re
         let written = work.written(index)?;
         return tell(lead, delta, written, FEW).await;
     }
-    let name = format!("dashagg_delta_{}_{index}_key", work.run.token);
+    let name = names::delta_key(&work.run.token, index);
     let columns = statements::delta_index(work.dialect, &work.prepared[index].summary.key);
     if let Some(sql) = work.dialect.scratch_unique_index(delta, &name, &columns) {
         lead.execute(&sql).await?;

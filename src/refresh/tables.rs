@@ -6,15 +6,15 @@ use std::time::{Instant, SystemTime};
 use anyhow::Result;
 
 use super::inspect::Prepared;
-use super::publish::{self, Counts, Outcome};
+use super::publish::{self, Outcome};
 use super::scratch::{self, Run};
 use super::stage;
 use super::work::Work;
 use super::{Request, Unit, affected, check, helpers, inspect, noop};
 use crate::catalog::{Set, Summary};
-use crate::engine::{Column, Dialect, Engine, Tx};
+use crate::engine::{Column, Engine, Tx};
 use crate::hooks::Values;
-use crate::ledger::{self, RunRecord, SetState};
+use crate::ledger::{self, RunEnd, RunMode, RunRecord, SetState, publication};
 use crate::plan::{Ask, Asked, Known, Mode, Plan, Scope, project};
 use crate::report::{Mode as ReportMode, RunStatus, SetRefresh, SummaryRefresh};
 use crate::session::Context;
@@ -34,12 +34,12 @@ pub(super) async fn locked(
 ) -> Result<SetRefresh> {
     let now = ledger::clock(engine).await?;
     let set = &super::keep::cut(engine, &unit.part, now);
-    if retries > 0 && publish::was_published(engine, run_id).await? {
+    if retries > 0 && publication::was_published(engine, run_id).await? {
         return republished(context, engine, set, retries, start).await;
     }
     let started = now - start.elapsed();
-    ledger::ensure_states(engine, &set.name, &unit.names()).await?;
     let mut state = SetState::read(engine, &set.name).await?.ok_or_else(|| ledger::missing(engine))?;
+    state.ensure(engine, &set.name, &set.summaries).await?;
     let prepared = inspect::inspect(engine, set).await?;
     let types: Vec<Column> = prepared.iter().flat_map(|item| item.columns.clone()).collect();
     let tracked = tracking::ensure(engine, unit.set, &types).await?;
@@ -56,13 +56,20 @@ pub(super) async fn locked(
     let Some(mode) = plan.mode else {
         // Notes without effect (a product that sold nothing) are done with all the same.
         engine.begin(Tx::Write).await?;
-        ledger::pass_fence(engine, &set.name, state.generation).await?;
+        ledger::pass_fence(engine, &set.name, state.fence).await?;
         for sql in tracking::consume_sql(engine, set, &changes, None) {
             engine.execute(&sql).await?;
         }
-        let computed = computed_sql(engine.dialect(), unit, false, &ledger::stamp(started));
-        if let Some(sql) = computed {
-            engine.execute(&sql).await?;
+        let timed: Vec<&str> = unit
+            .part
+            .summaries
+            .iter()
+            .filter(|one| is_computed(one, false))
+            .map(|one| one.name.as_str())
+            .collect();
+        if !timed.is_empty() {
+            let at = ledger::stamp(started);
+            engine.execute(&publication::computed(engine.dialect(), &set.name, &timed, &at)).await?;
         }
         engine.commit().await?;
         unit.heartbeat(engine, true).await?;
@@ -101,29 +108,31 @@ pub(super) async fn locked(
     staged?;
     context.interrupt.check()?;
 
-    let outcomes = outcomes(context, request, engine, &work, mode, &state, start).await?;
-    let total = |part: fn(&Counts) -> u64| outcomes.iter().map(|o| part(&o.counts)).sum::<u64>();
+    let only = plan.only.as_ref().filter(|_| mode == Mode::Incremental && named(&request.ask));
+    let only = only.map(|(columns, tuples)| (columns.as_slice(), tuples.as_slice()));
+    let mut outcomes = outcomes(context, request, engine, &work, mode, &state, start).await?;
+    for outcome in &mut outcomes {
+        outcome.current = only.is_none();
+        outcome.computed =
+            only.is_none() && is_computed(&set.summaries[outcome.index], mode == Mode::Complete);
+    }
     let record = RunRecord {
         run_id: run_id.to_owned(),
         set: set.name.clone(),
-        mode: mode.as_str(),
-        status: "ok",
+        mode: match mode {
+            Mode::Complete => RunMode::Complete,
+            Mode::Incremental => RunMode::Incremental,
+        },
+        status: RunEnd::Ok,
         started,
         seconds: start.elapsed().as_secs_f64(),
         partitions: plan.partitions as u64,
-        counts: [total(|c| c.inserted), total(|c| c.updated), total(|c| c.deleted)],
+        counts: outcomes.iter().map(|outcome| outcome.counts).sum(),
         retries,
         error: None,
     };
     fail::fail_point!("publish");
-    let only = plan.only.as_ref().filter(|_| mode == Mode::Incremental && named(&request.ask));
-    let only = only.map(|(columns, tuples)| (columns.as_slice(), tuples.as_slice()));
-    let mut consume = tracking::consume_sql(engine, set, &changes, only);
-    if only.is_none() {
-        let at = ledger::stamp(started);
-        consume.push(ledger::served(dialect, &set.name, &unit.names(), &at));
-        consume.extend(computed_sql(dialect, unit, mode == Mode::Complete, &at));
-    }
+    let consume = tracking::consume_sql(engine, set, &changes, only);
     publish::publish(engine, &work, &state, &outcomes, &record, &consume).await?;
     measure(engine, &work, &state, &outcomes).await;
 
@@ -157,21 +166,10 @@ pub(super) async fn locked(
     })
 }
 
-/// Notes as of when summaries are what their SELECT says: one that moves with the clock only by a complete run, any
-/// other by every run, which takes expired partitions out.
-fn computed_sql(d: &dyn Dialect, unit: &Unit<'_>, complete: bool, at: &str) -> Option<String> {
-    let timed =
-        unit.part.summaries.iter().filter(|summary| summary.clock.is_some() || summary.keep.is_some());
-    let names: Vec<&str> = timed
-        .filter(|summary| complete || summary.clock.is_none())
-        .map(|summary| summary.name.as_str())
-        .collect();
-    (!names.is_empty()).then(|| {
-        format!(
-            "UPDATE dashagg_state SET computed_at = '{at}' WHERE {}",
-            ledger::these(d, &unit.set.name, &names)
-        )
-    })
+/// Whether a run leaves a summary that moves with the clock as its SELECT says: one that says so itself only by a complete
+/// run, one under retention by every run, which takes expired partitions out.
+fn is_computed(summary: &Summary, complete: bool) -> bool {
+    if summary.time_dependent.is_some() { complete } else { summary.keep.is_some() }
 }
 
 /// What to do, and the partitions that exist.
@@ -216,7 +214,7 @@ async fn by_the_clock(
     for (item, scope) in prepared.iter().zip(&mut asked.scopes) {
         scope.partitions.extend(super::keep::expired(engine, item).await?);
         forget_expired(item.summary, scope);
-        if item.summary.clock.is_some() && asked.all.is_none() {
+        if item.summary.time_dependent.is_some() && asked.all.is_none() {
             asked.all = super::unit::has_moved(item.summary, state, now);
         }
     }
@@ -227,7 +225,8 @@ async fn by_the_clock(
 pub(super) fn forget_expired(summary: &Summary, scope: &mut Scope) {
     if summary.kept_from.is_some() {
         scope.keys.retain(|key| {
-            !project(key, &summary.grain, &summary.partition).is_some_and(|part| summary.has_expired(&part))
+            !project(key, &summary.recompute_by, &summary.partition)
+                .is_some_and(|part| summary.has_expired(&part))
         });
     }
 }
@@ -289,6 +288,8 @@ async fn outcomes(
             rows: (before + counts.inserted).saturating_sub(counts.deleted),
             seconds: start.elapsed().as_secs_f64(),
             partial: mode == Mode::Incremental && named(&request.ask),
+            current: false,
+            computed: false,
             changed: if counts.any() {
                 let rows = work.changed_rows(index, item.columns.iter().map(|column| &column.name));
                 super::changed_values(context, engine, &work.set.name, item, &rows).await?
@@ -319,12 +320,8 @@ async fn measure(engine: &mut dyn Engine, work: &Work<'_>, state: &SetState, out
         let sql = d.bytes_sql(summary.schema_in(&work.schema), &summary.table);
         let bytes = engine.scalar(&sql).await.ok().flatten().and_then(|text| text.parse::<u64>().ok());
         if let Some(bytes) = bytes {
-            let sql = format!(
-                "UPDATE dashagg_summary SET bytes = {bytes} WHERE set_name = {} AND summary = {}",
-                d.literal(&work.set.name),
-                d.literal(&summary.name)
-            );
-            if let Err(error) = ledger::in_write(engine, &[sql]).await {
+            let noted = publication::measured(engine, &work.set.name, &summary.name, bytes).await;
+            if let Err(error) = noted {
                 tracing::debug!("noting the size of {}: {error:#}", summary.table);
             }
         }

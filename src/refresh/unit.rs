@@ -66,7 +66,12 @@ impl<'a> Unit<'a> {
         if !built || !self.is_filled(engine).await || !tracking::is_quiet(engine, &self.part).await {
             return false;
         }
-        if self.part.summaries.iter().all(|summary| summary.clock.is_none() && summary.keep.is_none()) {
+        if self
+            .part
+            .summaries
+            .iter()
+            .all(|summary| summary.time_dependent.is_none() && summary.keep.is_none())
+        {
             return true;
         }
         let Ok(now) = ledger::clock(engine).await else { return false };
@@ -99,13 +104,13 @@ impl<'a> Unit<'a> {
         let d = engine.dialect();
         let mut statements = Vec::new();
         if self.kind == Kind::Table {
-            statements.push(ledger::heartbeat(d, &self.set.name, &now));
+            statements.push(ledger::set::heartbeat(d, &self.set.name, &now));
         }
         if held
             || self.kind != Kind::Table
             || self.part.summaries.iter().any(|summary| summary.schedule.is_some())
         {
-            statements.push(ledger::served(d, &self.set.name, &self.names(), &now));
+            statements.push(ledger::publication::served(d, &self.set.name, &self.names(), &now));
         }
         ledger::in_write(engine, &statements).await
     }
@@ -114,14 +119,14 @@ impl<'a> Unit<'a> {
 /// Whether, and how, the clock has moved a summary's content since its last publish.
 pub(crate) fn has_moved(summary: &Summary, state: &SetState, now: SystemTime) -> Option<String> {
     let known = state.summary(&summary.name)?;
-    if summary.clock.is_none() && summary.keep.is_none() {
+    if summary.time_dependent.is_none() && summary.keep.is_none() {
         return None;
     }
     known.published_at.as_ref()?;
     let then = known.computed_at.as_deref().and_then(|text| humantime::parse_rfc3339(text).ok());
     // Not known: no run has computed all of it since it was said to move.
     let then = then.unwrap_or(SystemTime::UNIX_EPOCH);
-    let moved = summary.clock.as_ref().is_some_and(|clock| clock.has_moved(then, now));
+    let moved = summary.time_dependent.as_ref().is_some_and(|clock| clock.has_moved(then, now));
     let expired = summary.keep.is_some_and(|keep| keep.first(then) != keep.first(now));
     (moved || expired).then(|| format!("the clock moved {} on", summary.name))
 }

@@ -9,26 +9,24 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::publish::{self, Counts, Written};
 use super::{Request, Unit, check, inspect, noop, unit};
 use crate::catalog::Method;
 use crate::create;
 use crate::engine::dialect::Scratch;
+use crate::engine::names::{self, VIEW_SAVEPOINT};
 use crate::engine::statements::{Shadow, Slice};
 use crate::engine::{DbError, Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::hooks::Values;
-use crate::ledger::{self, RunRecord, SetState};
+use crate::ledger::publication::{self, Published, View};
+use crate::ledger::{self, Counts, RunEnd, RunMode, RunRecord, SetState};
 use crate::plan::Ask;
 use crate::refresh::inspect::Prepared;
 use crate::report::{Mode as ReportMode, RunStatus, SetRefresh, SummaryRefresh};
 use crate::session::Context;
 use crate::tracking;
 use crate::verify;
-
-/// Where a refresh that changed nothing goes back to.
-const UNCHANGED: &str = "dashagg_view";
 
 /// What happened to one view.
 struct Refreshed {
@@ -50,11 +48,10 @@ pub(super) async fn locked(
     engine: &mut dyn Engine,
 ) -> Result<SetRefresh> {
     let set = unit.set;
-    if retries > 0 && publish::was_published(engine, run_id).await? {
+    if retries > 0 && publication::was_published(engine, run_id).await? {
         return super::tables::republished(context, engine, &unit.part, retries, start).await;
     }
-    let names: Vec<&str> = set.summaries.iter().map(|summary| summary.name.as_str()).collect();
-    ledger::ensure_states(engine, &set.name, &names).await?;
+    publication::ensure(engine, &set.name, &set.summaries).await?;
     let started = ledger::clock(engine).await? - start.elapsed();
     let prepared = inspect::inspect(engine, &unit.part).await?;
     let types = create::summary_columns(engine, set).await?;
@@ -81,47 +78,41 @@ pub(super) async fn locked(
     }
     fail::fail_point!("publish");
     let d = engine.dialect();
-    ledger::pass_fence(engine, &set.name, state.generation).await?;
-    let total = |part: fn(&Counts) -> u64| done.iter().map(|view| part(&view.counts)).sum::<u64>();
+    ledger::pass_fence(engine, &set.name, state.fence).await?;
     let record = RunRecord {
         run_id: run_id.to_owned(),
         set: set.name.clone(),
-        mode: "complete",
-        status: "ok",
+        mode: RunMode::Complete,
+        status: RunEnd::Ok,
         started,
         seconds: start.elapsed().as_secs_f64(),
         partitions: prepared.len() as u64,
-        counts: [total(|c| c.inserted), total(|c| c.updated), total(|c| c.deleted)],
+        counts: done.iter().map(|view| view.counts).sum(),
         retries,
         error: None,
     };
-    let at = ledger::stamp(started);
-    for (item, view) in prepared.iter().zip(&done) {
-        let known = state.summary(&item.summary.name);
-        let written = Written { rows: view.rows, counts: view.counts, seconds: view.seconds, partial: false };
-        for sql in publish::ledger_rows(d, &set.name, item.summary, written, &record) {
-            engine.execute(&sql).await?;
-        }
-        engine
-            .execute(&format!(
-                "UPDATE dashagg_state SET changes_done = {}, as_of = {}, computed_at = '{at}' WHERE {}",
-                known.map_or(0, |known| known.changes),
-                d.literal(&as_of),
-                ledger::these(d, &set.name, &[&item.summary.name])
-            ))
-            .await?;
-        let own = engine.server().schema.clone();
-        let bytes = d.bytes_sql(item.summary.schema_in(&own), &item.summary.table);
-        engine
-            .execute(&format!(
-                "UPDATE dashagg_summary SET bytes = ({bytes}) WHERE {}",
-                ledger::these(d, &set.name, &[&item.summary.name])
-            ))
-            .await?;
+    let own = engine.server().schema.clone();
+    let published: Vec<Published<'_>> = prepared
+        .iter()
+        .zip(&done)
+        .map(|(item, view)| Published {
+            summary: item.summary,
+            rows: view.rows,
+            counts: view.counts,
+            seconds: view.seconds,
+            partial: false,
+            current: true,
+            computed: true,
+            view: Some(View {
+                changes: state.summary(&item.summary.name).map_or(0, |known| known.changes),
+                as_of: as_of.clone(),
+                bytes: d.bytes_sql(item.summary.schema_in(&own), &item.summary.table),
+            }),
+        })
+        .collect();
+    for sql in publication::record(d, &record, &published) {
+        engine.execute(&sql).await?;
     }
-    engine.execute(&ledger::served(d, &set.name, &unit.names(), &at)).await?;
-    engine.execute(&record.insert(d)).await?;
-    engine.execute(&ledger::forget_old_runs(d, &record.set, record.started)).await?;
     fail::fail_point!("publishing");
     engine.commit().await?;
     context.progress.finish(&format!("refreshed {}", unit.label()));
@@ -228,11 +219,11 @@ async fn refresh_view(
     let own = engine.server().schema.clone();
     let concurrently = inspect::is_filled(engine, summary).await? == Some(true);
     let shapes = item.shapes(d);
-    let before = d.scratch_name(&own, &format!("dashagg_before_{}", summary.tier), Scratch::Private);
+    let before = d.scratch_name(&own, &names::before(summary.tier), Scratch::Private);
     if concurrently {
         let columns = shapes.compared_columns();
         engine.execute(&d.copy_private(&before, &item.target, &columns)).await?;
-        engine.execute(&d.savepoint(UNCHANGED)).await?;
+        engine.execute(&d.savepoint(VIEW_SAVEPOINT)).await?;
     }
     engine
         .execute(&d.refresh_view_sql(&item.target, concurrently))
@@ -257,7 +248,7 @@ async fn refresh_view(
     for entry in &summary.checks {
         check::must_be_empty(engine, &unit.set.name, summary, entry, &shapes.with_clause(&as_it_is)).await?;
     }
-    conserved(engine, unit, prepared, item).await?;
+    reconciled(engine, unit, prepared, item).await?;
     let previous = (rows + counts.deleted).saturating_sub(counts.inserted);
     if !request.allow_shrink && concurrently {
         check::collapse_guard(
@@ -285,7 +276,7 @@ async fn refresh_view(
     if concurrently {
         if !counts.any() {
             // Only ignored columns differ: leave the published rows as they are.
-            engine.execute(&d.back_to(UNCHANGED)).await?;
+            engine.execute(&d.back_to(VIEW_SAVEPOINT)).await?;
         }
         engine.execute(&d.drop_scratch(&before, Scratch::Private)).await?;
     }
@@ -317,7 +308,7 @@ async fn null_keys(engine: &mut dyn Engine, item: &Prepared<'_>) -> Result<()> {
     .into())
 }
 
-async fn conserved(
+async fn reconciled(
     engine: &mut dyn Engine,
     unit: &Unit<'_>,
     prepared: &[Prepared<'_>],

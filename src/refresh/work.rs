@@ -11,6 +11,7 @@ use super::scratch::Run;
 use crate::catalog::{Against, Set};
 use crate::engine::Dialect;
 use crate::engine::dialect::{Scratch, on_key};
+use crate::engine::names;
 use crate::engine::statements::{KIND, OP, RUN, Shadow, Slice};
 use crate::plan::{Tuple, Wave};
 
@@ -96,7 +97,7 @@ impl Work<'_> {
     }
 
     pub(super) fn stage_name(&self, worker: usize, index: usize) -> String {
-        format!("dashagg_stage_{}_{worker}_{index}", self.run.token)
+        names::stage(&self.run.token, worker, index)
     }
 
     pub(super) fn stage(&self, worker: usize, index: usize) -> String {
@@ -231,7 +232,7 @@ impl Work<'_> {
         }
     }
 
-    /// What the conserved sums of a summary are compared with, where it can be read in the same statement.
+    /// What the reconciled sums of a summary are compared with, where it can be read in the same statement.
     pub(super) fn totals(
         &self,
         worker: usize,
@@ -240,7 +241,7 @@ impl Work<'_> {
         chunk: Option<&[Tuple]>,
     ) -> Option<TotalsText> {
         let summary = self.prepared[index].summary;
-        let columns: Vec<String> = conserved(summary);
+        let columns: Vec<String> = reconciled(summary);
         match summary.against {
             Against::Source(source) => {
                 let source = &self.set.sources[source];
@@ -249,7 +250,7 @@ impl Work<'_> {
                     .iter()
                     .map(|name| {
                         let expression = partition_expression(self.dialect, source, name);
-                        let plain = wave.by_key && source.log.contains(name);
+                        let plain = wave.by_key && source.track_columns.contains(name);
                         expression
                             .or_else(|| plain.then(|| self.dialect.quote(name)))
                             .map(|expression| (name.clone(), expression))
@@ -272,7 +273,7 @@ impl Work<'_> {
                 let body = self.fresh_body(worker, lower, wave, chunk);
                 let condition = self.prepared[lower]
                     .summary
-                    .conserve
+                    .reconcile
                     .first()
                     .and_then(|entry| entry.condition.clone())
                     .unwrap_or_else(|| "1 = 1".to_owned());
@@ -310,9 +311,9 @@ pub fn is_read_above(prepared: &[Prepared<'_>], index: usize) -> bool {
 }
 
 /// Every column that a summary conserves, each once.
-pub fn conserved(summary: &crate::catalog::Summary) -> Vec<String> {
+pub fn reconciled(summary: &crate::catalog::Summary) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for name in summary.conserve.iter().flat_map(|entry| &entry.columns) {
+    for name in summary.reconcile.iter().flat_map(|entry| &entry.columns) {
         if !names.contains(name) {
             names.push(name.clone());
         }

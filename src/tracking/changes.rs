@@ -8,7 +8,9 @@ use super::setup::{remembered, witness};
 use super::{Changes, MOST_KEYS, claimed, claimed_and_waiting_rows, outline, waiting_rows, with_any_column};
 use crate::catalog::{Method, Set, Source};
 use crate::checksum;
+use crate::engine::names::{CLAIM, GRAIN};
 use crate::engine::{Engine, Shape};
+use crate::ledger::sources;
 use crate::plan::Tuple;
 use crate::refresh::inspect::partition_expression;
 
@@ -70,7 +72,7 @@ pub async fn changes(
     if let Some(gap) = &state.1 {
         changes.all = Some(gap.clone());
     }
-    changes.columns.clone_from(&source.log);
+    changes.columns.clone_from(&source.track_columns);
     changes.partition = source.partition.len();
     Ok(changes)
 }
@@ -86,7 +88,7 @@ async fn noted(engine: &mut dyn Engine, set: &Set, source: &Source, foresee: boo
         let spec = with_any_column(engine, spec.clone(), source).await?;
         work = waiting_rows(d, &spec);
     } else {
-        for row in engine.query(&format!("SELECT DISTINCT dashagg_claim FROM {work}")).await? {
+        for row in engine.query(&format!("SELECT DISTINCT {CLAIM} FROM {work}")).await? {
             changes.claims.extend(row.into_iter().next().flatten());
         }
         among = claimed(d, &changes.claims);
@@ -99,27 +101,25 @@ async fn noted(engine: &mut dyn Engine, set: &Set, source: &Source, foresee: boo
             return Ok(changes);
         }
     }
-    let grains = engine.query(&format!("SELECT DISTINCT dashagg_grain FROM {work} w WHERE {among}")).await?;
+    let grains = engine.query(&format!("SELECT DISTINCT {GRAIN} FROM {work} w WHERE {among}")).await?;
     let has = |grain: &str| grains.iter().any(|row| row[0].as_deref() == Some(grain));
-    if has("a") || source.log.is_empty() {
+    if has("a") || source.track_columns.is_empty() {
         changes.all = Some(format!(
             "all of {} changed (TRUNCATE, or rows that no partition tells apart)",
             source.table
         ));
         return Ok(changes);
     }
-    let names: Vec<String> = source.log.iter().map(|name| d.quote(name)).collect();
+    let names: Vec<String> = source.track_columns.iter().map(|name| d.quote(name)).collect();
     let parts = &names[..spec.partition];
     if has("p") {
-        let sql = format!(
-            "SELECT DISTINCT {} FROM {work} w WHERE {among} AND dashagg_grain = 'p'",
-            parts.join(", ")
-        );
+        let sql =
+            format!("SELECT DISTINCT {} FROM {work} w WHERE {among} AND {GRAIN} = 'p'", parts.join(", "));
         changes.partitions = engine.query(&sql).await?.into_iter().collect();
     }
     if has("k") {
         let sql = format!(
-            "SELECT DISTINCT {} FROM {work} w WHERE {among} AND dashagg_grain = 'k' LIMIT {}",
+            "SELECT DISTINCT {} FROM {work} w WHERE {among} AND {GRAIN} = 'k' LIMIT {}",
             names.join(", "),
             MOST_KEYS + 1
         );
@@ -144,7 +144,7 @@ async fn noted(engine: &mut dyn Engine, set: &Set, source: &Source, foresee: boo
 pub async fn loose(engine: &mut dyn Engine, source: &Source) -> Result<BTreeMap<String, String>> {
     let shape = Shape::read(engine, source.schema.as_deref(), &source.table).await?.unwrap_or_default();
     let d = engine.dialect();
-    let own = source.log.iter().filter_map(|name| shape.column(name).map(|column| (name, column)));
+    let own = source.track_columns.iter().filter_map(|name| shape.column(name).map(|column| (name, column)));
     Ok(own.filter_map(|(name, column)| d.loose(column).map(|how| (name.clone(), how.to_owned()))).collect())
 }
 
@@ -237,16 +237,7 @@ async fn fingerprinted(engine: &mut dyn Engine, set: &Set, source: &Source) -> R
             now.extend(sums.into_iter().map(|(tuple, (count, sum))| (tuple, format!("{count}/{sum}"))));
         }
     }
-    let sql = format!(
-        "SELECT part, print FROM dashagg_print WHERE set_name = {} AND source = {}",
-        d.literal(&set.name),
-        d.literal(&source.name)
-    );
-    let mut before: BTreeMap<String, String> = BTreeMap::new();
-    for row in engine.query(&sql).await? {
-        let mut cells = row.into_iter().map(Option::unwrap_or_default);
-        before.insert(cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
-    }
+    let mut before = sources::prints(engine, &set.name, &source.name).await?;
     let mut changes = Changes::default();
     for (tuple, print) in now {
         let part = serde_json::to_string(&tuple).unwrap_or_default();

@@ -3,13 +3,13 @@
 use anyhow::Result;
 
 use super::coalesce::coalesce;
-use super::setup::remember_witness_sql;
 use super::{Changes, claimed, outline, with_any_column};
 use crate::catalog::{Kind, Method, Set};
+use crate::engine::names::GRAIN;
 use crate::engine::statements::Slice;
 use crate::engine::track::TrackSpec;
 use crate::engine::{Column, Engine, Tx};
-use crate::ledger;
+use crate::ledger::{self, publication, sources};
 use crate::plan::Tuple;
 
 /// Claims every note of every source under `token`. Commits: a run that dies afterwards leaves them claimed,
@@ -98,8 +98,7 @@ async fn tell_views(
     let any = !engine.query(&format!("SELECT 1 {ours} LIMIT 1")).await?.is_empty();
     let left = !engine.query(&format!("SELECT 1 FROM ({}) n LIMIT 1", d.notes_sql(spec))).await?.is_empty();
     if any || left || gap.is_some() {
-        let which = ledger::these(d, &set.name, views);
-        engine.execute(&format!("UPDATE dashagg_state SET changes = changes + 1 WHERE {which}")).await?;
+        engine.execute(&publication::due(d, &set.name, views)).await?;
     }
     let invalidates_table = set.sources[at].invalidates.as_ref().is_some_and(|(name, _)| {
         set.summaries.iter().any(|summary| summary.name == *name && summary.kind == Kind::Table)
@@ -110,7 +109,7 @@ async fn tell_views(
             engine.execute(&format!("DELETE {ours}")).await?;
         }
         if let (Some(witness), Some(_)) = (witness, gap) {
-            let sql = remember_witness_sql(d, set, &set.sources[at], witness);
+            let sql = sources::witnessed(d, &set.name, &set.sources[at].name, witness);
             engine.execute(&sql).await?;
         }
     }
@@ -138,7 +137,7 @@ pub fn consume_sql(
                     // A dimension's note may concern partitions that were not published.
                     let covered = source.invalidates.is_none()
                         && !columns.is_empty()
-                        && columns.iter().all(|name| source.log.contains(name));
+                        && columns.iter().all(|name| source.track_columns.contains(name));
                     if covered {
                         let slice = Slice::Tuples {
                             columns: columns
@@ -156,7 +155,7 @@ pub fn consume_sql(
                         };
                         let condition = slice.condition(d, &|name| d.quote(name));
                         sql.push(format!(
-                            "DELETE FROM {work} WHERE {among} AND dashagg_grain <> 'a' AND {condition}"
+                            "DELETE FROM {work} WHERE {among} AND {GRAIN} <> 'a' AND {condition}"
                         ));
                     }
                 }
@@ -165,28 +164,11 @@ pub fn consume_sql(
         if only.is_some() {
             continue;
         }
-        let (set_name, name) = (d.literal(&set.name), d.literal(&source.name));
         if changes.witness.is_some() || changes.watermark.is_some() {
-            let value =
-                |text: &Option<String>| text.as_ref().map_or("NULL".to_owned(), |text| d.literal(text));
-            sql.push(format!(
-                "UPDATE dashagg_source SET witness = {}, watermark = {} WHERE set_name = {set_name} AND source = {name}",
-                value(&changes.witness),
-                value(&changes.watermark)
-            ));
+            let (witness, watermark) = (changes.witness.as_deref(), changes.watermark.as_deref());
+            sql.push(sources::seen(d, &set.name, &source.name, witness, watermark));
         }
-        for (part, print) in &changes.prints {
-            let part = d.literal(part);
-            sql.push(format!(
-                "DELETE FROM dashagg_print WHERE set_name = {set_name} AND source = {name} AND part = {part}"
-            ));
-            if let Some(print) = print {
-                sql.push(format!(
-                    "INSERT INTO dashagg_print (set_name, source, part, print) VALUES ({set_name}, {name}, {part}, {})",
-                    d.literal(print)
-                ));
-            }
-        }
+        sql.extend(sources::printed(d, &set.name, &source.name, &changes.prints));
     }
     sql
 }

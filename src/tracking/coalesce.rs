@@ -4,6 +4,7 @@
 use anyhow::Result;
 
 use super::claimed;
+use crate::engine::names::{CLAIM, GRAIN};
 use crate::engine::track::TrackSpec;
 use crate::engine::{Engine, Tx};
 
@@ -22,7 +23,7 @@ pub(super) async fn coalesce(engine: &mut dyn Engine, spec: &TrackSpec, token: &
     if count(engine, &format!("SELECT 1 FROM {work}"), most * 2).await? <= most * 2 {
         return Ok(());
     }
-    let rows = engine.query(&format!("SELECT DISTINCT dashagg_claim FROM {work}")).await?;
+    let rows = engine.query(&format!("SELECT DISTINCT {CLAIM} FROM {work}")).await?;
     let claims: Vec<String> = rows.into_iter().flatten().flatten().collect();
     let among = claimed(d, &claims);
     let parts = spec.columns[..spec.partition].iter().map(|column| d.quote(&column.name)).collect::<Vec<_>>();
@@ -30,15 +31,15 @@ pub(super) async fn coalesce(engine: &mut dyn Engine, spec: &TrackSpec, token: &
     let sum = format!("{token}s");
     let whole = spec.partition == 0
         || !engine
-            .query(&format!("SELECT 1 FROM {work} WHERE {among} AND dashagg_grain = 'a' LIMIT 1"))
+            .query(&format!("SELECT 1 FROM {work} WHERE {among} AND {GRAIN} = 'a' LIMIT 1"))
             .await?
             .is_empty()
         || count(engine, &format!("SELECT DISTINCT {list} FROM {work} WHERE {among}"), most).await? > most;
     let told = if whole {
-        format!("INSERT INTO {work} (dashagg_claim, dashagg_grain) VALUES ({}, 'a')", d.literal(&sum))
+        format!("INSERT INTO {work} ({CLAIM}, {GRAIN}) VALUES ({}, 'a')", d.literal(&sum))
     } else {
         format!(
-            "INSERT INTO {work} (dashagg_claim, dashagg_grain, {list}) SELECT DISTINCT {}, 'p', {list} FROM {work} WHERE {among}",
+            "INSERT INTO {work} ({CLAIM}, {GRAIN}, {list}) SELECT DISTINCT {}, 'p', {list} FROM {work} WHERE {among}",
             d.literal(&sum)
         )
     };

@@ -17,14 +17,16 @@ pub use self::changes::{changes, foresee, loose};
 pub use self::claim::{claim, consume_sql};
 pub use self::pending::{Pending, pending};
 pub use self::removal::untrack_sql;
-use self::setup::{Remembered, remembered, witness};
 pub use self::setup::{ensure, forgotten_sql, preview};
+use self::setup::{remembered, witness};
 pub use self::upgrade::leftovers_sql;
 use crate::catalog::{MAX_NOTES, Method, Set, Source};
 use crate::checksum;
+use crate::engine::names::{self, CLAIM, GRAIN};
 use crate::engine::statements::Slice;
 use crate::engine::track::{TrackColumn, TrackSpec};
-use crate::engine::{Column, Engine, Shape};
+use crate::engine::{Column, Engine, Row, Shape};
+use crate::ledger::sources;
 use crate::plan::Tuple;
 use crate::refresh::inspect::Prepared;
 
@@ -89,7 +91,7 @@ pub fn outline(set: &Set, source: &Source, schema: &str) -> TrackSpec {
             [..ID_LENGTH]
             .to_owned(),
         columns: source
-            .log
+            .track_columns
             .iter()
             .zip(expressions)
             .map(|(name, expression)| TrackColumn {
@@ -117,7 +119,7 @@ fn legacy(set: &Set, source: &Source, schema: &str, expressions: &[String]) -> S
         "{schema}/{}/{}/{:?}/{}/{expressions:?}{}",
         set.name,
         source.table,
-        source.log,
+        source.track_columns,
         source.partition.len(),
         if set.notify { "/notify" } else { "" }
     )
@@ -131,7 +133,11 @@ fn legacy_id(set: &Set, source: &Source, schema: &str) -> String {
 /// The partition's expressions, by the columns of a note; empty where a column is one of the source.
 fn expressions(source: &Source) -> Vec<String> {
     let of = |name: &String| source.partition.iter().find(|(column, _)| column == name);
-    source.log.iter().map(|name| of(name).and_then(|(_, e)| e.clone()).unwrap_or_default()).collect()
+    source
+        .track_columns
+        .iter()
+        .map(|name| of(name).and_then(|(_, e)| e.clone()).unwrap_or_default())
+        .collect()
 }
 
 /// Whether nothing at all is waiting and no gap has opened: the path that must cost milliseconds. Makes no
@@ -149,11 +155,11 @@ pub async fn is_quiet(engine: &mut dyn Engine, set: &Set) -> bool {
             return false;
         }
         let spec = outline(set, source, &schema);
-        if spec.columns.is_empty() && !source.log.is_empty() {
+        if spec.columns.is_empty() && !source.track_columns.is_empty() {
             return false;
         }
         let Some(best) = d.witness_sql(&spec).into_iter().next() else { return false };
-        asked.extend([d.noted_sql(&spec), setup::remembered_sql(d, set, source), best]);
+        asked.extend([d.noted_sql(&spec), sources::query_one(d, &set.name, &source.name), best]);
         specs.push(spec);
     }
     // One round trip for all sources, unless the best witness needs a right that this user lacks.
@@ -161,14 +167,17 @@ pub async fn is_quiet(engine: &mut dyn Engine, set: &Set) -> bool {
     if answers.len() < asked.len() {
         return is_quiet_step_by_step(engine, set, &specs).await;
     }
-    let mut answers = answers.into_iter().map(|rows| rows.into_iter().next().unwrap_or_default());
+    let mut answers = answers.into_iter();
     specs.iter().all(|spec| {
-        let mut next = || answers.next().unwrap_or_default();
-        let (noted, known, seen) = (next(), Remembered::from(next()), next());
-        let first = |row: &[Option<String>]| row.first().cloned().flatten();
-        first(&noted).as_deref() == Some("0")
-            && known.track_id == spec.id
-            && first(&seen).is_some_and(|text| known.witness == Some(checksum::hex(&text)))
+        let (Some(noted), Some(known), Some(seen)) = (answers.next(), answers.next(), answers.next()) else {
+            return false;
+        };
+        let known = sources::remembered(known).ok().and_then(|known| known.into_iter().next());
+        let first = |rows: Vec<Row>| rows.into_iter().next().and_then(|row| row.into_iter().next().flatten());
+        let (noted, seen) = (first(noted), first(seen).map(|text| checksum::hex(&text)));
+        noted.as_deref() == Some("0")
+            && seen.is_some()
+            && known.is_some_and(|known| known.track_id == spec.id && known.witness == seen)
     })
 }
 
@@ -189,7 +198,7 @@ async fn is_quiet_step_by_step(engine: &mut dyn Engine, set: &Set, specs: &[Trac
 
 /// The channel on which the triggers of a set wake `refresh --watch`.
 pub fn channel(set: &str) -> String {
-    format!("dashagg_{}", &checksum::hex(set)[..16])
+    names::channel(&checksum::hex(set)[..16])
 }
 
 /// A source without columns to tell changes apart by is noted by its first column.
@@ -252,7 +261,7 @@ fn claimed(d: &dyn crate::engine::Dialect, claims: &[String]) -> String {
         return "1 = 0".to_owned();
     }
     let list: Vec<String> = claims.iter().map(|claim| d.literal(claim)).collect();
-    format!("dashagg_claim IN ({})", list.join(", "))
+    format!("{CLAIM} IN ({})", list.join(", "))
 }
 
 /// Every note that waits, claimed or not, as a table of (grain, columns…).
@@ -264,7 +273,7 @@ pub(crate) fn waiting_rows(d: &dyn crate::engine::Dialect, spec: &TrackSpec) -> 
 fn claimed_and_waiting_rows(d: &dyn crate::engine::Dialect, spec: &TrackSpec, among: &str) -> String {
     let names: Vec<String> = spec.columns.iter().map(|column| d.quote(&column.name)).collect();
     format!(
-        "(SELECT dashagg_grain, {} FROM {} WHERE {among} UNION ALL SELECT * FROM ({}) n)",
+        "(SELECT {GRAIN}, {} FROM {} WHERE {among} UNION ALL SELECT * FROM ({}) n)",
         names.join(", "),
         d.qualify(&spec.schema, &spec.work()),
         d.notes_sql(spec)
@@ -289,7 +298,7 @@ pub async fn waiting_values(
     let spec = with_any_column(engine, spec, source).await?;
     let told: Vec<&String> =
         columns.iter().filter(|name| spec.columns.iter().any(|column| column.name == **name)).collect();
-    let mut cells = vec!["dashagg_grain".to_owned()];
+    let mut cells = vec![GRAIN.to_owned()];
     cells.extend(told.iter().map(|name| d.quote(name)));
     let sql = format!(
         "SELECT DISTINCT {} FROM {} a LIMIT {}",

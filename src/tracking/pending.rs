@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::{outline, with_any_column};
 use crate::catalog::{Method, Set};
 use crate::engine::Engine;
+use crate::engine::names::GRAIN;
 use crate::plan::Tuple;
 
 /// Notes that are looked at in each table of them: some milliseconds on every engine.
@@ -43,10 +44,9 @@ pub async fn pending(engine: &mut dyn Engine, set: &Set) -> Result<Pending> {
         let parts: Vec<String> =
             spec.columns[..spec.partition].iter().map(|column| d.quote(&column.name)).collect();
         for (table, grain) in d.note_tables(&spec) {
-            let mut cells =
-                vec![grain.map_or("dashagg_grain".to_owned(), |grain| format!("'{grain}' AS dashagg_grain"))];
+            let mut cells = vec![grain.map_or(GRAIN.to_owned(), |grain| format!("'{grain}' AS {GRAIN}"))];
             cells.extend(parts.iter().cloned());
-            let mut groups = vec!["dashagg_grain".to_owned()];
+            let mut groups = vec![GRAIN.to_owned()];
             groups.extend(parts.iter().cloned());
             let sql = format!(
                 "SELECT COUNT(*), {groups} FROM (SELECT {} FROM {table} LIMIT {}) n GROUP BY {groups}",

@@ -8,10 +8,11 @@ use super::{ID_LENGTH, legacy_id, outline};
 use crate::catalog::{Method, Set, Source};
 use crate::checksum;
 use crate::engine::track::{Cascade, TrackColumn, TrackSpec};
-use crate::engine::{Column, DbError, Dialect, Engine, ErrorClass, Row, Shape, Tx};
+use crate::engine::{Column, DbError, Engine, ErrorClass, Shape, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
+use crate::ledger::sources::{self, Remembered};
 
 /// The same with column types and keys read from the database, fit to make tables and triggers from.
 ///
@@ -130,41 +131,12 @@ pub(super) async fn witness(engine: &mut dyn Engine, spec: &TrackSpec) -> Result
     }
 }
 
-/// What the ledger remembers of one source.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Remembered {
-    pub(super) track_id: String,
-    pub(super) witness: Option<String>,
-    pub(super) watermark: Option<String>,
-}
-
 pub(super) async fn remembered(
     engine: &mut dyn Engine,
     set: &Set,
     source: &Source,
 ) -> Result<Option<Remembered>> {
-    let sql = remembered_sql(engine.dialect(), set, source);
-    Ok(engine.query(&sql).await?.into_iter().next().map(Remembered::from))
-}
-
-/// The query that [`Remembered`] is made of.
-pub(super) fn remembered_sql(d: &dyn Dialect, set: &Set, source: &Source) -> String {
-    format!(
-        "SELECT track_id, witness, watermark FROM dashagg_source WHERE set_name = {} AND source = {}",
-        d.literal(&set.name),
-        d.literal(&source.name)
-    )
-}
-
-impl From<Row> for Remembered {
-    fn from(row: Row) -> Self {
-        let mut cells = row.into_iter();
-        Self {
-            track_id: cells.next().flatten().unwrap_or_default(),
-            witness: cells.next().flatten(),
-            watermark: cells.next().flatten(),
-        }
-    }
+    sources::read(engine, &set.name, &source.name).await
 }
 
 /// Makes sure that every source's tracking is in place, before anything is computed. Returns, per source, why
@@ -264,16 +236,6 @@ pub async fn preview(
     Ok(sql)
 }
 
-/// What has the ledger remember a witness.
-pub(super) fn remember_witness_sql(d: &dyn Dialect, set: &Set, source: &Source, witness: &str) -> String {
-    format!(
-        "UPDATE dashagg_source SET witness = {} WHERE set_name = {} AND source = {}",
-        d.literal(witness),
-        d.literal(&set.name),
-        d.literal(&source.name)
-    )
-}
-
 pub(super) async fn remember_id(
     engine: &mut dyn Engine,
     set: &Set,
@@ -281,17 +243,7 @@ pub(super) async fn remember_id(
     known: Option<&Remembered>,
     id: &str,
 ) -> Result<()> {
-    let d = engine.dialect();
-    let (set_name, name, id) = (d.literal(&set.name), d.literal(&source.name), d.literal(id));
-    let sql = match known {
-        Some(_) => format!(
-            "UPDATE dashagg_source SET track_id = {id}, witness = NULL, watermark = NULL \
-             WHERE set_name = {set_name} AND source = {name}"
-        ),
-        None => format!(
-            "INSERT INTO dashagg_source (set_name, source, track_id) VALUES ({set_name}, {name}, {id})"
-        ),
-    };
+    let sql = sources::set_up(engine.dialect(), &set.name, &source.name, known.is_some(), id);
     ledger::in_write(engine, &[sql]).await
 }
 
@@ -374,14 +326,9 @@ async fn is_outgrown(engine: &mut dyn Engine, spec: &TrackSpec) -> Result<bool> 
 pub async fn forgotten_sql(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
     let d = engine.dialect();
     let schema = engine.server().schema.clone();
-    let name = d.literal(&set.name);
     let used: Vec<String> = set.sources.iter().map(|source| outline(set, source, &schema).id).collect();
-    let rows =
-        engine.query(&format!("SELECT source, track_id FROM dashagg_source WHERE set_name = {name}")).await?;
     let mut sql = Vec::new();
-    for row in rows {
-        let mut cells = row.into_iter().map(Option::unwrap_or_default);
-        let (source, id) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
+    for Remembered { source, track_id: id, .. } in sources::read_all(engine, &set.name).await? {
         if set.sources.iter().any(|known| known.name == source) {
             continue;
         }
@@ -390,10 +337,7 @@ pub async fn forgotten_sql(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Str
             let spec = TrackSpec { id, schema: schema.clone(), ..TrackSpec::default() };
             sql.extend(remove_sql(engine, &spec).await?);
         }
-        sql.push(format!(
-            "DELETE FROM dashagg_source WHERE set_name = {name} AND source = {}",
-            d.literal(&source)
-        ));
+        sql.push(sources::forget(d, &set.name, &source));
     }
     Ok(sql)
 }

@@ -3,12 +3,13 @@
 use anyhow::Result;
 
 use super::removal::{listed_triggers_sql, remove_sql};
-use super::setup::{Remembered, install_failure, remember_id, remember_witness_sql, remembered, witness};
+use super::setup::{install_failure, remember_id, remembered, witness};
 use super::{legacy_id, outline};
 use crate::catalog::{Method, Set, Source};
 use crate::engine::track::TrackSpec;
 use crate::engine::{DbError, Engine, Tx};
 use crate::ledger;
+use crate::ledger::sources::{self, Remembered};
 
 /// Replaces the tracking that `old` names by that of `spec`, which notes the same columns, and returns what the ledger
 /// remembers from now on.
@@ -45,6 +46,7 @@ pub(super) async fn carry_over(
         engine.commit().await?;
     }
     let remembered = Remembered {
+        source: source.name.clone(),
         track_id: spec.id.clone(),
         // Its own words differ, once all is in place; what they stand for must not have changed before.
         witness: if replaced { witness(engine, spec).await? } else { None },
@@ -52,7 +54,7 @@ pub(super) async fn carry_over(
     };
     remember_id(engine, set, source, Some(old), &spec.id).await?;
     if let Some(witness) = &remembered.witness {
-        let sql = remember_witness_sql(engine.dialect(), set, source, witness);
+        let sql = sources::witnessed(engine.dialect(), &set.name, &source.name, witness);
         ledger::in_write(engine, &[sql]).await?;
     }
     Ok(remembered)

@@ -309,7 +309,7 @@ async fn sums(engine: &mut dyn Engine, sql: &str, parts: usize) -> Result<Sums> 
         .collect())
 }
 
-/// Compares the conserved sums of the published rows with the source's totals, or the tier below.
+/// Compares the reconciled sums of the published rows with the source's totals, or the tier below.
 /// Returns how many were compared, and those that differ.
 ///
 /// # Errors
@@ -324,7 +324,7 @@ pub(crate) async fn imbalances(
     let item = &prepared[index];
     let summary = item.summary;
     let (mut checked, mut wrong) = (0, Vec::new());
-    if summary.conserve.is_empty() || summary.against == Against::Nothing {
+    if summary.reconcile.is_empty() || summary.against == Against::Nothing {
         return Ok((checked, wrong));
     }
     let d = engine.dialect();
@@ -332,7 +332,7 @@ pub(crate) async fn imbalances(
     let group = |parts: &[String]| {
         if parts.is_empty() { String::new() } else { format!(" GROUP BY {}", parts.join(", ")) }
     };
-    for entry in &summary.conserve {
+    for entry in &summary.reconcile {
         let list = |table: &str, condition: Option<&str>, where_slice: &str| {
             let mut cells = parts.clone();
             cells.extend(entry.columns.iter().map(|name| format!("SUM({})", d.quote(name))));
@@ -348,7 +348,7 @@ pub(crate) async fn imbalances(
         let expected = match summary.against {
             Against::Summary(lower) => {
                 let lower = &prepared[lower];
-                let condition = lower.summary.conserve.first().and_then(|entry| entry.condition.as_deref());
+                let condition = lower.summary.reconcile.first().and_then(|entry| entry.condition.as_deref());
                 let sql = list(&lower.target, condition, &slice.over(d, "t"));
                 sums(engine, &sql, parts.len()).await?
             }

@@ -14,7 +14,7 @@ conformance!(columns_may_have_the_names_that_tracking_uses_itself, |db: &TestDb|
     for (set, partition, log) in [
         ("whole", "", ""),
         ("parts", "\"note\", \"conn\"", ""),
-        ("keys", "\"note\", \"conn\"", "log = [\"note\", \"conn\", \"grain\", \"claim\"]"),
+        ("keys", "\"note\", \"conn\"", "track_columns = [\"note\", \"conn\", \"grain\", \"claim\"]"),
     ] {
         let sets = odd_names(db, set, partition, log);
         let dashagg = || -> Dashagg { db.dashagg().arg("--sql-dir").arg(&sets) };

@@ -45,9 +45,9 @@ fn odd_set(db: &TestDb) -> PathBuf {
         "[sources.\"the raw one\"]\ntable = {raw_t}\npartition = [{day_t}, {shop_t}]\ntotals = {{ {net_t} = {sum} }}\n\
          [[sources.\"the raw one\".indexes]]\nname = \"my 'index'\"\ncolumns = [{day_t}, {shop_t}, {net_t}]\n\
          [summaries.\"tier one\"]\ntable = {daily_t}\nselect = \"tier 'one'.sql\"\nkey = [{day_t}, {shop_t}]\n\
-         partition = [{day_t}, {shop_t}]\nconserve = [{{ columns = [{net_t}] }}]\n\
+         partition = [{day_t}, {shop_t}]\nreconcile = [{{ columns = [{net_t}] }}]\n\
          [summaries.\"tier.two\"]\ntable = {total_t}\nselect = \"tier.two.sql\"\nkey = [{shop_t}]\n\
-         conserve = [{{ columns = [{net_t}] }}]\n"
+         reconcile = [{{ columns = [{net_t}] }}]\n"
     );
     let script = format!(
         "CREATE TABLE {daily} ({shop} {text} NOT NULL, {day} DATE NOT NULL, {net} DECIMAL(20,2) NOT NULL, PRIMARY KEY ({day}, {shop}));

@@ -102,19 +102,19 @@ totals    = { amount = "SUM(amount)", n = "COUNT(*)" }
 select    = "daily.sql"
 key       = ["day", "shop"]
 partition = ["day", "shop"]
-conserve  = [{ columns = ["amount", "n"] }]
+reconcile = [{ columns = ["amount", "n"] }]
 
 [summaries.by_day]
 select    = "by_day.sql"
 key       = ["day"]
 partition = ["day"]
-conserve  = [{ columns = ["amount", "n"] }]
+reconcile = [{ columns = ["amount", "n"] }]
 
 [summaries.total]
 select    = "total.sql"
 key       = ["shop"]
 partition = []
-conserve  = [{ columns = ["amount", "n"] }]
+reconcile = [{ columns = ["amount", "n"] }]
 "#,
         "CREATE TABLE daily (day DATE NOT NULL, shop VARCHAR(40) NOT NULL, amount DECIMAL(20,2) NOT NULL, \
          n INTEGER NOT NULL, PRIMARY KEY (day, shop));

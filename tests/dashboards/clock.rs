@@ -4,8 +4,8 @@ use crate::common::{Kind, TestDb};
 use crate::views::tiny;
 
 const MANIFEST: &str = "description = \"tiny\"\nengines = [\"postgres\"]\n[sources.items]\n\
-    [summaries.recent]\nkind = \"materialized_view\"\nkey = [\"id\"]\nclock = \"1m\"\nmax_shrink = 1.0\n\
-    [summaries.today]\nkind = \"materialized_view\"\nkey = [\"id\"]\nclock = { midnight = \"Asia/Jakarta\" }\n";
+    [summaries.recent]\nkind = \"materialized_view\"\nkey = [\"id\"]\ntime_dependent = \"1m\"\nmax_shrink = 1.0\n\
+    [summaries.today]\nkind = \"materialized_view\"\nkey = [\"id\"]\ntime_dependent = { midnight = \"Asia/Jakarta\" }\n";
 
 const SCRIPT: &str = "CREATE MATERIALIZED VIEW IF NOT EXISTS recent AS\n\
     SELECT id FROM items WHERE at > now() - INTERVAL '3 seconds' WITH NO DATA;\n\

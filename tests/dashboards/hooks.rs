@@ -207,7 +207,7 @@ fn redis_keys_of_what_changed_are_gone_and_warmed_and_no_other_postgres() {
     let redis = Redis::start();
     let hooks = format!(
         "[[hooks]]\non = [\"crm.mv_daily_metrics\"]\nredis = \"redis://127.0.0.1:{}/0\"\n\
-         delete = [\"dashboard:{{organization_id}}:*\"]\nbump = [\"dashboard:version\"]\n\
+         delete = [\"dashboard:{{organization_id}}:*\"]\nincrement = [\"dashboard:version\"]\n\
          [[hooks.warm]]\nkey = \"warm:{{organization_id}}\"\n\
          query = \"SELECT SUM(orders_count) AS orders FROM mv_daily_metrics WHERE organization_id = {{organization_id}}\"\n\
          ttl = \"10m\"\nstagger = \"1m\"\n",

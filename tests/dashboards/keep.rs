@@ -28,7 +28,7 @@ fn with_keep(db: &TestDb) {
     let text = std::fs::read_to_string(&manifest).unwrap();
     std::fs::write(
         &manifest,
-        text.replace("max_age   = \"26h\"", "max_age   = \"26h\"\nkeep = \"2 months\""),
+        text.replace("max_age      = \"26h\"", "max_age      = \"26h\"\nkeep = \"2 months\""),
     )
     .unwrap();
     own(db).arg("create").run().ok();

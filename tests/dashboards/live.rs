@@ -19,7 +19,7 @@ fn set_up(db: &TestDb) {
     db.exec(SOURCES);
     let manifest = copy_set("financials", &db.dir().join("sql")).join("summaries.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
-    std::fs::write(&manifest, text.replace("max_age   = \"26h\"", "max_age   = \"26h\"\nlive = true"))
+    std::fs::write(&manifest, text.replace("max_age      = \"26h\"", "max_age      = \"26h\"\nlive = true"))
         .unwrap();
     own(db).arg("create").run().ok();
 }
@@ -162,8 +162,8 @@ fn a_reader_may_read_the_live_view_and_nothing_else_postgres() {
     db.exec(SOURCES);
     let manifest = copy_set("financials", &db.dir().join("sql")).join("summaries.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
-    let with = format!("max_age   = \"26h\"\nlive = true\nreaders = [\"{role}\"]");
-    std::fs::write(&manifest, text.replace("max_age   = \"26h\"", &with)).unwrap();
+    let with = format!("max_age      = \"26h\"\nlive = true\nreaders = [\"{role}\"]");
+    std::fs::write(&manifest, text.replace("max_age      = \"26h\"", &with)).unwrap();
     own(&db).arg("create").run().ok();
     own(&db).arg("refresh").run().ok();
     let as_reader = |sql: &str| db.try_exec(&format!("SET ROLE {role}; {sql}"));
@@ -187,7 +187,7 @@ fn a_reader_may_read_and_not_write_mariadb() {
     let text = std::fs::read_to_string(&manifest).unwrap();
     std::fs::write(
         &manifest,
-        text.replace("max_age   = \"26h\"", &format!("max_age   = \"26h\"\nreaders = [\"{user}\"]")),
+        text.replace("max_age      = \"26h\"", &format!("max_age      = \"26h\"\nreaders = [\"{user}\"]")),
     )
     .unwrap();
     own(&db).arg("create").run().ok();

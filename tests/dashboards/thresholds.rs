@@ -20,8 +20,8 @@ conformance!(a_threshold_that_is_passed_is_stale_and_says_which, |db: &TestDb| {
         ("max_age = \"1us\"", "max_age"),
     ] {
         let edited = match limit.starts_with("max_age") {
-            true => text.replacen("max_age   = \"26h\"", limit, 1),
-            false => text.replacen("max_age   = \"26h\"", &format!("max_age = \"26h\"\n{limit}"), 1),
+            true => text.replacen("max_age      = \"26h\"", limit, 1),
+            false => text.replacen("max_age      = \"26h\"", &format!("max_age = \"26h\"\n{limit}"), 1),
         };
         assert_ne!(edited, text);
         std::fs::write(&manifest, edited).unwrap();
@@ -32,7 +32,7 @@ conformance!(a_threshold_that_is_passed_is_stale_and_says_which, |db: &TestDb| {
         let table = own(db).arg("status").run().ok().stdout;
         assert!(table.contains(words), "{table}");
     }
-    std::fs::write(&manifest, text.replacen("max_age   = \"26h\"", "max_bytes = \"big\"", 1)).unwrap();
+    std::fs::write(&manifest, text.replacen("max_age      = \"26h\"", "max_bytes = \"big\"", 1)).unwrap();
     let said = own(db).arg("status").run().code(2).stderr;
     assert!(said.contains("summaries.asin") && said.contains("50 MB"), "{said}");
 });

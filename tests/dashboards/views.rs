@@ -27,7 +27,7 @@ pub fn tiny(db: &TestDb, manifest: &str, script: &str) {
 const MANIFEST: &str = "description = \"tiny\"\nengines = [\"postgres\"]\n[sources.items]\n\
     totals = { amount = \"SUM(amount)\" }\n\
     [summaries.counts]\nkind = \"materialized_view\"\nkey = [\"grp\"]\nignore = [\"refreshed_at\"]\n\
-    conserve = [{ columns = [\"amount\"] }]\n\
+    reconcile = [{ columns = [\"amount\"] }]\n\
     [summaries.biggest]\nkind = \"materialized_view\"\nkey = [\"grp\"]\n";
 
 const SCRIPT: &str = "CREATE MATERIALIZED VIEW IF NOT EXISTS counts AS\n\

@@ -16,8 +16,8 @@ fn keyed<'a>(db: &'a TestDb, max: u32) -> Tiny<'a> {
     tiny.write(
         "summaries.toml",
         &format!(
-            "[sources.raw_rows]\npartition = ['day']\nlog = ['day', 'kind']\nmax_notes = {max}\n[summaries.days]\n\
-             table = 'tiny_days'\nselect = 'days.sql'\nkey = ['day', 'kind']\npartition = ['day']\ngrain = ['day', 'kind']\n"
+            "[sources.raw_rows]\npartition = ['day']\ntrack_columns = ['day', 'kind']\nmax_notes = {max}\n[summaries.days]\n\
+             table = 'tiny_days'\nselect = 'days.sql'\nkey = ['day', 'kind']\npartition = ['day']\nrecompute_by = ['day', 'kind']\n"
         ),
     );
     tiny.write("days.sql", "SELECT day, kind, SUM(n) AS total FROM raw_rows GROUP BY day, kind\n");
@@ -78,11 +78,11 @@ fn bounded(kind: Kind) {
 /// A connection for each statement, as a web server makes them: what tells writers apart must not add up either.
 #[test]
 fn notes_of_many_connections_end_in_those_of_everything_mariadb() {
-    for log in ["log = ['day', 'kind']", "log = ['day']"] {
+    for log in ["track_columns = ['day', 'kind']", "track_columns = ['day']"] {
         let db = &TestDb::new(Kind::Mariadb);
         let tiny = keyed(db, 100);
         let manifest = std::fs::read_to_string(tiny.path("summaries.toml")).unwrap();
-        tiny.write("summaries.toml", &manifest.replace("log = ['day', 'kind']", log));
+        tiny.write("summaries.toml", &manifest.replace("track_columns = ['day', 'kind']", log));
         tiny.create().ok();
         tiny.dashagg().args(["refresh", "--allow-shrink"]).run().ok();
         let statements = |from: usize, count: usize| {

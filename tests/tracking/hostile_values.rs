@@ -46,9 +46,9 @@ fn hostile(db: &TestDb) -> Tiny<'_> {
     ));
     tiny.write(
         "summaries.toml",
-        "[sources.raw_rows]\npartition = ['shop']\nlog = ['shop', 'kind']\n\
+        "[sources.raw_rows]\npartition = ['shop']\ntrack_columns = ['shop', 'kind']\n\
          [sources.kinds]\ninvalidates = { summary = 'days', on = ['kind'] }\n\
-         [summaries.days]\ntable = 'tiny_days'\nselect = 'days.sql'\nkey = ['shop', 'kind']\npartition = ['shop']\ngrain = ['shop', 'kind']\n",
+         [summaries.days]\ntable = 'tiny_days'\nselect = 'days.sql'\nkey = ['shop', 'kind']\npartition = ['shop']\nrecompute_by = ['shop', 'kind']\n",
     );
     tiny.write(
         "days.sql",

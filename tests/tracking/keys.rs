@@ -28,9 +28,9 @@ fn loose(kind: Kind) -> (&'static str, &'static str) {
 fn by_kind(tiny: &Tiny<'_>, select: &str, script: &str) {
     tiny.write(
         "summaries.toml",
-        "[sources.events]\npartition = ['day']\nlog = ['day', 'kind']\n\
+        "[sources.events]\npartition = ['day']\ntrack_columns = ['day', 'kind']\n\
          [summaries.kinds]\ntable = 'tiny_kinds'\nselect = 'kinds.sql'\nkey = ['day', 'kind']\n\
-         partition = ['day']\ngrain = ['day', 'kind']\n",
+         partition = ['day']\nrecompute_by = ['day', 'kind']\n",
     );
     tiny.write("kinds.sql", select);
     tiny.script("0001_days.sql", script);
@@ -154,9 +154,9 @@ conformance!(single_keys_of_a_computed_partition_keep_their_sums, |db: &TestDb| 
     tiny.write(
         "summaries.toml",
         &format!(
-            "[sources.events]\npartition = {{ day = '{day}' }}\nlog = ['day', 'kind']\ntotals = {{ total = 'SUM(n)' }}\n\
+            "[sources.events]\npartition = {{ day = '{day}' }}\ntrack_columns = ['day', 'kind']\ntotals = {{ total = 'SUM(n)' }}\n\
              [summaries.kinds]\ntable = 'tiny_kinds'\nselect = 'kinds.sql'\nkey = ['day', 'kind']\n\
-             partition = ['day']\ngrain = ['day', 'kind']\nconserve = [{{ columns = ['total'] }}]\n"
+             partition = ['day']\nrecompute_by = ['day', 'kind']\nreconcile = [{{ columns = ['total'] }}]\n"
         ),
     );
     db.exec(&many_kinds("2025-01-01 10:00:00").replace("(day, kind, n)", "(at, kind, n)"));

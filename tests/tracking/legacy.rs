@@ -58,8 +58,8 @@ impl<'a> Legacy<'a> {
         std::fs::create_dir_all(&scripts).unwrap();
         std::fs::write(
             folder.join("summaries.toml"),
-            "[sources.sales]\npartition = ['day']\nlog = ['day', 'shop']\n[summaries.s]\ntable = 'tiny_s'\nselect = 's.sql'\n\
-             key = ['day', 'shop']\npartition = ['day']\ngrain = ['day', 'shop']\n",
+            "[sources.sales]\npartition = ['day']\ntrack_columns = ['day', 'shop']\n[summaries.s]\ntable = 'tiny_s'\nselect = 's.sql'\n\
+             key = ['day', 'shop']\npartition = ['day']\nrecompute_by = ['day', 'shop']\n",
         )
         .unwrap();
         let select = "SELECT day, shop, SUM(amount) AS amount FROM sales GROUP BY day, shop";

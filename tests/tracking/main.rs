@@ -14,6 +14,7 @@ mod sample;
 mod small;
 
 mod case;
+mod claims;
 mod dimensions;
 mod growth;
 mod hostile_values;

@@ -12,8 +12,9 @@ fn tracked_by(db: &TestDb, method: &str) -> PathBuf {
     let sets = db.dir().join("sets");
     let manifest = copy_set("financials", &sets).join("summaries.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
-    assert!(text.contains("track     = \"triggers\""));
-    std::fs::write(manifest, text.replace("track     = \"triggers\"", &format!("track = {method}"))).unwrap();
+    assert!(text.contains("track         = \"triggers\""));
+    std::fs::write(manifest, text.replace("track         = \"triggers\"", &format!("track = {method}")))
+        .unwrap();
     db.dashagg().arg("--sql-dir").arg(&sets).arg("create").run().ok();
     db.dashagg().arg("--sql-dir").arg(&sets).arg("refresh").run().ok();
     sets

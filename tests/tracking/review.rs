@@ -58,9 +58,9 @@ conformance!(a_finer_partition_is_tracked_anew, |db: &TestDb| {
         tiny.write(
             "summaries.toml",
             &format!(
-                "[sources.events]\npartition = {partition}\nlog = ['day', 'kind']\n\
+                "[sources.events]\npartition = {partition}\ntrack_columns = ['day', 'kind']\n\
                  [summaries.kinds]\ntable = 'tiny_kinds'\nselect = 'kinds.sql'\nkey = ['day', 'kind']\n\
-                 partition = {partition}\ngrain = ['day', 'kind']\n"
+                 partition = {partition}\nrecompute_by = ['day', 'kind']\n"
             ),
         );
     };

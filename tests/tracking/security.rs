@@ -202,9 +202,9 @@ fn functions_and_operators_of_others_are_never_called_postgres() {
     let tiny = Tiny::new(db);
     tiny.write(
         "summaries.toml",
-        "[sources.raw_rows]\npartition = ['day']\nlog = ['day', 'kind']\ntotals = { total = 'SUM(n)' }\n\
+        "[sources.raw_rows]\npartition = ['day']\ntrack_columns = ['day', 'kind']\ntotals = { total = 'SUM(n)' }\n\
          [summaries.days]\ntable = 'tiny_days'\nselect = 'days.sql'\nkey = ['day', 'kind']\npartition = ['day']\n\
-         grain = ['day', 'kind']\nlive = true\n[[summaries.days.conserve]]\ncolumns = ['total']\n",
+         recompute_by = ['day', 'kind']\nlive = true\n[[summaries.days.reconcile]]\ncolumns = ['total']\n",
     );
     tiny.write("days.sql", "SELECT day, kind, SUM(n) AS total FROM raw_rows GROUP BY day, kind\n");
     tiny.script(

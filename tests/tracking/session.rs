@@ -34,8 +34,8 @@ fn source(db: &TestDb) -> Tiny<'_> {
     });
     tiny.write(
         "summaries.toml",
-        "[sources.raw_rows]\npartition = ['day']\nlog = ['day', 'kind']\nmax_notes = 100\n\
-         [summaries.days]\ntable = 'tiny_days'\nselect = 'days.sql'\nkey = ['day', 'kind']\npartition = ['day']\ngrain = ['day', 'kind']\n",
+        "[sources.raw_rows]\npartition = ['day']\ntrack_columns = ['day', 'kind']\nmax_notes = 100\n\
+         [summaries.days]\ntable = 'tiny_days'\nselect = 'days.sql'\nkey = ['day', 'kind']\npartition = ['day']\nrecompute_by = ['day', 'kind']\n",
     );
     tiny.write("days.sql", "SELECT day, kind, SUM(n) AS total FROM raw_rows GROUP BY day, kind\n");
     tiny.script(

@@ -76,6 +76,15 @@ impl Engine for Mysql {
         self.watch.over(limits, &rows, work).await
     }
 
+    async fn execute_each(&mut self, statements: &[String]) -> Result<Vec<u64>, DbError> {
+        if statements.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (limits, rows) = (self.limits(), Rows::default());
+        let work = execute_each_on(&mut self.connection, statements, &rows);
+        self.watch.over(limits, &rows, work).await
+    }
+
     async fn for_each(&mut self, sql: &str, each: &mut (dyn FnMut(Row) + Send)) -> Result<(), DbError> {
         let (limits, rows) = (self.limits(), Rows::default());
         let work = for_each_on(&mut self.connection, sql, &rows, each);

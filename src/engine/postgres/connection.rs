@@ -136,6 +136,19 @@ impl Engine for Postgres {
         Ok(answers.split_off(settings.min(answers.len())))
     }
 
+    async fn execute_each(&mut self, statements: &[String]) -> Result<Vec<u64>, DbError> {
+        if statements.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut all = if self.in_transaction { Vec::new() } else { self.settings() };
+        let settings = all.len();
+        all.extend_from_slice(statements);
+        let rows = Rows::default();
+        let work = execute_each_on(&mut self.connection, &all, &rows);
+        let mut affected = self.watch.over(Limits::default(), &rows, work).await?;
+        Ok(affected.split_off(settings.min(affected.len())))
+    }
+
     async fn for_each(&mut self, sql: &str, each: &mut (dyn FnMut(Row) + Send)) -> Result<(), DbError> {
         let (sql, limits) = self.framed(sql);
         let rows = Rows::default();

@@ -4,28 +4,43 @@ use super::SqliteDialect;
 use crate::engine::{CatalogSql, Column, Spelling};
 
 impl CatalogSql for SqliteDialect {
-    fn columns_sql(&self, _schema: Option<&str>, table: &str) -> String {
-        // A scratch table must compare keys as the table's own unique index does; only indexes show collations.
-        format!(
-            "SELECT name, CASE WHEN type = '' THEN 'ANY' ELSE type END || COALESCE((SELECT ' COLLATE ' || i.coll \
-             FROM pragma_index_list({0}, 'main') l JOIN pragma_index_xinfo(l.name, 'main') i \
-             WHERE l.\"unique\" AND i.key AND i.name = c.name AND i.coll <> 'BINARY' LIMIT 1), ''), hidden IN (2, 3), \
-             \"notnull\" = 0 AND (pk = 0 OR (SELECT wr = 0 AND strict = 0 FROM pragma_table_list({0}) WHERE schema = 'main')) \
-             FROM pragma_table_xinfo({0}, 'main') c WHERE hidden <> 1 ORDER BY cid",
-            self.literal(table)
-        )
+    fn columns_sql(&self, schema: Option<&str>, table: &str) -> String {
+        let [columns, _] = self.shapes_sql(&[(schema, table)]).unwrap_or_default();
+        format!("SELECT name, type, generated, nullable FROM ({columns}) s")
     }
 
-    fn indexes_sql(&self, _schema: Option<&str>, table: &str) -> String {
+    fn indexes_sql(&self, schema: Option<&str>, table: &str) -> String {
+        let [_, indexes] = self.shapes_sql(&[(schema, table)]).unwrap_or_default();
+        format!("SELECT name, is_unique, partial, part FROM ({indexes}) s")
+    }
+
+    fn shapes_sql(&self, tables: &[(Option<&str>, &str)]) -> Option<[String; 2]> {
+        let each = tables.iter().enumerate();
+        let list: Vec<String> = each
+            .map(|(at, (_, table))| format!("SELECT {at} AS at, {} AS tbl", self.literal(table)))
+            .collect();
+        let list = format!("({}) t", list.join(" UNION ALL "));
+        // A scratch table must compare keys as the table's own unique index does; only indexes show collations.
+        let columns = format!(
+            "SELECT t.at AS at, c.name AS name, \
+             CASE WHEN c.type = '' THEN 'ANY' ELSE c.type END || COALESCE((SELECT ' COLLATE ' || i.coll \
+             FROM pragma_index_list(t.tbl, 'main') l JOIN pragma_index_xinfo(l.name, 'main') i \
+             WHERE l.\"unique\" AND i.key AND i.name = c.name AND i.coll <> 'BINARY' LIMIT 1), '') AS type, \
+             c.hidden IN (2, 3) AS generated, c.\"notnull\" = 0 AND (c.pk = 0 OR (SELECT p.wr = 0 AND p.strict = 0 \
+             FROM pragma_table_list(t.tbl) p WHERE p.schema = 'main')) AS nullable \
+             FROM {list} JOIN pragma_table_xinfo(t.tbl, 'main') c WHERE c.hidden <> 1 ORDER BY t.at, c.cid"
+        );
         // An INTEGER PRIMARY KEY is the rowid and has no entry in the index list.
-        format!(
-            "SELECT l.name, l.\"unique\", l.partial, i.name FROM pragma_index_list({0}, 'main') l \
-             JOIN pragma_index_info(l.name) i \
-             UNION ALL SELECT 'rowid', 1, 0, name FROM pragma_table_info({0}, 'main') \
-             WHERE pk = 1 AND upper(type) = 'INTEGER' \
-             AND NOT EXISTS (SELECT 1 FROM pragma_index_list({0}, 'main') WHERE origin = 'pk')",
-            self.literal(table)
-        )
+        let indexes = format!(
+            "SELECT t.at AS at, l.name AS name, l.\"unique\" AS is_unique, l.partial AS partial, i.name AS part, \
+             l.seq AS nth, i.seqno AS place \
+             FROM {list} JOIN pragma_index_list(t.tbl, 'main') l JOIN pragma_index_info(l.name, 'main') i \
+             UNION ALL SELECT t.at, 'rowid', 1, 0, c.name, -1, 0 FROM {list} JOIN pragma_table_info(t.tbl, 'main') c \
+             WHERE c.pk = 1 AND upper(c.type) = 'INTEGER' \
+             AND NOT EXISTS (SELECT 1 FROM pragma_index_list(t.tbl, 'main') l WHERE l.origin = 'pk') \
+             ORDER BY 1, 6, 7"
+        );
+        Some([columns, indexes])
     }
 
     fn collated_sql(&self, table: &str) -> Option<String> {

@@ -41,7 +41,7 @@ pub struct SourceTotals<'a> {
     pub spelled: Vec<(&'a str, &'a str)>,
     /// The columns of these that totals are grouped by.
     pub partition: Vec<(&'a str, &'a str)>,
-    /// For each conserved column: its name and the aggregate over the source.
+    /// For each reconciled column: its name and the aggregate over the source.
     pub totals: Vec<(&'a str, &'a str)>,
 }
 
