@@ -94,11 +94,11 @@ async fn statements(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
     sql.extend(lasting::drop_all_sql(engine, &set.name).await?);
     let d = engine.dialect();
     for summary in set.summaries.iter().rev().filter(|_| made) {
-        let what = match summary.kind {
-            Kind::Table => "TABLE",
-            Kind::MaterializedView => "MATERIALIZED VIEW",
-        };
-        sql.push(format!("DROP {what} IF EXISTS {}", summary.target(d, &own)));
+        let target = summary.target(d, &own);
+        sql.push(match summary.kind {
+            Kind::Table => format!("DROP TABLE IF EXISTS {target}"),
+            Kind::MaterializedView => d.drop_materialized_view(&target),
+        });
     }
     sql.extend(ledger::forget_set(d, &set.name));
     Ok(sql)

@@ -12,7 +12,7 @@ const THE_MATCH: [&str; 3] = [
 ];
 
 /// Names of drivers, and words that occur in one database's SQL only.
-const DIALECT_WORDS: [&str; 13] = [
+const DIALECT_WORDS: [&str; 17] = [
     "MySql",
     "Mysql",
     "Postgres",
@@ -26,6 +26,10 @@ const DIALECT_WORDS: [&str; 13] = [
     "GET_LOCK",
     "AUTO_INCREMENT",
     "ON CONFLICT",
+    "SAVEPOINT",
+    " EXCEPT ",
+    "DROP MATERIALIZED",
+    "REFRESH MATERIALIZED",
 ];
 
 const MOST_LINES: usize = 450;

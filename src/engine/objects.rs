@@ -72,6 +72,26 @@ pub trait ObjectSql: Spelling {
         format!("REFRESH MATERIALIZED VIEW {}{target}", if concurrently { "CONCURRENTLY " } else { "" })
     }
 
+    /// Removes a materialized view, if it is there.
+    fn drop_materialized_view(&self, target: &str) -> String {
+        format!("DROP MATERIALIZED VIEW IF EXISTS {target}")
+    }
+
+    /// Marks a point of the open transaction, to which [`ObjectSql::back_to`] returns.
+    fn savepoint(&self, name: &str) -> String {
+        format!("SAVEPOINT {name}")
+    }
+
+    /// Undoes what the open transaction has done since that point.
+    fn back_to(&self, name: &str) -> String {
+        format!("ROLLBACK TO SAVEPOINT {name}")
+    }
+
+    /// The rows that only one of two SELECTs yields, as FROM takes them.
+    fn differing(&self, left: &str, right: &str) -> String {
+        format!("(({left} EXCEPT {right}) UNION ALL ({right} EXCEPT {left}))")
+    }
+
     /// Builds an index on a live table, whose name comes as statements spell it, without stopping its writers.
     fn create_index_online(&self, name: &str, table: &str, columns: &[String]) -> String;
 

@@ -139,7 +139,7 @@ async fn refresh_view(
     if concurrently {
         let columns = shapes.compared_columns();
         engine.execute(&d.copy_private(&before, &item.target, &columns)).await?;
-        engine.execute(&format!("SAVEPOINT {VIEW_SAVEPOINT}")).await?;
+        engine.execute(&d.savepoint(VIEW_SAVEPOINT)).await?;
     }
     engine
         .execute(&d.refresh_view_sql(&item.target, concurrently))
@@ -164,7 +164,7 @@ async fn refresh_view(
             // Both the rows that came and the rows that went.
             let (old, new) =
                 (format!("SELECT {columns} FROM {before}"), format!("SELECT {columns} FROM {}", item.target));
-            format!("(({old} EXCEPT {new}) UNION ALL ({new} EXCEPT {old}))")
+            d.differing(&old, &new)
         } else {
             item.target.clone()
         };
@@ -173,7 +173,7 @@ async fn refresh_view(
     if concurrently {
         if !counts.any() {
             // Only ignored columns differ: leave the published rows as they are.
-            engine.execute(&format!("ROLLBACK TO SAVEPOINT {VIEW_SAVEPOINT}")).await?;
+            engine.execute(&d.back_to(VIEW_SAVEPOINT)).await?;
         }
         engine.execute(&d.drop_scratch(&before, Scratch::Private)).await?;
     }

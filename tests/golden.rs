@@ -1,0 +1,274 @@
+//! The SQL that dashagg sends, to be read: for each engine one file of everything that the bundled set `financials` makes it
+//! say, from `create` to `verify`. A change of SQL shows there as a difference.
+//!
+//! `DASHAGG_BLESS=1 cargo test --test golden` writes the files anew; with `-- --nocapture` the test says how many messages
+//! each step sent.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
+
+mod common;
+#[path = "golden/layout.rs"]
+mod layout;
+
+use std::path::Path;
+
+use common::{Kind, TestDb, conformance, copy_set};
+
+/// Rows of one month, amounts whole on every engine.
+const ROWS: &str = "INSERT INTO products (asin, brand_id, category_id) VALUES ('A1', 1, 10), ('A2', 2, 10);
+    INSERT INTO financials (id, asin, marketplace, month, metric, amount) VALUES \
+    (1, 'A1', 'US', '2025-01-01', 'sales', 1000), (2, 'A1', 'DE', '2025-01-01', 'sales', 500), \
+    (3, 'A2', 'US', '2025-01-01', 'fees', -70)";
+
+/// The ledger's tables.
+const LEDGER: [&str; 8] = [
+    "dashagg_set",
+    "dashagg_source",
+    "dashagg_summary",
+    "dashagg_state",
+    "dashagg_print",
+    "dashagg_run",
+    "dashagg_holder",
+    "dashagg_script",
+];
+
+/// What the files say of themselves.
+const HEAD: &str = "\
+-- What dashagg sends for the set financials on this engine, with `live = true` for the summary brand.
+-- Made by tests/golden.rs. Left out: session settings, SELECTs from the server's catalog, the set's own scripts, and of the
+-- ledger all but what a refresh writes there.
+-- <such> words stand for what differs from run to run.
+";
+
+conformance!(the_sql_of_the_financials_set, |db: &TestDb| {
+    let engine = match db.kind {
+        Kind::Mariadb => "mysql",
+        Kind::Postgres => "postgres",
+        Kind::Sqlite => "sqlite",
+    };
+    let scripts = set_up(db, engine);
+    let mut text = HEAD.to_owned();
+    let mut names = Names::of(db);
+    let steps: [(&str, &str, &[&str]); 4] = [
+        ("create", "", &["create"]),
+        ("refresh, the first", "", &["refresh", "--jobs", "1"]),
+        (
+            "refresh, one changed row",
+            "UPDATE financials SET amount = amount + 1 WHERE id = 1",
+            &["refresh", "--jobs", "1"],
+        ),
+        ("verify", "", &["verify"]),
+    ];
+    for (step, before, arguments) in steps {
+        if !before.is_empty() {
+            db.exec(before);
+        }
+        let messages = traced(db, arguments);
+        println!("{engine}: {step}: {} messages", messages.len());
+        text.push_str(&format!("\n-- ---- {step} ----\n"));
+        let told: Vec<String> =
+            messages.iter().map(|message| names.masked(&without_settings(message))).collect();
+        let kept = told.iter().filter(|sql| !is_left_out(sql, &scripts, step == "create"));
+        for sql in without_empty_transactions(kept) {
+            text.push_str(&format!("\n{};\n", layout::laid_out(sql)));
+        }
+    }
+    compare(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{engine}.sql")), &text);
+});
+
+/// The source tables as the sample has them, and the set with a live view. Returns the text of the set's scripts.
+fn set_up(db: &TestDb, engine: &str) -> String {
+    let sets = db.dir().join("sql");
+    let set = copy_set("financials", &sets);
+    let sample = std::fs::read_to_string(set.join(format!("sample/{engine}.sql"))).unwrap();
+    let tables: Vec<&str> = ["financials", "products"]
+        .iter()
+        .map(|table| {
+            let from = sample.find(&format!("CREATE TABLE {table} (")).expect("no such table in the sample");
+            sample[from..].split_inclusive(";\n").next().unwrap()
+        })
+        .collect();
+    db.exec(&tables.concat());
+    db.exec(ROWS);
+    let manifest = set.join("summaries.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let live = text.replace("[summaries.brand]\n", "[summaries.brand]\nlive = true\n");
+    assert_ne!(live, text, "the manifest has no summary brand");
+    std::fs::write(&manifest, live).unwrap();
+    let scripts = std::fs::read_dir(set.join(engine)).unwrap().map(|entry| entry.unwrap().path());
+    scripts.map(|path| std::fs::read_to_string(path).unwrap()).collect()
+}
+
+/// The messages that a run sends, in order: it traces each.
+fn traced(db: &TestDb, arguments: &[&str]) -> Vec<String> {
+    let sets = db.dir().join("sql");
+    let output = db
+        .dashagg_without_url()
+        .env("DASHAGG_DATABASE_URL", &db.url)
+        .args(["-vv", "--sql-dir", sets.to_str().unwrap()])
+        .args(arguments)
+        .run()
+        .ok();
+    let mut messages: Vec<String> = Vec::new();
+    let mut in_trace = false;
+    for line in output.stderr.lines() {
+        // What follows a line's first one is indented by four.
+        match (line.strip_prefix("    "), line.split_once(" TRACE ")) {
+            (Some(more), _) if in_trace => {
+                let message = messages.last_mut().unwrap();
+                message.push('\n');
+                message.push_str(more);
+            }
+            (None, Some((_, first))) => {
+                in_trace = true;
+                messages.push(first.to_owned());
+            }
+            (None, None) => in_trace = false,
+            _ => {}
+        }
+    }
+    assert!(!messages.is_empty(), "{arguments:?} traced nothing:\n{}", output.stderr);
+    messages
+}
+
+/// Whether a statement says nothing about what this set is computed by.
+fn is_left_out(sql: &str, scripts: &str, in_create: bool) -> bool {
+    if sql.is_empty() || is_setting(sql) || (in_create && sql.starts_with("CREATE") && scripts.contains(sql))
+    {
+        return true;
+    }
+    let catalog = ["information_schema.", "pg_catalog.pg_", "sqlite_master", "pragma_", "dbstat"];
+    let from = |table: &str| sql.contains(&format!("FROM {table}")) || sql.contains(&format!("JOIN {table}"));
+    let reads = sql.starts_with("SELECT") || sql.starts_with("WITH RECURSIVE tree");
+    // Its tables are spelled without quotes, unlike a column of scratch tables that has such a name too.
+    let of_ledger = sql.split([' ', '(', ')', ',']).any(|word| LEDGER.contains(&word));
+    let writes = ["CREATE TABLE", "INSERT", "UPDATE", "DELETE"].iter().any(|word| sql.starts_with(word));
+    let of_who_runs = ["dashagg_holder", "dashagg_script"].iter().any(|table| sql.contains(table));
+    (reads && catalog.iter().any(|table| from(table)))
+        || (of_ledger && (reads || of_who_runs || (in_create && writes)))
+}
+
+/// Leaves out transactions of which nothing is left.
+fn without_empty_transactions<'a>(sql: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
+    let mut out: Vec<&str> = Vec::new();
+    for statement in sql {
+        let ends = ["COMMIT", "ROLLBACK"].contains(&statement.as_str());
+        let begins = |sql: &&str| sql.starts_with("BEGIN") || sql.starts_with("START TRANSACTION");
+        if ends && out.last().is_some_and(begins) {
+            out.pop();
+        } else {
+            out.push(statement);
+        }
+    }
+    out
+}
+
+/// A message without the settings that precede a statement or follow BEGIN.
+fn without_settings(message: &str) -> String {
+    let mut rest = message;
+    let mut kept = Vec::new();
+    while let Some((one, more)) = rest.split_once("; ") {
+        let begins = one.starts_with("BEGIN ISOLATION");
+        if !begins && !is_setting(one) {
+            break;
+        }
+        kept.extend(begins.then_some(one));
+        rest = more;
+    }
+    let rest = rest.strip_suffix("; SET SESSION wait_timeout = DEFAULT").unwrap_or(rest);
+    kept.extend((!is_setting(rest)).then_some(rest));
+    kept.join("; ")
+}
+
+fn is_setting(statement: &str) -> bool {
+    ["SET LOCAL", "SET SESSION", "SET TRANSACTION", "PRAGMA"].iter().any(|word| statement.starts_with(word))
+}
+
+/// What stands for the names that differ from run to run.
+struct Names {
+    database: String,
+    host: String,
+    /// The ids of change tracking, by the order in which `create` makes them: that of the sources' names.
+    tracking: Vec<String>,
+}
+
+impl Names {
+    fn of(db: &TestDb) -> Self {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim().to_owned();
+        Self { database: db.name().to_owned(), host, tracking: Vec::new() }
+    }
+
+    /// The text with `<word>` for each name, moment, number and hash of its run.
+    fn masked(&mut self, sql: &str) -> String {
+        if sql.starts_with("CREATE TABLE IF NOT EXISTS ")
+            && let Some(id) = sql.split("dashagg_log_").nth(1).and_then(|rest| rest.get(..10))
+            && !self.tracking.iter().any(|known| known == id)
+        {
+            self.tracking.push(id.to_owned());
+        }
+        let mut text =
+            sql.replace(&self.database, "<database>").replace(&format!("'{}'", self.host), "'<host>'");
+        for (id, source) in self.tracking.iter().zip(["<financials>", "<products>"]) {
+            text = text.replace(id, source);
+        }
+        let mut out = String::new();
+        let mut rest = text.as_str();
+        while !rest.is_empty() {
+            let end = rest.find(|c: char| !is_of_word(c)).unwrap_or(rest.len());
+            let (word, more) = rest.split_at(end.max(rest.chars().next().map_or(0, char::len_utf8)));
+            out.push_str(&masked_word(word, &out));
+            rest = more;
+        }
+        out
+    }
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "_.:-".contains(c)
+}
+
+/// A word as it is, or what stands for it, given what precedes it.
+fn masked_word(word: &str, before: &str) -> String {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let moment = |text: &str| {
+        let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        shape.starts_with("0000-00-00T00:00:00") || shape.starts_with("00000000T000000Z")
+    };
+    if moment(word) {
+        return if word.contains("Z-") { "<run>" } else { "<moment>" }.to_owned();
+    }
+    if word.split_once('.').is_some_and(|(whole, part)| digits(whole) && digits(part) && part.len() == 3) {
+        return "<seconds>".to_owned();
+    }
+    if digits(word) && ["bytes = ", "pid = ", "'<host>', "].iter().any(|label| before.ends_with(label)) {
+        return "<number>".to_owned();
+    }
+    let parts = word.split('_').map(|part| {
+        let hash = part.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        let long = if word.starts_with("dashagg_") { 10 } else { 12 };
+        if hash && part.len() >= long { "<hash>" } else { part }
+    });
+    parts.collect::<Vec<_>>().join("_")
+}
+
+/// Compares whole, and shows where the two part.
+#[track_caller]
+fn compare(file: &Path, text: &str) {
+    if std::env::var_os("DASHAGG_BLESS").is_some() {
+        std::fs::write(file, text).unwrap();
+        return;
+    }
+    let golden = std::fs::read_to_string(file).unwrap_or_default();
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let (old, new) = (lines(&golden), lines(text));
+    let Some(at) = (0..old.len().max(new.len())).find(|at| old.get(*at) != new.get(*at)) else { return };
+    let around =
+        |lines: &[String]| lines[at.saturating_sub(3).min(lines.len())..(at + 6).min(lines.len())].join("\n");
+    panic!(
+        "{} line {}: the program says something else now.\n--- the file\n{}\n--- the program\n{}\n\
+         If that is meant: DASHAGG_BLESS=1 cargo test --test golden, and look at the difference before the commit.",
+        file.display(),
+        at + 1,
+        around(&old),
+        around(&new)
+    );
+}

@@ -1,0 +1,2307 @@
+-- What dashagg sends for the set financials on this engine, with `live = true` for the summary brand.
+-- Made by tests/golden.rs. Left out: session settings, SELECTs from the server's catalog, the set's own scripts, and of the
+-- ledger all but what a refresh writes there.
+-- <such> words stand for what differs from run to run.
+
+-- ---- create ----
+
+SELECT sqlite_version();
+
+SELECT (julianday('now') - 2440587.5) * 86400.0;
+
+BEGIN IMMEDIATE;
+
+DROP VIEW IF EXISTS "main"."financials_summary_monthly_brand_live";
+
+COMMIT;
+
+SELECT (julianday('now') - 2440587.5) * 86400.0;
+
+SELECT MAX(rowid) FROM "financials";
+
+CREATE INDEX "idx_financials_cover" ON "financials" ("month", "metric", "marketplace", "asin", "amount");
+
+SELECT MAX(rowid) FROM "financials";
+
+CREATE INDEX "idx_metric_month" ON "financials" ("metric", "month");
+
+BEGIN IMMEDIATE;
+
+CREATE TABLE IF NOT EXISTS "dashagg_log_<financials>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_grain TEXT
+      NOT NULL, "month" TEXT, "metric" TEXT, "marketplace" TEXT, "asin" TEXT);
+
+CREATE INDEX IF NOT EXISTS "dashagg_log_<financials>_known" ON "dashagg_log_<financials>" ("month", "metric",
+      "marketplace", "asin");
+
+CREATE INDEX IF NOT EXISTS "dashagg_log_<financials>_all" ON "dashagg_log_<financials>" (dashagg_grain)
+WHERE dashagg_grain = 'a';
+
+CREATE TABLE IF NOT EXISTS "dashagg_work_<financials>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_claim TEXT
+      NOT NULL, dashagg_grain TEXT NOT NULL, "month" TEXT, "metric" TEXT, "marketplace" TEXT, "asin" TEXT);
+
+DROP TRIGGER IF EXISTS "dashagg_<financials>_bi";
+
+CREATE TRIGGER "dashagg_<financials>_bi" BEFORE INSERT ON "financials" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
+  SELECT 'k', x."month", x."metric", x."marketplace", x."asin"
+  FROM "financials" x
+  WHERE x."id" = NEW."id" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 20000 AND NOT EXISTS (SELECT 1
+    FROM "dashagg_log_<financials>" l
+    WHERE l."month" IS x."month" AND l."metric" IS x."metric" AND l."marketplace" IS x."marketplace" AND l."asin" IS
+        x."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month")
+  SELECT 'p', x."month"
+  FROM "financials" x
+  WHERE x."id" = NEW."id" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) >= 20000 AND COALESCE((SELECT MAX(dashagg_id) FROM
+          "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 40000 AND NOT
+      EXISTS (SELECT 1 FROM "dashagg_log_<financials>" l WHERE l."month" IS x."month" AND l.dashagg_grain = 'p');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain)
+  SELECT 'a'
+  FROM "financials" x
+  WHERE x."id" = NEW."id" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) >= 40000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<financials>" l WHERE l.dashagg_grain = 'a');
+END;
+
+DROP TRIGGER IF EXISTS "dashagg_<financials>_bu";
+
+CREATE TRIGGER "dashagg_<financials>_bu" BEFORE UPDATE ON "financials" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
+  SELECT 'k', x."month", x."metric", x."marketplace", x."asin"
+  FROM "financials" x
+  WHERE x."id" = NEW."id" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 20000 AND NOT EXISTS (SELECT 1
+    FROM "dashagg_log_<financials>" l
+    WHERE l."month" IS x."month" AND l."metric" IS x."metric" AND l."marketplace" IS x."marketplace" AND l."asin" IS
+        x."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month")
+  SELECT 'p', x."month"
+  FROM "financials" x
+  WHERE x."id" = NEW."id" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) >= 20000 AND COALESCE((SELECT MAX(dashagg_id) FROM
+          "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 40000 AND NOT
+      EXISTS (SELECT 1 FROM "dashagg_log_<financials>" l WHERE l."month" IS x."month" AND l.dashagg_grain = 'p');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain)
+  SELECT 'a'
+  FROM "financials" x
+  WHERE x."id" = NEW."id" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) >= 40000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<financials>" l WHERE l.dashagg_grain = 'a');
+END;
+
+DROP TRIGGER IF EXISTS "dashagg_<financials>_ai";
+
+CREATE TRIGGER "dashagg_<financials>_ai" AFTER INSERT ON "financials" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
+  SELECT 'k', NEW."month", NEW."metric", NEW."marketplace", NEW."asin"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) < 20000 AND NOT EXISTS (SELECT 1
+    FROM "dashagg_log_<financials>" l
+    WHERE l."month" IS NEW."month" AND l."metric" IS NEW."metric" AND l."marketplace" IS NEW."marketplace" AND l."asin"
+        IS NEW."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month")
+  SELECT 'p', NEW."month"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) >= 20000 AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>")
+        - (SELECT MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 40000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<financials>" l WHERE l."month" IS NEW."month" AND l.dashagg_grain = 'p');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain)
+  SELECT 'a'
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) >= 40000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<financials>" l WHERE
+        l.dashagg_grain = 'a');
+END;
+
+DROP TRIGGER IF EXISTS "dashagg_<financials>_au";
+
+CREATE TRIGGER "dashagg_<financials>_au" AFTER UPDATE ON "financials" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
+  SELECT 'k', NEW."month", NEW."metric", NEW."marketplace", NEW."asin"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) < 20000 AND NOT EXISTS (SELECT 1
+    FROM "dashagg_log_<financials>" l
+    WHERE l."month" IS NEW."month" AND l."metric" IS NEW."metric" AND l."marketplace" IS NEW."marketplace" AND l."asin"
+        IS NEW."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month")
+  SELECT 'p', NEW."month"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) >= 20000 AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>")
+        - (SELECT MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 40000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<financials>" l WHERE l."month" IS NEW."month" AND l.dashagg_grain = 'p');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain)
+  SELECT 'a'
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) >= 40000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<financials>" l WHERE
+        l.dashagg_grain = 'a');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
+  SELECT 'k', OLD."month", OLD."metric", OLD."marketplace", OLD."asin"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) < 20000 AND NOT EXISTS (SELECT 1
+    FROM "dashagg_log_<financials>" l
+    WHERE l."month" IS OLD."month" AND l."metric" IS OLD."metric" AND l."marketplace" IS OLD."marketplace" AND l."asin"
+        IS OLD."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month")
+  SELECT 'p', OLD."month"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) >= 20000 AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>")
+        - (SELECT MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 40000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<financials>" l WHERE l."month" IS OLD."month" AND l.dashagg_grain = 'p');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain)
+  SELECT 'a'
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) >= 40000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<financials>" l WHERE
+        l.dashagg_grain = 'a');
+END;
+
+DROP TRIGGER IF EXISTS "dashagg_<financials>_ad";
+
+CREATE TRIGGER "dashagg_<financials>_ad" AFTER DELETE ON "financials" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
+  SELECT 'k', OLD."month", OLD."metric", OLD."marketplace", OLD."asin"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) < 20000 AND NOT EXISTS (SELECT 1
+    FROM "dashagg_log_<financials>" l
+    WHERE l."month" IS OLD."month" AND l."metric" IS OLD."metric" AND l."marketplace" IS OLD."marketplace" AND l."asin"
+        IS OLD."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month")
+  SELECT 'p', OLD."month"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) >= 20000 AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>")
+        - (SELECT MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 40000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<financials>" l WHERE l."month" IS OLD."month" AND l.dashagg_grain = 'p');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain)
+  SELECT 'a'
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) >= 40000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<financials>" l WHERE
+        l.dashagg_grain = 'a');
+END;
+
+COMMIT;
+
+BEGIN IMMEDIATE;
+
+CREATE TABLE IF NOT EXISTS "dashagg_log_<products>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_grain TEXT
+      NOT NULL, "asin" TEXT);
+
+CREATE INDEX IF NOT EXISTS "dashagg_log_<products>_known" ON "dashagg_log_<products>" ("asin");
+
+CREATE INDEX IF NOT EXISTS "dashagg_log_<products>_all" ON "dashagg_log_<products>" (dashagg_grain)
+WHERE dashagg_grain = 'a';
+
+CREATE TABLE IF NOT EXISTS "dashagg_work_<products>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_claim TEXT
+      NOT NULL, dashagg_grain TEXT NOT NULL, "asin" TEXT);
+
+DROP TRIGGER IF EXISTS "dashagg_<products>_bi";
+
+CREATE TRIGGER "dashagg_<products>_bi" BEFORE INSERT ON "products" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
+  SELECT 'k', x."asin"
+  FROM "products" x
+  WHERE x."asin" = NEW."asin" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<products>"), 0) < 20000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<products>" l WHERE l."asin" IS x."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain)
+  SELECT 'a'
+  FROM "products" x
+  WHERE x."asin" = NEW."asin" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<products>"), 0) >= 20000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<products>" l WHERE l.dashagg_grain = 'a');
+END;
+
+DROP TRIGGER IF EXISTS "dashagg_<products>_bu";
+
+CREATE TRIGGER "dashagg_<products>_bu" BEFORE UPDATE ON "products" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
+  SELECT 'k', x."asin"
+  FROM "products" x
+  WHERE x."asin" = NEW."asin" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<products>"), 0) < 20000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<products>" l WHERE l."asin" IS x."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain)
+  SELECT 'a'
+  FROM "products" x
+  WHERE x."asin" = NEW."asin" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<products>"), 0) >= 20000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<products>" l WHERE l.dashagg_grain = 'a');
+END;
+
+DROP TRIGGER IF EXISTS "dashagg_<products>_ai";
+
+CREATE TRIGGER "dashagg_<products>_ai" AFTER INSERT ON "products" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
+  SELECT 'k', NEW."asin"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<products>"), 0) < 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE l."asin"
+        IS NEW."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain)
+  SELECT 'a'
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<products>"), 0) >= 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE
+        l.dashagg_grain = 'a');
+END;
+
+DROP TRIGGER IF EXISTS "dashagg_<products>_au";
+
+CREATE TRIGGER "dashagg_<products>_au" AFTER UPDATE ON "products" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
+  SELECT 'k', NEW."asin"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<products>"), 0) < 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE l."asin"
+        IS NEW."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain)
+  SELECT 'a'
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<products>"), 0) >= 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE
+        l.dashagg_grain = 'a');
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
+  SELECT 'k', OLD."asin"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<products>"), 0) < 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE l."asin"
+        IS OLD."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain)
+  SELECT 'a'
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<products>"), 0) >= 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE
+        l.dashagg_grain = 'a');
+END;
+
+DROP TRIGGER IF EXISTS "dashagg_<products>_ad";
+
+CREATE TRIGGER "dashagg_<products>_ad" AFTER DELETE ON "products" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
+  SELECT 'k', OLD."asin"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<products>"), 0) < 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE l."asin"
+        IS OLD."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain)
+  SELECT 'a'
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<products>"), 0) >= 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE
+        l.dashagg_grain = 'a');
+END;
+
+COMMIT;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) d WHERE 1 = 0) q ON 1 = 1;
+
+BEGIN IMMEDIATE;
+
+DROP VIEW IF EXISTS "main"."financials_summary_monthly_brand_live";
+
+CREATE VIEW "main"."financials_summary_monthly_brand_live" AS
+SELECT t."brand_id", t."marketplace", t."month", t."metric", t."amount", t."row_count"
+FROM "main"."financials_summary_monthly_brand" t
+WHERE NOT (t."month" IN (SELECT "month"
+    FROM "main"."financials_summary_monthly_brand"
+    WHERE (NOT EXISTS (SELECT 1
+        FROM "main"."dashagg_summary"
+        WHERE set_name = 'financials' AND summary IN ('brand') AND published_at IS NOT NULL AND select_checksum =
+            '<hash>') OR EXISTS (SELECT 1
+        FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin"
+          FROM "main"."dashagg_work_<financials>"
+          WHERE 1 = 1
+          UNION ALL
+          SELECT *
+          FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n) n
+        WHERE n.dashagg_grain = 'a') OR EXISTS (SELECT 1
+        FROM (SELECT dashagg_grain, "asin"
+          FROM "main"."dashagg_work_<products>"
+          WHERE 1 = 1
+          UNION ALL
+          SELECT *
+          FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n) n
+        WHERE n.dashagg_grain = 'a'))
+    UNION
+    SELECT n."month"
+    FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin"
+      FROM "main"."dashagg_work_<financials>"
+      WHERE 1 = 1
+      UNION ALL
+      SELECT *
+      FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n) n
+    WHERE n.dashagg_grain <> 'a' AND n."month" IS NOT NULL
+    UNION
+    SELECT "month"
+    FROM "financials"
+    WHERE (NOT EXISTS (SELECT 1
+        FROM "main"."dashagg_summary"
+        WHERE set_name = 'financials' AND summary IN ('brand') AND published_at IS NOT NULL AND select_checksum =
+            '<hash>') OR EXISTS (SELECT 1
+        FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin"
+          FROM "main"."dashagg_work_<financials>"
+          WHERE 1 = 1
+          UNION ALL
+          SELECT *
+          FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n) n
+        WHERE n.dashagg_grain = 'a') OR EXISTS (SELECT 1
+        FROM (SELECT dashagg_grain, "asin"
+          FROM "main"."dashagg_work_<products>"
+          WHERE 1 = 1
+          UNION ALL
+          SELECT *
+          FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n) n
+        WHERE n.dashagg_grain = 'a'))
+    UNION
+    SELECT o."month"
+    FROM "main"."financials_summary_monthly_asin_marketplace" o
+    JOIN (SELECT dashagg_grain, "asin"
+      FROM "main"."dashagg_work_<products>"
+      WHERE 1 = 1
+      UNION ALL
+      SELECT *
+      FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n) n ON o."asin" = n."asin"))
+UNION ALL
+SELECT l."brand_id" AS "brand_id", l."marketplace" AS "marketplace", l."month" AS "month", l."metric" AS "metric",
+    l."amount" AS "amount", l."row_count" AS "row_count"
+FROM (WITH "financials_summary_monthly_asin_marketplace" AS (SELECT q."asin" AS "asin", q."marketplace" AS
+        "marketplace", q."month" AS "month", q."metric" AS "metric", q."brand_id" AS "brand_id", q."category_id" AS
+        "category_id", q."amount" AS "amount", q."row_count" AS "row_count"
+    FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE q."month" IN (SELECT "month"
+FROM "main"."financials_summary_monthly_brand"
+WHERE (NOT EXISTS (SELECT 1
+    FROM "main"."dashagg_summary"
+    WHERE set_name = 'financials' AND summary IN ('brand') AND published_at IS NOT NULL AND select_checksum = '<hash>')
+      OR EXISTS (SELECT 1
+    FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin"
+      FROM "main"."dashagg_work_<financials>"
+      WHERE 1 = 1
+      UNION ALL
+      SELECT *
+      FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n) n
+    WHERE n.dashagg_grain = 'a') OR EXISTS (SELECT 1
+    FROM (SELECT dashagg_grain, "asin"
+      FROM "main"."dashagg_work_<products>"
+      WHERE 1 = 1
+      UNION ALL
+      SELECT *
+      FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n) n
+    WHERE n.dashagg_grain = 'a'))
+UNION
+SELECT n."month"
+FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin"
+  FROM "main"."dashagg_work_<financials>"
+  WHERE 1 = 1
+  UNION ALL
+  SELECT *
+  FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n) n
+WHERE n.dashagg_grain <> 'a' AND n."month" IS NOT NULL
+UNION
+SELECT "month"
+FROM "financials"
+WHERE (NOT EXISTS (SELECT 1
+    FROM "main"."dashagg_summary"
+    WHERE set_name = 'financials' AND summary IN ('brand') AND published_at IS NOT NULL AND select_checksum = '<hash>')
+      OR EXISTS (SELECT 1
+    FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin"
+      FROM "main"."dashagg_work_<financials>"
+      WHERE 1 = 1
+      UNION ALL
+      SELECT *
+      FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n) n
+    WHERE n.dashagg_grain = 'a') OR EXISTS (SELECT 1
+    FROM (SELECT dashagg_grain, "asin"
+      FROM "main"."dashagg_work_<products>"
+      WHERE 1 = 1
+      UNION ALL
+      SELECT *
+      FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n) n
+    WHERE n.dashagg_grain = 'a'))
+UNION
+SELECT o."month"
+FROM "main"."financials_summary_monthly_asin_marketplace" o
+JOIN (SELECT dashagg_grain, "asin"
+  FROM "main"."dashagg_work_<products>"
+  WHERE 1 = 1
+  UNION ALL
+  SELECT *
+  FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n) n ON o."asin" = n."asin"))
+SELECT *
+FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) s) l
+WHERE l."month" IN (SELECT "month"
+FROM "main"."financials_summary_monthly_brand"
+WHERE (NOT EXISTS (SELECT 1
+  FROM "main"."dashagg_summary"
+  WHERE set_name = 'financials' AND summary IN ('brand') AND published_at IS NOT NULL AND select_checksum = '<hash>') OR
+    EXISTS (SELECT 1
+  FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin"
+    FROM "main"."dashagg_work_<financials>"
+    WHERE 1 = 1
+    UNION ALL
+    SELECT *
+    FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n) n
+  WHERE n.dashagg_grain = 'a') OR EXISTS (SELECT 1
+  FROM (SELECT dashagg_grain, "asin"
+    FROM "main"."dashagg_work_<products>"
+    WHERE 1 = 1
+    UNION ALL
+    SELECT *
+    FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n) n
+  WHERE n.dashagg_grain = 'a'))
+UNION
+SELECT n."month"
+FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin"
+FROM "main"."dashagg_work_<financials>"
+WHERE 1 = 1
+UNION ALL
+SELECT *
+FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n) n
+WHERE n.dashagg_grain <> 'a' AND n."month" IS NOT NULL
+UNION
+SELECT "month"
+FROM "financials"
+WHERE (NOT EXISTS (SELECT 1
+  FROM "main"."dashagg_summary"
+  WHERE set_name = 'financials' AND summary IN ('brand') AND published_at IS NOT NULL AND select_checksum = '<hash>') OR
+    EXISTS (SELECT 1
+  FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin"
+    FROM "main"."dashagg_work_<financials>"
+    WHERE 1 = 1
+    UNION ALL
+    SELECT *
+    FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n) n
+  WHERE n.dashagg_grain = 'a') OR EXISTS (SELECT 1
+  FROM (SELECT dashagg_grain, "asin"
+    FROM "main"."dashagg_work_<products>"
+    WHERE 1 = 1
+    UNION ALL
+    SELECT *
+    FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n) n
+  WHERE n.dashagg_grain = 'a'))
+UNION
+SELECT o."month"
+FROM "main"."financials_summary_monthly_asin_marketplace" o
+JOIN (SELECT dashagg_grain, "asin"
+FROM "main"."dashagg_work_<products>"
+WHERE 1 = 1
+UNION ALL
+SELECT *
+FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n) n ON o."asin" = n."asin");
+
+COMMIT;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT MAX(rowid) FROM "financials";
+
+-- ---- refresh, the first ----
+
+SELECT sqlite_version();
+
+SELECT (julianday('now') - 2440587.5) * 86400.0;
+
+SELECT (julianday('now') - 2440587.5) * 86400.0;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) d WHERE 1 = 0) q ON 1 = 1;
+
+BEGIN IMMEDIATE;
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_bi";
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_bu";
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_ai";
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_au";
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_ad";
+
+DROP TABLE IF EXISTS "dashagg_log_<hash>";
+
+DROP TABLE IF EXISTS "dashagg_work_<hash>";
+
+CREATE TABLE IF NOT EXISTS "dashagg_log_<hash>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_grain TEXT NOT
+      NULL, "month" TEXT, "metric" TEXT, "marketplace" TEXT, "asin" TEXT);
+
+CREATE INDEX IF NOT EXISTS "dashagg_log_<hash>_known" ON "dashagg_log_<hash>" ("month", "metric", "marketplace", "asin");
+
+CREATE INDEX IF NOT EXISTS "dashagg_log_<hash>_all" ON "dashagg_log_<hash>" (dashagg_grain) WHERE dashagg_grain = 'a';
+
+CREATE TABLE IF NOT EXISTS "dashagg_work_<hash>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_claim TEXT NOT
+      NULL, dashagg_grain TEXT NOT NULL, "month" TEXT, "metric" TEXT, "marketplace" TEXT, "asin" TEXT);
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_bi";
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_bu";
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_ai";
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_au";
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_ad";
+
+DROP TABLE IF EXISTS "dashagg_log_<hash>";
+
+DROP TABLE IF EXISTS "dashagg_work_<hash>";
+
+CREATE TABLE IF NOT EXISTS "dashagg_log_<financials>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_grain TEXT
+      NOT NULL, "month" TEXT, "metric" TEXT, "marketplace" TEXT, "asin" TEXT);
+
+CREATE INDEX IF NOT EXISTS "dashagg_log_<financials>_known" ON "dashagg_log_<financials>" ("month", "metric",
+      "marketplace", "asin");
+
+CREATE INDEX IF NOT EXISTS "dashagg_log_<financials>_all" ON "dashagg_log_<financials>" (dashagg_grain)
+WHERE dashagg_grain = 'a';
+
+CREATE TABLE IF NOT EXISTS "dashagg_work_<financials>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_claim TEXT
+      NOT NULL, dashagg_grain TEXT NOT NULL, "month" TEXT, "metric" TEXT, "marketplace" TEXT, "asin" TEXT);
+
+DROP TRIGGER IF EXISTS "dashagg_<financials>_bi";
+
+CREATE TRIGGER "dashagg_<financials>_bi" BEFORE INSERT ON "financials" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
+  SELECT 'k', x."month", x."metric", x."marketplace", x."asin"
+  FROM "financials" x
+  WHERE x."id" = NEW."id" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 20000 AND NOT EXISTS (SELECT 1
+    FROM "dashagg_log_<financials>" l
+    WHERE l."month" IS x."month" AND l."metric" IS x."metric" AND l."marketplace" IS x."marketplace" AND l."asin" IS
+        x."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month")
+  SELECT 'p', x."month"
+  FROM "financials" x
+  WHERE x."id" = NEW."id" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) >= 20000 AND COALESCE((SELECT MAX(dashagg_id) FROM
+          "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 40000 AND NOT
+      EXISTS (SELECT 1 FROM "dashagg_log_<financials>" l WHERE l."month" IS x."month" AND l.dashagg_grain = 'p');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain)
+  SELECT 'a'
+  FROM "financials" x
+  WHERE x."id" = NEW."id" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) >= 40000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<financials>" l WHERE l.dashagg_grain = 'a');
+END;
+
+DROP TRIGGER IF EXISTS "dashagg_<financials>_bu";
+
+CREATE TRIGGER "dashagg_<financials>_bu" BEFORE UPDATE ON "financials" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
+  SELECT 'k', x."month", x."metric", x."marketplace", x."asin"
+  FROM "financials" x
+  WHERE x."id" = NEW."id" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 20000 AND NOT EXISTS (SELECT 1
+    FROM "dashagg_log_<financials>" l
+    WHERE l."month" IS x."month" AND l."metric" IS x."metric" AND l."marketplace" IS x."marketplace" AND l."asin" IS
+        x."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month")
+  SELECT 'p', x."month"
+  FROM "financials" x
+  WHERE x."id" = NEW."id" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) >= 20000 AND COALESCE((SELECT MAX(dashagg_id) FROM
+          "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 40000 AND NOT
+      EXISTS (SELECT 1 FROM "dashagg_log_<financials>" l WHERE l."month" IS x."month" AND l.dashagg_grain = 'p');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain)
+  SELECT 'a'
+  FROM "financials" x
+  WHERE x."id" = NEW."id" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) >= 40000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<financials>" l WHERE l.dashagg_grain = 'a');
+END;
+
+DROP TRIGGER IF EXISTS "dashagg_<financials>_ai";
+
+CREATE TRIGGER "dashagg_<financials>_ai" AFTER INSERT ON "financials" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
+  SELECT 'k', NEW."month", NEW."metric", NEW."marketplace", NEW."asin"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) < 20000 AND NOT EXISTS (SELECT 1
+    FROM "dashagg_log_<financials>" l
+    WHERE l."month" IS NEW."month" AND l."metric" IS NEW."metric" AND l."marketplace" IS NEW."marketplace" AND l."asin"
+        IS NEW."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month")
+  SELECT 'p', NEW."month"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) >= 20000 AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>")
+        - (SELECT MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 40000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<financials>" l WHERE l."month" IS NEW."month" AND l.dashagg_grain = 'p');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain)
+  SELECT 'a'
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) >= 40000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<financials>" l WHERE
+        l.dashagg_grain = 'a');
+END;
+
+DROP TRIGGER IF EXISTS "dashagg_<financials>_au";
+
+CREATE TRIGGER "dashagg_<financials>_au" AFTER UPDATE ON "financials" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
+  SELECT 'k', NEW."month", NEW."metric", NEW."marketplace", NEW."asin"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) < 20000 AND NOT EXISTS (SELECT 1
+    FROM "dashagg_log_<financials>" l
+    WHERE l."month" IS NEW."month" AND l."metric" IS NEW."metric" AND l."marketplace" IS NEW."marketplace" AND l."asin"
+        IS NEW."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month")
+  SELECT 'p', NEW."month"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) >= 20000 AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>")
+        - (SELECT MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 40000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<financials>" l WHERE l."month" IS NEW."month" AND l.dashagg_grain = 'p');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain)
+  SELECT 'a'
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) >= 40000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<financials>" l WHERE
+        l.dashagg_grain = 'a');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
+  SELECT 'k', OLD."month", OLD."metric", OLD."marketplace", OLD."asin"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) < 20000 AND NOT EXISTS (SELECT 1
+    FROM "dashagg_log_<financials>" l
+    WHERE l."month" IS OLD."month" AND l."metric" IS OLD."metric" AND l."marketplace" IS OLD."marketplace" AND l."asin"
+        IS OLD."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month")
+  SELECT 'p', OLD."month"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) >= 20000 AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>")
+        - (SELECT MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 40000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<financials>" l WHERE l."month" IS OLD."month" AND l.dashagg_grain = 'p');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain)
+  SELECT 'a'
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) >= 40000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<financials>" l WHERE
+        l.dashagg_grain = 'a');
+END;
+
+DROP TRIGGER IF EXISTS "dashagg_<financials>_ad";
+
+CREATE TRIGGER "dashagg_<financials>_ad" AFTER DELETE ON "financials" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
+  SELECT 'k', OLD."month", OLD."metric", OLD."marketplace", OLD."asin"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) < 20000 AND NOT EXISTS (SELECT 1
+    FROM "dashagg_log_<financials>" l
+    WHERE l."month" IS OLD."month" AND l."metric" IS OLD."metric" AND l."marketplace" IS OLD."marketplace" AND l."asin"
+        IS OLD."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month")
+  SELECT 'p', OLD."month"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) >= 20000 AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>")
+        - (SELECT MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 40000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<financials>" l WHERE l."month" IS OLD."month" AND l.dashagg_grain = 'p');
+  INSERT INTO "dashagg_log_<financials>" (dashagg_grain)
+  SELECT 'a'
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<financials>"), 0) >= 40000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<financials>" l WHERE
+        l.dashagg_grain = 'a');
+END;
+
+COMMIT;
+
+BEGIN IMMEDIATE;
+
+UPDATE dashagg_source SET track_id = '<financials>', witness = NULL, watermark = NULL
+WHERE set_name = 'financials' AND source = 'financials';
+
+COMMIT;
+
+BEGIN IMMEDIATE;
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_bi";
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_bu";
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_ai";
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_au";
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_ad";
+
+DROP TABLE IF EXISTS "dashagg_log_<hash>";
+
+DROP TABLE IF EXISTS "dashagg_work_<hash>";
+
+CREATE TABLE IF NOT EXISTS "dashagg_log_<hash>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_grain TEXT NOT
+      NULL, "asin" TEXT);
+
+CREATE INDEX IF NOT EXISTS "dashagg_log_<hash>_known" ON "dashagg_log_<hash>" ("asin");
+
+CREATE INDEX IF NOT EXISTS "dashagg_log_<hash>_all" ON "dashagg_log_<hash>" (dashagg_grain) WHERE dashagg_grain = 'a';
+
+CREATE TABLE IF NOT EXISTS "dashagg_work_<hash>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_claim TEXT NOT
+      NULL, dashagg_grain TEXT NOT NULL, "asin" TEXT);
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_bi";
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_bu";
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_ai";
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_au";
+
+DROP TRIGGER IF EXISTS "dashagg_<hash>_ad";
+
+DROP TABLE IF EXISTS "dashagg_log_<hash>";
+
+DROP TABLE IF EXISTS "dashagg_work_<hash>";
+
+CREATE TABLE IF NOT EXISTS "dashagg_log_<products>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_grain TEXT
+      NOT NULL, "asin" TEXT);
+
+CREATE INDEX IF NOT EXISTS "dashagg_log_<products>_known" ON "dashagg_log_<products>" ("asin");
+
+CREATE INDEX IF NOT EXISTS "dashagg_log_<products>_all" ON "dashagg_log_<products>" (dashagg_grain)
+WHERE dashagg_grain = 'a';
+
+CREATE TABLE IF NOT EXISTS "dashagg_work_<products>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_claim TEXT
+      NOT NULL, dashagg_grain TEXT NOT NULL, "asin" TEXT);
+
+DROP TRIGGER IF EXISTS "dashagg_<products>_bi";
+
+CREATE TRIGGER "dashagg_<products>_bi" BEFORE INSERT ON "products" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
+  SELECT 'k', x."asin"
+  FROM "products" x
+  WHERE x."asin" = NEW."asin" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<products>"), 0) < 20000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<products>" l WHERE l."asin" IS x."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain)
+  SELECT 'a'
+  FROM "products" x
+  WHERE x."asin" = NEW."asin" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<products>"), 0) >= 20000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<products>" l WHERE l.dashagg_grain = 'a');
+END;
+
+DROP TRIGGER IF EXISTS "dashagg_<products>_bu";
+
+CREATE TRIGGER "dashagg_<products>_bu" BEFORE UPDATE ON "products" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
+  SELECT 'k', x."asin"
+  FROM "products" x
+  WHERE x."asin" = NEW."asin" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<products>"), 0) < 20000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<products>" l WHERE l."asin" IS x."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain)
+  SELECT 'a'
+  FROM "products" x
+  WHERE x."asin" = NEW."asin" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT
+          MIN(dashagg_id) FROM "dashagg_log_<products>"), 0) >= 20000 AND NOT EXISTS (SELECT 1 FROM
+        "dashagg_log_<products>" l WHERE l.dashagg_grain = 'a');
+END;
+
+DROP TRIGGER IF EXISTS "dashagg_<products>_ai";
+
+CREATE TRIGGER "dashagg_<products>_ai" AFTER INSERT ON "products" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
+  SELECT 'k', NEW."asin"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<products>"), 0) < 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE l."asin"
+        IS NEW."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain)
+  SELECT 'a'
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<products>"), 0) >= 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE
+        l.dashagg_grain = 'a');
+END;
+
+DROP TRIGGER IF EXISTS "dashagg_<products>_au";
+
+CREATE TRIGGER "dashagg_<products>_au" AFTER UPDATE ON "products" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
+  SELECT 'k', NEW."asin"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<products>"), 0) < 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE l."asin"
+        IS NEW."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain)
+  SELECT 'a'
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<products>"), 0) >= 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE
+        l.dashagg_grain = 'a');
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
+  SELECT 'k', OLD."asin"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<products>"), 0) < 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE l."asin"
+        IS OLD."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain)
+  SELECT 'a'
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<products>"), 0) >= 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE
+        l.dashagg_grain = 'a');
+END;
+
+DROP TRIGGER IF EXISTS "dashagg_<products>_ad";
+
+CREATE TRIGGER "dashagg_<products>_ad" AFTER DELETE ON "products" FOR EACH ROW BEGIN
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
+  SELECT 'k', OLD."asin"
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<products>"), 0) < 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE l."asin"
+        IS OLD."asin" AND l.dashagg_grain = 'k');
+  INSERT INTO "dashagg_log_<products>" (dashagg_grain)
+  SELECT 'a'
+  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
+          "dashagg_log_<products>"), 0) >= 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE
+        l.dashagg_grain = 'a');
+END;
+
+COMMIT;
+
+BEGIN IMMEDIATE;
+
+UPDATE dashagg_source SET track_id = '<products>', witness = NULL, watermark = NULL
+WHERE set_name = 'financials' AND source = 'products';
+
+COMMIT;
+
+SELECT 1 FROM "main"."financials_summary_monthly_brand_live" WHERE 1 = 0;
+
+BEGIN IMMEDIATE;
+
+INSERT INTO "dashagg_work_<financials>" (dashagg_claim, dashagg_grain, "month", "metric", "marketplace", "asin")
+SELECT '<hash>', dashagg_grain, "month", "metric", "marketplace", "asin"
+FROM "dashagg_log_<financials>";
+
+DELETE FROM "dashagg_log_<financials>";
+
+COMMIT;
+
+SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<financials>" LIMIT 40001) n;
+
+BEGIN IMMEDIATE;
+
+INSERT INTO "dashagg_work_<products>" (dashagg_claim, dashagg_grain, "asin")
+SELECT '<hash>', dashagg_grain, "asin"
+FROM "dashagg_log_<products>";
+
+DELETE FROM "dashagg_log_<products>";
+
+COMMIT;
+
+SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<products>" LIMIT 40001) n;
+
+SELECT DISTINCT dashagg_claim FROM "main"."dashagg_work_<financials>";
+
+SELECT 1 FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n LIMIT 1;
+
+SELECT DISTINCT dashagg_claim FROM "main"."dashagg_work_<products>";
+
+SELECT 1 FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n LIMIT 1;
+
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE
+        "month" IS NOT NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE "month" > jump.v ORDER BY 1
+        LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE "month" IS NULL LIMIT 1) n;
+
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
+
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_brand" WHERE "month" IS NOT
+        NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "main"."financials_summary_monthly_brand" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "main"."financials_summary_monthly_brand" WHERE "month" IS NULL LIMIT 1) n;
+
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_category" WHERE "month" IS NOT
+        NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "main"."financials_summary_monthly_category" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "main"."financials_summary_monthly_category" WHERE "month" IS NULL LIMIT 1) n;
+
+SELECT 1 FROM "main"."financials_summary_monthly_asin_marketplace" LIMIT 1;
+
+SELECT 1 FROM "main"."financials_summary_monthly_brand" LIMIT 1;
+
+SELECT 1 FROM "main"."financials_summary_monthly_category" LIMIT 1;
+
+CREATE TABLE "temp"."dashagg_delta_<hash>_0" ("dashagg_run" BIGINT NOT NULL, "dashagg_op" CHAR(1) NOT NULL, "asin" TEXT
+      NOT NULL, "marketplace" TEXT NOT NULL, "month" TEXT NOT NULL, "metric" TEXT NOT NULL, "brand_id" INTEGER NULL,
+      "category_id" INTEGER NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
+
+CREATE TABLE "temp"."dashagg_delta_<hash>_1" ("dashagg_run" BIGINT NOT NULL, "dashagg_op" CHAR(1) NOT NULL, "brand_id"
+      INTEGER NOT NULL, "marketplace" TEXT NOT NULL, "month" TEXT NOT NULL, "metric" TEXT NOT NULL, "amount" INTEGER
+      NULL, "row_count" INTEGER NULL);
+
+CREATE TABLE "temp"."dashagg_delta_<hash>_2" ("dashagg_run" BIGINT NOT NULL, "dashagg_op" CHAR(1) NOT NULL,
+      "category_id" INTEGER NOT NULL, "month" TEXT NOT NULL, "metric" TEXT NOT NULL, "amount" INTEGER NULL, "row_count"
+      INTEGER NULL);
+
+BEGIN DEFERRED;
+
+DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_0";
+
+CREATE TABLE "temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind" INTEGER NOT NULL, "asin" TEXT NULL, "marketplace" TEXT
+      NULL, "month" TEXT NULL, "metric" TEXT NULL, "brand_id" INTEGER NULL, "category_id" INTEGER NULL, "amount" INTEGER
+      NULL, "row_count" INTEGER NULL);
+
+INSERT INTO "temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind", "asin", "marketplace", "month", "metric", "brand_id",
+      "category_id", "amount", "row_count")
+SELECT 0, q."asin", q."marketplace", q."month", q."metric", q."brand_id", q."category_id", q."amount", q."row_count"
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE q."month" = '2025-01-01'
+UNION ALL
+SELECT 1, NULL, NULL, "month", NULL, NULL, NULL, SUM(amount), COUNT(*)
+FROM "financials"
+WHERE "month" = '2025-01-01'
+GROUP BY "month";
+
+CREATE UNIQUE INDEX "temp"."dashagg_stage_<hash>_0_0_key" ON "dashagg_stage_<hash>_0_0" ("dashagg_kind", "month",
+      "metric", "marketplace", "asin");
+
+SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 AND ("month" IS
+        NULL OR "metric" IS NULL OR "marketplace" IS NULL OR "asin" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN
+      "dashagg_kind" = 0 THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 THEN "row_count" END), SUM(CASE WHEN
+      "dashagg_kind" = 1 THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 1 THEN "row_count" END)
+FROM "temp"."dashagg_stage_<hash>_0_0"
+GROUP BY "month";
+
+WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month", "metric", "brand_id",
+      "category_id", "amount", "row_count"
+  FROM "temp"."dashagg_stage_<hash>_0_0"
+  WHERE "dashagg_kind" = 0)
+SELECT *
+FROM (
+SELECT month, metric, marketplace, asin
+FROM financials_summary_monthly_asin_marketplace
+WHERE marketplace = 'ALL'
+) c LIMIT 1;
+
+INSERT INTO "temp"."dashagg_delta_<hash>_0" ("dashagg_run", "dashagg_op", "asin", "marketplace", "month", "metric",
+      "brand_id", "category_id", "amount", "row_count")
+SELECT <hash>, 'I', s."asin", s."marketplace", s."month", s."metric", s."brand_id", s."category_id", s."amount",
+    s."row_count"
+FROM "temp"."dashagg_stage_<hash>_0_0" s
+WHERE s."dashagg_kind" = 0;
+
+DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_1";
+
+CREATE TABLE "temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind" INTEGER NOT NULL, "brand_id" INTEGER NULL, "marketplace"
+      TEXT NULL, "month" TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
+
+INSERT INTO "temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind", "brand_id", "marketplace", "month", "metric", "amount",
+      "row_count") WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month",
+      "metric", "brand_id", "category_id", "amount", "row_count"
+  FROM "temp"."dashagg_stage_<hash>_0_0"
+  WHERE "dashagg_kind" = 0)
+SELECT 0, q."brand_id", q."marketplace", q."month", q."metric", q."amount", q."row_count"
+FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) q WHERE q."month" = '2025-01-01';
+
+CREATE UNIQUE INDEX "temp"."dashagg_stage_<hash>_0_1_key" ON "dashagg_stage_<hash>_0_1" ("dashagg_kind", "month",
+      "marketplace", "metric", "brand_id");
+
+SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 AND ("month" IS
+        NULL OR "marketplace" IS NULL OR "metric" IS NULL OR "brand_id" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN
+      "dashagg_kind" = 0 AND (marketplace <> 'ALL') THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 AND
+      (marketplace <> 'ALL') THEN "row_count" END), SUM(CASE WHEN "dashagg_kind" = 0 AND (marketplace = 'ALL') THEN
+      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 AND (marketplace = 'ALL') THEN "row_count" END)
+FROM "temp"."dashagg_stage_<hash>_0_1"
+GROUP BY "month";
+
+WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month", "metric", "brand_id",
+      "category_id", "amount", "row_count"
+  FROM "temp"."dashagg_stage_<hash>_0_0"
+  WHERE "dashagg_kind" = 0), "financials_summary_monthly_brand" AS (SELECT "brand_id", "marketplace", "month", "metric",
+      "amount", "row_count"
+  FROM "temp"."dashagg_stage_<hash>_0_1"
+  WHERE "dashagg_kind" = 0)
+SELECT *
+FROM (
+SELECT brand_id, month, metric
+FROM financials_summary_monthly_brand
+GROUP BY brand_id, month, metric
+HAVING SUM(CASE WHEN marketplace = 'ALL' THEN 1 ELSE 0 END) <> 1
+    OR SUM(CASE WHEN marketplace = 'ALL' THEN amount ELSE -amount END) <> 0
+    OR SUM(CASE WHEN marketplace = 'ALL' THEN row_count ELSE -row_count END) <> 0
+) c LIMIT 1;
+
+INSERT INTO "temp"."dashagg_delta_<hash>_1" ("dashagg_run", "dashagg_op", "brand_id", "marketplace", "month", "metric",
+      "amount", "row_count")
+SELECT <hash>, 'I', s."brand_id", s."marketplace", s."month", s."metric", s."amount", s."row_count"
+FROM "temp"."dashagg_stage_<hash>_0_1" s
+WHERE s."dashagg_kind" = 0;
+
+DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_2";
+
+CREATE TABLE "temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind" INTEGER NOT NULL, "category_id" INTEGER NULL, "month"
+      TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
+
+INSERT INTO "temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind", "category_id", "month", "metric", "amount", "row_count")
+    WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month", "metric", "brand_id",
+      "category_id", "amount", "row_count"
+  FROM "temp"."dashagg_stage_<hash>_0_0"
+  WHERE "dashagg_kind" = 0)
+SELECT 0, q."category_id", q."month", q."metric", q."amount", q."row_count"
+FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) q WHERE q."month" = '2025-01-01';
+
+CREATE UNIQUE INDEX "temp"."dashagg_stage_<hash>_0_2_key" ON "dashagg_stage_<hash>_0_2" ("dashagg_kind", "month",
+      "metric", "category_id");
+
+SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 AND ("month" IS
+        NULL OR "metric" IS NULL OR "category_id" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 THEN
+      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 THEN "row_count" END)
+FROM "temp"."dashagg_stage_<hash>_0_2"
+GROUP BY "month";
+
+INSERT INTO "temp"."dashagg_delta_<hash>_2" ("dashagg_run", "dashagg_op", "category_id", "month", "metric", "amount",
+      "row_count")
+SELECT <hash>, 'I', s."category_id", s."month", s."metric", s."amount", s."row_count"
+FROM "temp"."dashagg_stage_<hash>_0_2" s
+WHERE s."dashagg_kind" = 0;
+
+DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_0";
+
+DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_1";
+
+DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_2";
+
+COMMIT;
+
+SELECT "dashagg_op", COUNT(*)
+FROM "temp"."dashagg_delta_<hash>_0" d
+WHERE d."dashagg_run" = <hash>
+GROUP BY "dashagg_op";
+
+SELECT "dashagg_op", COUNT(*)
+FROM "temp"."dashagg_delta_<hash>_1" d
+WHERE d."dashagg_run" = <hash>
+GROUP BY "dashagg_op";
+
+SELECT "dashagg_op", COUNT(*)
+FROM "temp"."dashagg_delta_<hash>_2" d
+WHERE d."dashagg_run" = <hash>
+GROUP BY "dashagg_op";
+
+BEGIN IMMEDIATE;
+
+UPDATE dashagg_set SET generation = generation + 1 WHERE set_name = 'financials' AND generation = 0;
+
+INSERT INTO "main"."financials_summary_monthly_asin_marketplace" ("asin", "marketplace", "month", "metric", "brand_id",
+      "category_id", "amount", "row_count", "updated_at")
+SELECT d."asin", d."marketplace", d."month", d."metric", d."brand_id", d."category_id", d."amount", d."row_count",
+    strftime('%Y-%m-%d %H:%M:%f', 'now')
+FROM "temp"."dashagg_delta_<hash>_0" d
+WHERE d."dashagg_run" = <hash> AND d."dashagg_op" IN ('I');
+
+UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_asin_marketplace', tier = 1, select_checksum =
+    '<hash>', row_count = 3, published_at = '<moment>', run_id = '<run>', mode = 'complete', seconds = <seconds>,
+    inserted = 3, updated = 0, deleted = 0
+WHERE set_name = 'financials' AND summary = 'asin';
+
+INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
+      mode, seconds, inserted, updated, deleted)
+SELECT 'financials', 'asin', 'financials_summary_monthly_asin_marketplace', 1, '<hash>', 3, '<moment>', '<run>',
+    'complete', <seconds>, 3, 0, 0
+FROM dashagg_set s
+WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
+      x.summary = 'asin');
+
+INSERT INTO "main"."financials_summary_monthly_brand" ("brand_id", "marketplace", "month", "metric", "amount",
+      "row_count", "updated_at")
+SELECT d."brand_id", d."marketplace", d."month", d."metric", d."amount", d."row_count", strftime('%Y-%m-%d %H:%M:%f',
+      'now')
+FROM "temp"."dashagg_delta_<hash>_1" d
+WHERE d."dashagg_run" = <hash> AND d."dashagg_op" IN ('I');
+
+UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_brand', tier = 2, select_checksum = '<hash>',
+    row_count = 5, published_at = '<moment>', run_id = '<run>', mode = 'complete', seconds = <seconds>, inserted = 5,
+    updated = 0, deleted = 0
+WHERE set_name = 'financials' AND summary = 'brand';
+
+INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
+      mode, seconds, inserted, updated, deleted)
+SELECT 'financials', 'brand', 'financials_summary_monthly_brand', 2, '<hash>', 5, '<moment>', '<run>', 'complete',
+    <seconds>, 5, 0, 0
+FROM dashagg_set s
+WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
+      x.summary = 'brand');
+
+INSERT INTO "main"."financials_summary_monthly_category" ("category_id", "month", "metric", "amount", "row_count",
+      "updated_at")
+SELECT d."category_id", d."month", d."metric", d."amount", d."row_count", strftime('%Y-%m-%d %H:%M:%f', 'now')
+FROM "temp"."dashagg_delta_<hash>_2" d
+WHERE d."dashagg_run" = <hash> AND d."dashagg_op" IN ('I');
+
+UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_category', tier = 2, select_checksum = '<hash>',
+    row_count = 2, published_at = '<moment>', run_id = '<run>', mode = 'complete', seconds = <seconds>, inserted = 2,
+    updated = 0, deleted = 0
+WHERE set_name = 'financials' AND summary = 'category';
+
+INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
+      mode, seconds, inserted, updated, deleted)
+SELECT 'financials', 'category', 'financials_summary_monthly_category', 2, '<hash>', 2, '<moment>', '<run>', 'complete',
+    <seconds>, 2, 0, 0
+FROM dashagg_set s
+WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
+      x.summary = 'category');
+
+UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'financials';
+
+UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'products';
+
+UPDATE dashagg_state SET served_at = '<moment>', status = 'ok', error = NULL
+WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
+
+INSERT INTO dashagg_run (run_id, set_name, mode, status, started_at, finished_at, seconds, partitions, inserted,
+      updated, deleted, retries, error, host, pid)
+VALUES ('<run>', 'financials', 'complete', 'ok', '<moment>', '<moment>', <seconds>, 1, 10, 0, 0, 0, NULL, '<host>',
+      <number>);
+
+DELETE FROM dashagg_run WHERE set_name = 'financials' AND run_id < '<moment>';
+
+COMMIT;
+
+BEGIN IMMEDIATE;
+
+UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'asin';
+
+COMMIT;
+
+BEGIN IMMEDIATE;
+
+UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'brand';
+
+COMMIT;
+
+BEGIN IMMEDIATE;
+
+UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'category';
+
+COMMIT;
+
+DROP TABLE IF EXISTS "temp"."dashagg_delta_<hash>_0";
+
+DROP TABLE IF EXISTS "temp"."dashagg_delta_<hash>_1";
+
+DROP TABLE IF EXISTS "temp"."dashagg_delta_<hash>_2";
+
+-- ---- refresh, one changed row ----
+
+SELECT sqlite_version();
+
+SELECT CASE WHEN EXISTS(SELECT 1 FROM "dashagg_work_<financials>") OR EXISTS(SELECT 1 FROM "dashagg_log_<financials>")
+    THEN 1 ELSE 0 END;
+
+SELECT CASE WHEN EXISTS(SELECT 1 FROM "dashagg_work_<products>") OR EXISTS(SELECT 1 FROM "dashagg_log_<products>") THEN
+    1 ELSE 0 END;
+
+SELECT (julianday('now') - 2440587.5) * 86400.0;
+
+SELECT (julianday('now') - 2440587.5) * 86400.0;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) d WHERE 1 = 0) q ON 1 = 1;
+
+BEGIN IMMEDIATE;
+
+INSERT INTO "dashagg_work_<financials>" (dashagg_claim, dashagg_grain, "month", "metric", "marketplace", "asin")
+SELECT '<hash>', dashagg_grain, "month", "metric", "marketplace", "asin"
+FROM "dashagg_log_<financials>";
+
+DELETE FROM "dashagg_log_<financials>";
+
+COMMIT;
+
+SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<financials>" LIMIT 40001) n;
+
+BEGIN IMMEDIATE;
+
+INSERT INTO "dashagg_work_<products>" (dashagg_claim, dashagg_grain, "asin")
+SELECT '<hash>', dashagg_grain, "asin"
+FROM "dashagg_log_<products>";
+
+DELETE FROM "dashagg_log_<products>";
+
+COMMIT;
+
+SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<products>" LIMIT 40001) n;
+
+SELECT DISTINCT dashagg_claim FROM "main"."dashagg_work_<financials>";
+
+SELECT 1 FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n LIMIT 1;
+
+SELECT DISTINCT dashagg_grain FROM "main"."dashagg_work_<financials>" w WHERE dashagg_claim IN ('<hash>');
+
+SELECT DISTINCT "month", "metric", "marketplace", "asin"
+FROM "main"."dashagg_work_<financials>" w
+WHERE dashagg_claim IN ('<hash>') AND dashagg_grain = 'k' LIMIT 20001;
+
+SELECT DISTINCT dashagg_claim FROM "main"."dashagg_work_<products>";
+
+SELECT 1 FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n LIMIT 1;
+
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE
+        "month" IS NOT NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE "month" > jump.v ORDER BY 1
+        LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE "month" IS NULL LIMIT 1) n;
+
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
+
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_brand" WHERE "month" IS NOT
+        NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "main"."financials_summary_monthly_brand" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "main"."financials_summary_monthly_brand" WHERE "month" IS NULL LIMIT 1) n;
+
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_category" WHERE "month" IS NOT
+        NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "main"."financials_summary_monthly_category" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "main"."financials_summary_monthly_category" WHERE "month" IS NULL LIMIT 1) n;
+
+SELECT 1 FROM "main"."financials_summary_monthly_asin_marketplace" LIMIT 1;
+
+SELECT 1 FROM "main"."financials_summary_monthly_brand" LIMIT 1;
+
+SELECT 1 FROM "main"."financials_summary_monthly_category" LIMIT 1;
+
+CREATE TABLE "temp"."dashagg_delta_<hash>_0" ("dashagg_run" BIGINT NOT NULL, "dashagg_op" CHAR(1) NOT NULL, "asin" TEXT
+      NOT NULL, "marketplace" TEXT NOT NULL, "month" TEXT NOT NULL, "metric" TEXT NOT NULL, "brand_id" INTEGER NULL,
+      "category_id" INTEGER NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
+
+CREATE TABLE "temp"."dashagg_delta_<hash>_1" ("dashagg_run" BIGINT NOT NULL, "dashagg_op" CHAR(1) NOT NULL, "brand_id"
+      INTEGER NOT NULL, "marketplace" TEXT NOT NULL, "month" TEXT NOT NULL, "metric" TEXT NOT NULL, "amount" INTEGER
+      NULL, "row_count" INTEGER NULL);
+
+CREATE TABLE "temp"."dashagg_delta_<hash>_2" ("dashagg_run" BIGINT NOT NULL, "dashagg_op" CHAR(1) NOT NULL,
+      "category_id" INTEGER NOT NULL, "month" TEXT NOT NULL, "metric" TEXT NOT NULL, "amount" INTEGER NULL, "row_count"
+      INTEGER NULL);
+
+BEGIN DEFERRED;
+
+DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_0";
+
+CREATE TABLE "temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind" INTEGER NOT NULL, "asin" TEXT NULL, "marketplace" TEXT
+      NULL, "month" TEXT NULL, "metric" TEXT NULL, "brand_id" INTEGER NULL, "category_id" INTEGER NULL, "amount" INTEGER
+      NULL, "row_count" INTEGER NULL);
+
+INSERT INTO "temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind", "asin", "marketplace", "month", "metric", "brand_id",
+      "category_id", "amount", "row_count")
+SELECT 0, q."asin", q."marketplace", q."month", q."metric", q."brand_id", q."category_id", q."amount", q."row_count"
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE q."month" = '2025-01-01'
+UNION ALL
+SELECT 1, NULL, NULL, "month", NULL, NULL, NULL, SUM(amount), COUNT(*)
+FROM "financials"
+WHERE "month" = '2025-01-01'
+GROUP BY "month";
+
+CREATE UNIQUE INDEX "temp"."dashagg_stage_<hash>_0_0_key" ON "dashagg_stage_<hash>_0_0" ("dashagg_kind", "month",
+      "metric", "marketplace", "asin");
+
+SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 AND ("month" IS
+        NULL OR "metric" IS NULL OR "marketplace" IS NULL OR "asin" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN
+      "dashagg_kind" = 0 THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 THEN "row_count" END), SUM(CASE WHEN
+      "dashagg_kind" = 1 THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 1 THEN "row_count" END)
+FROM "temp"."dashagg_stage_<hash>_0_0"
+GROUP BY "month";
+
+SELECT COUNT(*) FROM "main"."financials_summary_monthly_asin_marketplace" t WHERE t."month" = '2025-01-01';
+
+WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month", "metric", "brand_id",
+      "category_id", "amount", "row_count"
+  FROM "temp"."dashagg_stage_<hash>_0_0"
+  WHERE "dashagg_kind" = 0)
+SELECT *
+FROM (
+SELECT month, metric, marketplace, asin
+FROM financials_summary_monthly_asin_marketplace
+WHERE marketplace = 'ALL'
+) c LIMIT 1;
+
+INSERT INTO "temp"."dashagg_delta_<hash>_0" ("dashagg_run", "dashagg_op", "asin", "marketplace", "month", "metric",
+      "brand_id", "category_id", "amount", "row_count")
+SELECT <hash>, CASE WHEN t."month" IS NULL THEN 'I' ELSE 'U' END, s."asin", s."marketplace", s."month", s."metric",
+    s."brand_id", s."category_id", s."amount", s."row_count"
+FROM "temp"."dashagg_stage_<hash>_0_0" s
+LEFT JOIN "main"."financials_summary_monthly_asin_marketplace" t ON t."month" = s."month" AND t."metric" = s."metric"
+    AND t."marketplace" = s."marketplace" AND t."asin" = s."asin" AND t."month" = '2025-01-01'
+WHERE s."dashagg_kind" = 0 AND (t."month" IS NULL OR NOT ((s."asin") COLLATE BINARY IS (t."asin") COLLATE BINARY AND
+        (s."marketplace") COLLATE BINARY IS (t."marketplace") COLLATE BINARY AND (s."month") COLLATE BINARY IS
+        (t."month") COLLATE BINARY AND (s."metric") COLLATE BINARY IS (t."metric") COLLATE BINARY AND s."brand_id" IS
+        t."brand_id" AND s."category_id" IS t."category_id" AND s."amount" IS t."amount" AND s."row_count" IS
+        t."row_count"));
+
+INSERT INTO "temp"."dashagg_delta_<hash>_0" ("dashagg_run", "dashagg_op", "month", "metric", "marketplace", "asin")
+SELECT <hash>, 'D', t."month", t."metric", t."marketplace", t."asin"
+FROM "main"."financials_summary_monthly_asin_marketplace" t
+LEFT JOIN "temp"."dashagg_stage_<hash>_0_0" s ON s."dashagg_kind" = 0 AND s."month" = t."month" AND s."metric" =
+    t."metric" AND s."marketplace" = t."marketplace" AND s."asin" = t."asin"
+WHERE t."month" = '2025-01-01' AND s."dashagg_kind" IS NULL;
+
+DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_1";
+
+CREATE TABLE "temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind" INTEGER NOT NULL, "brand_id" INTEGER NULL, "marketplace"
+      TEXT NULL, "month" TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
+
+INSERT INTO "temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind", "brand_id", "marketplace", "month", "metric", "amount",
+      "row_count") WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month",
+      "metric", "brand_id", "category_id", "amount", "row_count"
+  FROM "temp"."dashagg_stage_<hash>_0_0"
+  WHERE "dashagg_kind" = 0)
+SELECT 0, q."brand_id", q."marketplace", q."month", q."metric", q."amount", q."row_count"
+FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) q WHERE q."month" = '2025-01-01';
+
+CREATE UNIQUE INDEX "temp"."dashagg_stage_<hash>_0_1_key" ON "dashagg_stage_<hash>_0_1" ("dashagg_kind", "month",
+      "marketplace", "metric", "brand_id");
+
+SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 AND ("month" IS
+        NULL OR "marketplace" IS NULL OR "metric" IS NULL OR "brand_id" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN
+      "dashagg_kind" = 0 AND (marketplace <> 'ALL') THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 AND
+      (marketplace <> 'ALL') THEN "row_count" END), SUM(CASE WHEN "dashagg_kind" = 0 AND (marketplace = 'ALL') THEN
+      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 AND (marketplace = 'ALL') THEN "row_count" END)
+FROM "temp"."dashagg_stage_<hash>_0_1"
+GROUP BY "month";
+
+SELECT COUNT(*) FROM "main"."financials_summary_monthly_brand" t WHERE t."month" = '2025-01-01';
+
+WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month", "metric", "brand_id",
+      "category_id", "amount", "row_count"
+  FROM "temp"."dashagg_stage_<hash>_0_0"
+  WHERE "dashagg_kind" = 0), "financials_summary_monthly_brand" AS (SELECT "brand_id", "marketplace", "month", "metric",
+      "amount", "row_count"
+  FROM "temp"."dashagg_stage_<hash>_0_1"
+  WHERE "dashagg_kind" = 0)
+SELECT *
+FROM (
+SELECT brand_id, month, metric
+FROM financials_summary_monthly_brand
+GROUP BY brand_id, month, metric
+HAVING SUM(CASE WHEN marketplace = 'ALL' THEN 1 ELSE 0 END) <> 1
+    OR SUM(CASE WHEN marketplace = 'ALL' THEN amount ELSE -amount END) <> 0
+    OR SUM(CASE WHEN marketplace = 'ALL' THEN row_count ELSE -row_count END) <> 0
+) c LIMIT 1;
+
+INSERT INTO "temp"."dashagg_delta_<hash>_1" ("dashagg_run", "dashagg_op", "brand_id", "marketplace", "month", "metric",
+      "amount", "row_count")
+SELECT <hash>, CASE WHEN t."month" IS NULL THEN 'I' ELSE 'U' END, s."brand_id", s."marketplace", s."month", s."metric",
+    s."amount", s."row_count"
+FROM "temp"."dashagg_stage_<hash>_0_1" s
+LEFT JOIN "main"."financials_summary_monthly_brand" t ON t."month" = s."month" AND t."marketplace" = s."marketplace" AND
+    t."metric" = s."metric" AND t."brand_id" = s."brand_id" AND t."month" = '2025-01-01'
+WHERE s."dashagg_kind" = 0 AND (t."month" IS NULL OR NOT (s."brand_id" IS t."brand_id" AND (s."marketplace") COLLATE
+        BINARY IS (t."marketplace") COLLATE BINARY AND (s."month") COLLATE BINARY IS (t."month") COLLATE BINARY AND
+        (s."metric") COLLATE BINARY IS (t."metric") COLLATE BINARY AND s."amount" IS t."amount" AND s."row_count" IS
+        t."row_count"));
+
+INSERT INTO "temp"."dashagg_delta_<hash>_1" ("dashagg_run", "dashagg_op", "month", "marketplace", "metric", "brand_id")
+SELECT <hash>, 'D', t."month", t."marketplace", t."metric", t."brand_id"
+FROM "main"."financials_summary_monthly_brand" t
+LEFT JOIN "temp"."dashagg_stage_<hash>_0_1" s ON s."dashagg_kind" = 0 AND s."month" = t."month" AND s."marketplace" =
+    t."marketplace" AND s."metric" = t."metric" AND s."brand_id" = t."brand_id"
+WHERE t."month" = '2025-01-01' AND s."dashagg_kind" IS NULL;
+
+DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_2";
+
+CREATE TABLE "temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind" INTEGER NOT NULL, "category_id" INTEGER NULL, "month"
+      TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
+
+INSERT INTO "temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind", "category_id", "month", "metric", "amount", "row_count")
+    WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month", "metric", "brand_id",
+      "category_id", "amount", "row_count"
+  FROM "temp"."dashagg_stage_<hash>_0_0"
+  WHERE "dashagg_kind" = 0)
+SELECT 0, q."category_id", q."month", q."metric", q."amount", q."row_count"
+FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) q WHERE q."month" = '2025-01-01';
+
+CREATE UNIQUE INDEX "temp"."dashagg_stage_<hash>_0_2_key" ON "dashagg_stage_<hash>_0_2" ("dashagg_kind", "month",
+      "metric", "category_id");
+
+SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 AND ("month" IS
+        NULL OR "metric" IS NULL OR "category_id" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 THEN
+      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 THEN "row_count" END)
+FROM "temp"."dashagg_stage_<hash>_0_2"
+GROUP BY "month";
+
+SELECT COUNT(*) FROM "main"."financials_summary_monthly_category" t WHERE t."month" = '2025-01-01';
+
+INSERT INTO "temp"."dashagg_delta_<hash>_2" ("dashagg_run", "dashagg_op", "category_id", "month", "metric", "amount",
+      "row_count")
+SELECT <hash>, CASE WHEN t."month" IS NULL THEN 'I' ELSE 'U' END, s."category_id", s."month", s."metric", s."amount",
+    s."row_count"
+FROM "temp"."dashagg_stage_<hash>_0_2" s
+LEFT JOIN "main"."financials_summary_monthly_category" t ON t."month" = s."month" AND t."metric" = s."metric" AND
+    t."category_id" = s."category_id" AND t."month" = '2025-01-01'
+WHERE s."dashagg_kind" = 0 AND (t."month" IS NULL OR NOT (s."category_id" IS t."category_id" AND (s."month") COLLATE
+        BINARY IS (t."month") COLLATE BINARY AND (s."metric") COLLATE BINARY IS (t."metric") COLLATE BINARY AND
+        s."amount" IS t."amount" AND s."row_count" IS t."row_count"));
+
+INSERT INTO "temp"."dashagg_delta_<hash>_2" ("dashagg_run", "dashagg_op", "month", "metric", "category_id")
+SELECT <hash>, 'D', t."month", t."metric", t."category_id"
+FROM "main"."financials_summary_monthly_category" t
+LEFT JOIN "temp"."dashagg_stage_<hash>_0_2" s ON s."dashagg_kind" = 0 AND s."month" = t."month" AND s."metric" =
+    t."metric" AND s."category_id" = t."category_id"
+WHERE t."month" = '2025-01-01' AND s."dashagg_kind" IS NULL;
+
+DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_0";
+
+DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_1";
+
+DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_2";
+
+COMMIT;
+
+SELECT "dashagg_op", COUNT(*)
+FROM "temp"."dashagg_delta_<hash>_0" d
+WHERE d."dashagg_run" = <hash>
+GROUP BY "dashagg_op";
+
+SELECT "dashagg_op", COUNT(*)
+FROM "temp"."dashagg_delta_<hash>_1" d
+WHERE d."dashagg_run" = <hash>
+GROUP BY "dashagg_op";
+
+SELECT "dashagg_op", COUNT(*)
+FROM "temp"."dashagg_delta_<hash>_2" d
+WHERE d."dashagg_run" = <hash>
+GROUP BY "dashagg_op";
+
+BEGIN IMMEDIATE;
+
+UPDATE dashagg_set SET generation = generation + 1 WHERE set_name = 'financials' AND generation = 1;
+
+UPDATE "main"."financials_summary_monthly_asin_marketplace" AS t SET "asin" = d."asin", "marketplace" = d."marketplace",
+    "month" = d."month", "metric" = d."metric", "brand_id" = d."brand_id", "category_id" = d."category_id", "amount" =
+    d."amount", "row_count" = d."row_count", "updated_at" = strftime('%Y-%m-%d %H:%M:%f', 'now')
+FROM "temp"."dashagg_delta_<hash>_0" d
+WHERE t."month" = d."month" AND t."metric" = d."metric" AND t."marketplace" = d."marketplace" AND t."asin" = d."asin"
+    AND d."dashagg_run" = <hash> AND d."dashagg_op" IN ('U');
+
+UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_asin_marketplace', tier = 1, select_checksum =
+    '<hash>', row_count = 3, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>,
+    inserted = 0, updated = 1, deleted = 0
+WHERE set_name = 'financials' AND summary = 'asin';
+
+INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
+      mode, seconds, inserted, updated, deleted)
+SELECT 'financials', 'asin', 'financials_summary_monthly_asin_marketplace', 1, '<hash>', 3, '<moment>', '<run>',
+    'incremental', <seconds>, 0, 1, 0
+FROM dashagg_set s
+WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
+      x.summary = 'asin');
+
+UPDATE "main"."financials_summary_monthly_brand" AS t SET "brand_id" = d."brand_id", "marketplace" = d."marketplace",
+    "month" = d."month", "metric" = d."metric", "amount" = d."amount", "row_count" = d."row_count", "updated_at" =
+    strftime('%Y-%m-%d %H:%M:%f', 'now')
+FROM "temp"."dashagg_delta_<hash>_1" d
+WHERE t."month" = d."month" AND t."marketplace" = d."marketplace" AND t."metric" = d."metric" AND t."brand_id" =
+    d."brand_id" AND d."dashagg_run" = <hash> AND d."dashagg_op" IN ('U');
+
+UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_brand', tier = 2, select_checksum = '<hash>',
+    row_count = 5, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>, inserted = 0,
+    updated = 2, deleted = 0
+WHERE set_name = 'financials' AND summary = 'brand';
+
+INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
+      mode, seconds, inserted, updated, deleted)
+SELECT 'financials', 'brand', 'financials_summary_monthly_brand', 2, '<hash>', 5, '<moment>', '<run>', 'incremental',
+    <seconds>, 0, 2, 0
+FROM dashagg_set s
+WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
+      x.summary = 'brand');
+
+UPDATE "main"."financials_summary_monthly_category" AS t SET "category_id" = d."category_id", "month" = d."month",
+    "metric" = d."metric", "amount" = d."amount", "row_count" = d."row_count", "updated_at" =
+    strftime('%Y-%m-%d %H:%M:%f', 'now')
+FROM "temp"."dashagg_delta_<hash>_2" d
+WHERE t."month" = d."month" AND t."metric" = d."metric" AND t."category_id" = d."category_id" AND d."dashagg_run" =
+    <hash> AND d."dashagg_op" IN ('U');
+
+UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_category', tier = 2, select_checksum = '<hash>',
+    row_count = 2, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>, inserted = 0,
+    updated = 1, deleted = 0
+WHERE set_name = 'financials' AND summary = 'category';
+
+INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
+      mode, seconds, inserted, updated, deleted)
+SELECT 'financials', 'category', 'financials_summary_monthly_category', 2, '<hash>', 2, '<moment>', '<run>',
+    'incremental', <seconds>, 0, 1, 0
+FROM dashagg_set s
+WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
+      x.summary = 'category');
+
+DELETE FROM "main"."dashagg_work_<financials>" WHERE dashagg_claim IN ('<hash>');
+
+UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'financials';
+
+UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'products';
+
+UPDATE dashagg_state SET served_at = '<moment>', status = 'ok', error = NULL
+WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
+
+INSERT INTO dashagg_run (run_id, set_name, mode, status, started_at, finished_at, seconds, partitions, inserted,
+      updated, deleted, retries, error, host, pid)
+VALUES ('<run>', 'financials', 'incremental', 'ok', '<moment>', '<moment>', <seconds>, 1, 0, 4, 0, 0, NULL, '<host>',
+      <number>);
+
+DELETE FROM dashagg_run WHERE set_name = 'financials' AND run_id < '<moment>';
+
+COMMIT;
+
+BEGIN IMMEDIATE;
+
+UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'asin';
+
+COMMIT;
+
+BEGIN IMMEDIATE;
+
+UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'brand';
+
+COMMIT;
+
+BEGIN IMMEDIATE;
+
+UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'category';
+
+COMMIT;
+
+DROP TABLE IF EXISTS "temp"."dashagg_delta_<hash>_0";
+
+DROP TABLE IF EXISTS "temp"."dashagg_delta_<hash>_1";
+
+DROP TABLE IF EXISTS "temp"."dashagg_delta_<hash>_2";
+
+-- ---- verify ----
+
+SELECT sqlite_version();
+
+SELECT (julianday('now') - 2440587.5) * 86400.0;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT MAX(rowid) FROM "financials";
+
+BEGIN DEFERRED;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) d WHERE 1 = 0) q ON 1 = 1;
+
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE
+        "month" IS NOT NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE "month" > jump.v ORDER BY 1
+        LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE "month" IS NULL LIMIT 1) n;
+
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
+
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_brand" WHERE "month" IS NOT
+        NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "main"."financials_summary_monthly_brand" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "main"."financials_summary_monthly_brand" WHERE "month" IS NULL LIMIT 1) n;
+
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_category" WHERE "month" IS NOT
+        NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "main"."financials_summary_monthly_category" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "main"."financials_summary_monthly_category" WHERE "month" IS NULL LIMIT 1) n;
+
+SELECT DISTINCT dashagg_grain, "month"
+FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin"
+  FROM "main"."dashagg_work_<financials>"
+  WHERE 1 = 1
+  UNION ALL
+  SELECT *
+  FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n) a LIMIT 20001;
+
+SELECT DISTINCT dashagg_grain, "asin"
+FROM (SELECT dashagg_grain, "asin"
+  FROM "main"."dashagg_work_<products>"
+  WHERE 1 = 1
+  UNION ALL
+  SELECT *
+  FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n) a LIMIT 20001;
+
+SELECT "month", SUM("amount"), SUM("row_count")
+FROM "main"."financials_summary_monthly_asin_marketplace" t
+WHERE t."month" = '2025-01-01'
+GROUP BY "month";
+
+SELECT "month", SUM(amount), COUNT(*) FROM "financials" WHERE "month" = '2025-01-01' GROUP BY "month";
+
+SELECT u."asin", u."marketplace", u."month", u."metric", u."brand_id", u."category_id", u."amount", u."row_count",
+    SUM(u."dashagg_side")
+FROM (SELECT 1 AS "dashagg_side", (q."asin") COLLATE BINARY AS "asin", (q."marketplace") COLLATE BINARY AS
+      "marketplace", (q."month") COLLATE BINARY AS "month", (q."metric") COLLATE BINARY AS "metric", q."brand_id" AS
+      "brand_id", q."category_id" AS "category_id", q."amount" AS "amount", q."row_count" AS "row_count"
+  FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE q."month" = '2025-01-01'
+UNION ALL
+SELECT -1 AS "dashagg_side", (t."asin") COLLATE BINARY AS "asin", (t."marketplace") COLLATE BINARY AS "marketplace",
+  (t."month") COLLATE BINARY AS "month", (t."metric") COLLATE BINARY AS "metric", t."brand_id" AS "brand_id",
+  t."category_id" AS "category_id", t."amount" AS "amount", t."row_count" AS "row_count"
+FROM "main"."financials_summary_monthly_asin_marketplace" t
+WHERE t."month" = '2025-01-01') u
+GROUP BY u."asin", u."marketplace", u."month", u."metric", u."brand_id", u."category_id", u."amount", u."row_count"
+HAVING SUM(u."dashagg_side") <> 0
+ORDER BY u."month", u."metric", u."marketplace", u."asin";
+
+SELECT DISTINCT dashagg_grain, "month"
+FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin"
+  FROM "main"."dashagg_work_<financials>"
+  WHERE 1 = 1
+  UNION ALL
+  SELECT *
+  FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n) a LIMIT 20001;
+
+SELECT DISTINCT dashagg_grain, "asin"
+FROM (SELECT dashagg_grain, "asin"
+  FROM "main"."dashagg_work_<products>"
+  WHERE 1 = 1
+  UNION ALL
+  SELECT *
+  FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n) a LIMIT 20001;
+
+SELECT "month", SUM("amount"), SUM("row_count")
+FROM "main"."financials_summary_monthly_brand" t
+WHERE t."month" = '2025-01-01' AND (marketplace <> 'ALL')
+GROUP BY "month";
+
+SELECT "month", SUM("amount"), SUM("row_count")
+FROM "main"."financials_summary_monthly_asin_marketplace" t
+WHERE t."month" = '2025-01-01'
+GROUP BY "month";
+
+SELECT "month", SUM("amount"), SUM("row_count")
+FROM "main"."financials_summary_monthly_brand" t
+WHERE t."month" = '2025-01-01' AND (marketplace = 'ALL')
+GROUP BY "month";
+
+SELECT "month", SUM("amount"), SUM("row_count")
+FROM "main"."financials_summary_monthly_asin_marketplace" t
+WHERE t."month" = '2025-01-01'
+GROUP BY "month";
+
+WITH "financials_summary_monthly_asin_marketplace" AS (SELECT q."asin" AS "asin", q."marketplace" AS "marketplace",
+      q."month" AS "month", q."metric" AS "metric", q."brand_id" AS "brand_id", q."category_id" AS "category_id",
+      q."amount" AS "amount", q."row_count" AS "row_count"
+  FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE q."month" = '2025-01-01')
+SELECT u."brand_id", u."marketplace", u."month", u."metric", u."amount", u."row_count", SUM(u."dashagg_side")
+FROM (SELECT 1 AS "dashagg_side", q."brand_id" AS "brand_id", (q."marketplace") COLLATE BINARY AS "marketplace",
+  (q."month") COLLATE BINARY AS "month", (q."metric") COLLATE BINARY AS "metric", q."amount" AS "amount", q."row_count"
+  AS "row_count"
+FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) q
+WHERE q."month" = '2025-01-01'
+UNION ALL
+SELECT -1 AS "dashagg_side", t."brand_id" AS "brand_id", (t."marketplace") COLLATE BINARY AS "marketplace", (t."month")
+  COLLATE BINARY AS "month", (t."metric") COLLATE BINARY AS "metric", t."amount" AS "amount", t."row_count" AS
+  "row_count"
+FROM "main"."financials_summary_monthly_brand" t
+WHERE t."month" = '2025-01-01') u
+GROUP BY u."brand_id", u."marketplace", u."month", u."metric", u."amount", u."row_count"
+HAVING SUM(u."dashagg_side") <> 0
+ORDER BY u."month", u."marketplace", u."metric", u."brand_id";
+
+SELECT DISTINCT dashagg_grain, "month"
+FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin"
+  FROM "main"."dashagg_work_<financials>"
+  WHERE 1 = 1
+  UNION ALL
+  SELECT *
+  FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n) a LIMIT 20001;
+
+SELECT DISTINCT dashagg_grain, "asin"
+FROM (SELECT dashagg_grain, "asin"
+  FROM "main"."dashagg_work_<products>"
+  WHERE 1 = 1
+  UNION ALL
+  SELECT *
+  FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n) a LIMIT 20001;
+
+SELECT "month", SUM("amount"), SUM("row_count")
+FROM "main"."financials_summary_monthly_category" t
+WHERE t."month" = '2025-01-01'
+GROUP BY "month";
+
+SELECT "month", SUM("amount"), SUM("row_count")
+FROM "main"."financials_summary_monthly_asin_marketplace" t
+WHERE t."month" = '2025-01-01'
+GROUP BY "month";
+
+WITH "financials_summary_monthly_asin_marketplace" AS (SELECT q."asin" AS "asin", q."marketplace" AS "marketplace",
+      q."month" AS "month", q."metric" AS "metric", q."brand_id" AS "brand_id", q."category_id" AS "category_id",
+      q."amount" AS "amount", q."row_count" AS "row_count"
+  FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE q."month" = '2025-01-01')
+SELECT u."category_id", u."month", u."metric", u."amount", u."row_count", SUM(u."dashagg_side")
+FROM (SELECT 1 AS "dashagg_side", q."category_id" AS "category_id", (q."month") COLLATE BINARY AS "month", (q."metric")
+  COLLATE BINARY AS "metric", q."amount" AS "amount", q."row_count" AS "row_count"
+FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) q
+WHERE q."month" = '2025-01-01'
+UNION ALL
+SELECT -1 AS "dashagg_side", t."category_id" AS "category_id", (t."month") COLLATE BINARY AS "month", (t."metric")
+  COLLATE BINARY AS "metric", t."amount" AS "amount", t."row_count" AS "row_count"
+FROM "main"."financials_summary_monthly_category" t
+WHERE t."month" = '2025-01-01') u
+GROUP BY u."category_id", u."month", u."metric", u."amount", u."row_count"
+HAVING SUM(u."dashagg_side") <> 0
+ORDER BY u."month", u."metric", u."category_id";
+
+COMMIT;
