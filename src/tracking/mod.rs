@@ -110,7 +110,7 @@ pub fn outline(set: &Set, source: &Source, schema: &str) -> TrackSpec {
 /// Part of every id since the log lost its sequence and its triggers learnt their limits.
 const GENERATION: &str = "/2";
 
-/// Length of the ids of triggers; the words for the other methods are longer.
+/// Length of the ids of triggers: short, since names have a limit.
 const ID_LENGTH: usize = 10;
 
 /// What an id is the hash of, as release 0.1.0 has it.
@@ -173,7 +173,7 @@ pub async fn is_quiet(engine: &mut dyn Engine, set: &Set) -> bool {
         let (noted, seen) = (first(noted), first(seen).map(|text| checksum::hex(&text)));
         noted.as_deref() == Some("0")
             && seen.is_some()
-            && known.is_some_and(|known| known.track_id == spec.id && known.witness == seen)
+            && known.is_some_and(|known| known.trigger_id() == Some(&spec.id) && known.witness == seen)
     })
 }
 
@@ -185,7 +185,7 @@ async fn is_quiet_step_by_step(engine: &mut dyn Engine, set: &Set, specs: &[Trac
         }
         let known = remembered(engine, set, source).await.ok().flatten().unwrap_or_default();
         match witness(engine, spec).await {
-            Ok(Some(now)) if known.track_id == spec.id && known.witness == Some(now.clone()) => {}
+            Ok(Some(now)) if known.trigger_id() == Some(&spec.id) && known.witness == Some(now.clone()) => {}
             _ => return false,
         }
     }

@@ -18,10 +18,10 @@ pub async fn untrack_sql(engine: &mut dyn Engine, set: &Set, source: &Source) ->
     let mut ids = vec![spec.id.clone()];
     // What an older manifest had set up.
     if let Some(known) = remembered(engine, set, source).await?
-        && known.track_id.len() == spec.id.len()
-        && !ids.contains(&known.track_id)
+        && let Some(id) = known.trigger_id()
+        && id != spec.id
     {
-        ids.push(known.track_id);
+        ids.push(id.to_owned());
     }
     let mut sql = Vec::new();
     for id in ids {
