@@ -137,7 +137,7 @@ async fn create_set(
 async fn make_ledger(context: &Context, engine: &mut dyn Engine, wait: Duration) -> Result<()> {
     let before = Ledger::look(engine).await?;
     if let Ledger::Newer { program } = &before {
-        return Err(ledger::newer(program).into());
+        return Err(ledger::newer(&engine.server().database, program).into());
     }
     if let Some(note) = engine.prepare_database().await? {
         tracing::info!("{note}");
@@ -247,7 +247,7 @@ pub(crate) async fn summary_columns(engine: &mut dyn Engine, set: &Set) -> Resul
 async fn dry_run(engine: &mut dyn Engine, set: &Set, args: &CreateArgs) -> Result<SetCreated> {
     let mut created = SetCreated::new(set);
     let (applied, tracked) = match Ledger::look(engine).await? {
-        Ledger::Newer { program } => return Err(ledger::newer(&program).into()),
+        Ledger::Newer { program } => return Err(ledger::newer(&engine.server().database, &program).into()),
         Ledger::Missing => (Vec::new(), Vec::new()),
         Ledger::Older | Ledger::Current => (
             ledger::scripts::read(engine, &set.name).await?,

@@ -82,7 +82,7 @@ pub async fn known<'a>(
     let engine = boxed.as_mut();
     let registered = match Ledger::look(engine).await? {
         Ledger::Missing => Vec::new(),
-        Ledger::Newer { program } => return Err(ledger::newer(&program).into()),
+        Ledger::Newer { program } => return Err(ledger::newer(&engine.server().database, &program).into()),
         Ledger::Older | Ledger::Current => ledger::registered(engine).await?,
     };
     let mut chosen: Vec<&'a Set> = catalog.sets.iter().filter(|set| registered.contains(&set.name)).collect();

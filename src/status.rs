@@ -45,9 +45,9 @@ async fn set_up(engine: &mut dyn Engine) -> Result<bool> {
         Ledger::Current => return Ok(true),
         Ledger::Older => {
             open_doors(engine).await?.iter().for_each(|warning| tracing::warn!("{warning}"));
-            return Err(ledger::older().into());
+            return Err(ledger::older(&engine.server().database).into());
         }
-        Ledger::Newer { program } => return Err(ledger::newer(&program).into()),
+        Ledger::Newer { program } => return Err(ledger::newer(&engine.server().database, &program).into()),
         Ledger::Missing => {
             let database = &engine.server().database;
             tracing::warn!("dashagg has not been set up in {database}: run `dashagg create`");

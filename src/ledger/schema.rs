@@ -102,8 +102,8 @@ pub(super) fn version_in(rows: Vec<Row>) -> Result<Option<Version>> {
 pub(super) fn refuse_other(rows: Vec<Row>) -> Result<()> {
     match version_in(rows)? {
         Some(version) if version.number == VERSION => Ok(()),
-        Some(version) if version.is_newer() => Err(newer(&version.program).into()),
-        _ => Err(older().into()),
+        Some(version) if version.is_newer() => Err(newer("the database", &version.program).into()),
+        _ => Err(older("the database").into()),
     }
 }
 
@@ -165,8 +165,8 @@ pub async fn exists_or_none(engine: &mut dyn Engine) -> Result<bool> {
     match Ledger::look(engine).await? {
         Ledger::Missing => Ok(false),
         Ledger::Current => Ok(true),
-        Ledger::Older => Err(older().into()),
-        Ledger::Newer { program } => Err(newer(&program).into()),
+        Ledger::Older => Err(older(&engine.server().database).into()),
+        Ledger::Newer { program } => Err(newer(&engine.server().database, &program).into()),
     }
 }
 
@@ -178,17 +178,17 @@ pub fn missing(engine: &dyn Engine) -> Failure {
 }
 
 /// The error for a ledger that this version cannot go on with yet.
-pub fn older() -> Failure {
-    Failure::new(ExitCode::Failed, "the database was set up by an older dashagg")
+pub fn older(database: &str) -> Failure {
+    Failure::new(ExitCode::Failed, format!("{database} was set up by an older dashagg"))
         .hint("run `dashagg create` first: it takes over what is there")
 }
 
 /// The error for a ledger that this version does not know.
-pub fn newer(program: &str) -> Failure {
+pub fn newer(database: &str, program: &str) -> Failure {
     Failure::new(
         ExitCode::Failed,
         format!(
-            "the database was set up by dashagg {program}; this is dashagg {PROGRAM}, which is too old for it"
+            "{database} was set up by dashagg {program}; this is dashagg {PROGRAM}, which is too old for it"
         ),
     )
     .hint(format!("use dashagg {program} or a later one; nothing was touched"))
