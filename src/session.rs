@@ -1,7 +1,7 @@
 //! One run's way to the database: connect with advice in the error, hold a set's lock politely.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result};
 use futures::future::BoxFuture;
@@ -216,12 +216,18 @@ fn given_up(error: &anyhow::Error, tries: u32, spent: Duration) -> Failure {
 
 /// Takes the lock of a set, waiting at most `wait`, and records who holds it.
 ///
-/// Returns whether the lock is really held, which is always, except in a test that forces it open.
+/// Returns the server's clock as of then; `None` where the lock is not really held, which is only in a test that forces it
+/// open.
 ///
 /// # Errors
 /// Exit code 11 naming the holder.
-pub async fn lock(context: &Context, engine: &mut dyn Engine, set: &str, wait: Duration) -> Result<bool> {
-    fail::fail_point!("no-lock", |_| Ok(false));
+pub async fn lock(
+    context: &Context,
+    engine: &mut dyn Engine,
+    set: &str,
+    wait: Duration,
+) -> Result<Option<SystemTime>> {
+    fail::fail_point!("no-lock", |_| Ok(None));
     let start = Instant::now();
     let mut told = false;
     let mut ghost_ended = false;
@@ -230,9 +236,9 @@ pub async fn lock(context: &Context, engine: &mut dyn Engine, set: &str, wait: D
         // The lock has a connection of its own.
         let place = || format!("taking the lock of set {set} in {}", context.config.database.display());
         if let Some(session) = engine.try_lock(set).await.with_context(place)? {
-            let since = ledger::stamp(ledger::clock(engine).await?);
-            holder::record(engine, set, &Holder::me(since, session)).await?;
-            return Ok(true);
+            let now = ledger::clock(engine).await?;
+            holder::record(engine, set, &Holder::me(ledger::stamp(now), session)).await?;
+            return Ok(Some(now));
         }
         let holder = holder::holder(engine, set).await?;
         fail::fail_point!("judging");

@@ -22,7 +22,8 @@ use anyhow::{Context, Result};
 pub use self::holder::Holder;
 pub use self::publication::{Counts, RunRecord, run_id};
 pub use self::schema::{
-    Ledger, exists, exists_or_none, forget_set, is_there, missing, newer, older, own_tables, require,
+    Ledger, exists, exists_or_none, forget_set, is_there, missing, names_in, newer, older, own_tables,
+    own_tables_query, require,
 };
 pub use self::set::{Fence, pass_fence, registered};
 pub use self::state::{RunState, SetState, SummaryState};

@@ -137,8 +137,18 @@ pub fn forget_set(d: &dyn Dialect, set: &str) -> Vec<String> {
 /// # Errors
 /// Whatever the server says.
 pub async fn own_tables(engine: &mut dyn Engine) -> Result<Vec<String>> {
-    let rows = engine.query(&engine.dialect().tables_like_sql(PREFIX)).await?;
-    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+    let sql = own_tables_query(engine.dialect());
+    Ok(names_in(engine.query(&sql).await?))
+}
+
+/// The query behind [`own_tables`], whose answer [`names_in`] reads.
+pub fn own_tables_query(d: &dyn Dialect) -> String {
+    d.tables_like_sql(PREFIX)
+}
+
+/// The first column of an answer.
+pub fn names_in(rows: Vec<Row>) -> Vec<String> {
+    rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()
 }
 
 /// Whether there is a ledger of this version.

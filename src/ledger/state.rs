@@ -214,8 +214,25 @@ impl SetState {
     /// # Errors
     /// The ledger is of another version; whatever the server says; a row that cannot be read.
     pub async fn read_for_run(engine: &mut dyn Engine, set: &str) -> Result<Option<Self>> {
-        let queries = Self::run_queries(engine.dialect(), set);
-        Self::of(&mut engine.query_each(&queries).await?.into_iter().chain([Vec::new()]))
+        Ok(Self::read_with(engine, set, &[]).await?.map(|(state, _)| state))
+    }
+
+    /// The same together with the answers to other questions, in one message.
+    ///
+    /// # Errors
+    /// As [`SetState::read_for_run`].
+    pub async fn read_with(
+        engine: &mut dyn Engine,
+        set: &str,
+        others: &[String],
+    ) -> Result<Option<(Self, Vec<Vec<Row>>)>> {
+        let mut queries = Self::run_queries(engine.dialect(), set).to_vec();
+        let own = queries.len();
+        queries.extend_from_slice(others);
+        let mut answers = engine.query_each(&queries).await?;
+        let rest = answers.split_off(own.min(answers.len()));
+        let state = Self::of(&mut answers.into_iter().chain([Vec::new()]))?;
+        Ok(state.map(|state| (state, rest)))
     }
 
     /// Reads those answers; `None` if `create` has not registered the set.

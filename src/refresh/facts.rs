@@ -24,6 +24,8 @@ pub(super) struct Facts<'a> {
     pub now: SystemTime,
     /// What it was when the run began.
     pub started: SystemTime,
+    /// Names of the tables of dashagg's own, where scratch tables last.
+    pub own_tables: Vec<String>,
     /// The shapes of all tables of the whole set.
     pub tables: Tables,
     /// What the ledger knows of the set.
@@ -45,11 +47,17 @@ impl<'a> Facts<'a> {
         began: Instant,
     ) -> Result<Self> {
         let started = now - began.elapsed();
-        let state =
-            SetState::read_for_run(engine, &set.name).await?.ok_or_else(|| ledger::missing(engine))?;
+        let d = engine.dialect();
+        let lasting = match d.lasting().is_empty() {
+            true => Vec::new(),
+            false => vec![ledger::own_tables_query(d)],
+        };
+        let read = SetState::read_with(engine, &set.name, &lasting).await?;
+        let (state, others) = read.ok_or_else(|| ledger::missing(engine))?;
+        let own_tables = others.into_iter().flat_map(ledger::names_in).collect();
         let tables = inspect::tables(engine, group.set).await?;
         let prepared = inspect::prepare(engine, set, &tables).await?;
-        Ok(Self { group, set, now, started, tables, state, prepared })
+        Ok(Self { group, set, now, started, own_tables, tables, state, prepared })
     }
 
     /// Makes sure that changes are noted, claims the notes under `token`, and says what they are about. Commits.

@@ -157,10 +157,38 @@ impl Checked<'_> {
     /// The deltas, and what the ledger notes of them.
     async fn apply(&self, engine: &mut dyn Engine, staging: &Staging<'_>, record: &RunRecord) -> Result<()> {
         let d = staging.dialect;
+        let parts = self.parts(staging);
+        let fence = self.fence.pass_sql(d, &staging.set.name);
+        let all: Vec<String> = [fence].into_iter().chain(parts.iter().map(|part| part.sql.clone())).collect();
+        let written = match engine.execute_each(&all).await {
+            // Someone wrote a summary by hand since it was compared.
+            Err(error) if error.class == ErrorClass::Duplicate => return Err(again(&error.to_string())),
+            other => other?,
+        };
+        let mut written = written.into_iter();
+        Fence::passed(written.next())?;
+        for part in &parts {
+            if written.next() != Some(part.expected) {
+                return Err(again(&format!(
+                    "{} was changed by another program while it was being refreshed",
+                    part.table
+                )));
+            }
+        }
+        fail::fail_point!("applying");
+        let published = self.published(|_| None);
+        let mut statements = self.consume.clone();
+        statements.extend(publication::record(d, record, &published));
+        engine.execute_each(&statements).await?;
+        Ok(())
+    }
+
+    /// The statements that apply the deltas.
+    fn parts<'s>(&self, staging: &'s Staging<'_>) -> Vec<Apply<'s>> {
         let mut parts = Vec::new();
         for outcome in self.outcomes.iter().filter(|outcome| outcome.counts.any()) {
             let item = &staging.prepared[outcome.index];
-            let shapes = Shapes { marks: staging.run.marks(0), ..item.shapes(d) };
+            let shapes = Shapes { marks: staging.run.marks(0), ..item.shapes(staging.dialect) };
             for (sql, marks) in shapes.apply(staging.delta(outcome.index), item.replace) {
                 let expected: u64 = marks.iter().map(|mark| of(outcome.counts, *mark)).sum();
                 if expected > 0 {
@@ -168,28 +196,7 @@ impl Checked<'_> {
                 }
             }
         }
-        ledger::pass_fence(engine, &staging.set.name, self.fence).await?;
-        for part in &parts {
-            let written = match engine.execute(&part.sql).await {
-                // Someone wrote the summary by hand since it was compared.
-                Err(error) if error.class == ErrorClass::Duplicate => {
-                    return Err(again(&format!("{}: {error}", part.table)));
-                }
-                other => other?,
-            };
-            if written != part.expected {
-                return Err(again(&format!(
-                    "{} was changed by another program while it was being refreshed",
-                    part.table
-                )));
-            }
-            fail::fail_point!("applying");
-        }
-        let published = self.published(|_| None);
-        let mut statements = self.consume.clone();
-        statements.extend(publication::record(d, record, &published));
-        engine.execute_each(&statements).await?;
-        Ok(())
+        parts
     }
 
     /// What the ledger notes of materialized views, in the transaction that refreshed them.

@@ -2,7 +2,7 @@
 //! before it made, so that none can be left out: only what was [`Checked`](super::publish::Checked) can be published, and
 //! only past the fence that was read with the facts it was computed from.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
 
@@ -61,10 +61,10 @@ impl Run<'_> {
             ledger::require(engine).await?;
         }
         engine.preflight().await?;
-        let held = session::lock(self.context, engine, &set.name, request.wait).await?;
+        let locked = session::lock(self.context, engine, &set.name, request.wait).await?;
         let nth = if self.large { format!("{}/large", self.retries) } else { self.retries.to_string() };
-        let mut own = OwnRows::new(engine.dialect(), &set.name, self.id, &nth, held);
-        let result = self.under_lock(engine, &mut own).await;
+        let mut own = OwnRows::new(engine.dialect(), &set.name, self.id, &nth, locked.is_some());
+        let result = self.under_lock(engine, &mut own, locked).await;
         let _ = engine.rollback().await;
         if self.context.interrupt.raised() {
             // What is left to do is the clean-up, which must not be cancelled.
@@ -78,8 +78,16 @@ impl Run<'_> {
         result
     }
 
-    async fn under_lock(&self, engine: &mut dyn Engine, own: &mut OwnRows) -> Result<SetRefresh> {
-        let now = ledger::clock(engine).await?;
+    async fn under_lock(
+        &self,
+        engine: &mut dyn Engine,
+        own: &mut OwnRows,
+        locked: Option<SystemTime>,
+    ) -> Result<SetRefresh> {
+        let now = match locked {
+            Some(now) => now,
+            None => ledger::clock(engine).await?,
+        };
         let set = retention::cut(engine, &self.group.part, now);
         if self.retries > 0 && publication::was_published(engine, self.id).await? {
             return self.republished(engine, &set).await;

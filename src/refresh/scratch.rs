@@ -144,7 +144,6 @@ pub(super) async fn ready(
     if d.lasting().is_empty() {
         return make_private(engine, prepared, run).await;
     }
-    let there = lasting::names(engine).await?;
     let mut wanted = Vec::new();
     for (index, item) in prepared.iter().enumerate() {
         let summary = item.summary;
@@ -166,7 +165,7 @@ pub(super) async fn ready(
         );
         wanted.extend(tables);
     }
-    lasting::mend(engine, set, &there, &wanted, run.held).await?;
+    lasting::mend(engine, set, &facts.own_tables, &wanted, run.held).await?;
     if run.held {
         sweep(engine, set, &wanted, state, run).await?;
     }

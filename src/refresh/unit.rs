@@ -45,8 +45,8 @@ impl<'a> Unit<'a> {
     /// Whether a few cheap look-ups prove that there is nothing to do. Any doubt is a "no": the whole way then finds out.
     /// `None` where the ledger could not be read: the whole way says what is wrong.
     pub async fn is_current(&self, engine: &mut dyn Engine) -> Option<bool> {
-        let state = SetState::read_for_run(engine, &self.set.name).await.ok().flatten()?;
-        Some(self.is_current_by(engine, &state).await)
+        let (state, quiet) = tracking::state_and_quiet(engine, &self.part).await.ok().flatten()?;
+        Some(quiet && self.is_current_by(engine, &state).await)
     }
 
     async fn is_current_by(&self, engine: &mut dyn Engine, state: &SetState) -> bool {
@@ -57,10 +57,7 @@ impl<'a> Unit<'a> {
                     && known.changes == known.changes_done
             })
         });
-        if !built
-            || !self.is_filled(engine).await
-            || !tracking::is_quiet(engine, &self.part, &state.sources).await
-        {
+        if !built || !self.is_filled(engine).await {
             return false;
         }
         if self

@@ -5,8 +5,9 @@ use anyhow::Result;
 use super::{outline, setup};
 use crate::catalog::{Method, Set};
 use crate::checksum;
-use crate::engine::Engine;
 use crate::engine::track::TrackSpec;
+use crate::engine::{Dialect, Engine, Row};
+use crate::ledger::SetState;
 use crate::ledger::sources::Remembered;
 
 /// What is seen of the tracking of one source.
@@ -23,26 +24,37 @@ pub(super) struct Seen {
 /// # Errors
 /// Whatever the server says.
 pub(super) async fn look(engine: &mut dyn Engine, specs: &[&TrackSpec]) -> Result<Vec<Seen>> {
-    let d = engine.dialect();
-    let best: Option<Vec<String>> = specs.iter().map(|spec| d.witness_sql(spec).into_iter().next()).collect();
-    let Some(best) = best.filter(|best| !best.is_empty()) else { return one_by_one(engine, specs).await };
-    let cells: Vec<String> = specs
-        .iter()
-        .zip(best)
-        .flat_map(|(spec, best)| [format!("({})", d.noted_sql(spec)), format!("({best})")])
-        .collect();
-    let answer = match engine.query(&format!("SELECT {}", cells.join(", "))).await {
-        Ok(rows) => rows.into_iter().next().unwrap_or_default(),
-        Err(_) => Vec::new(),
+    let answer = match query(engine.dialect(), specs) {
+        Some(sql) => engine.query(&sql).await.ok().and_then(|rows| seen_in(rows, specs.len())),
+        None => None,
     };
-    if answer.len() < cells.len() {
-        return one_by_one(engine, specs).await;
+    match answer {
+        Some(seen) => Ok(seen),
+        None => one_by_one(engine, specs).await,
     }
-    let pairs = answer.chunks(2).map(|pair| Seen {
+}
+
+/// The one question about them all, if there is anything to ask.
+fn query(d: &dyn Dialect, specs: &[&TrackSpec]) -> Option<String> {
+    let cells: Option<Vec<String>> = specs
+        .iter()
+        .map(|spec| {
+            let best = d.witness_sql(spec).into_iter().next()?;
+            Some(format!("({}), ({best})", d.noted_sql(spec)))
+        })
+        .collect();
+    let cells = cells.filter(|cells| !cells.is_empty())?;
+    Some(format!("SELECT {}", cells.join(", ")))
+}
+
+/// Reads its answer.
+fn seen_in(rows: Vec<Row>, sources: usize) -> Option<Vec<Seen>> {
+    let row = rows.into_iter().next().filter(|row| row.len() == 2 * sources)?;
+    let pairs = row.chunks(2).map(|pair| Seen {
         noted: pair[0].as_deref() != Some("0"),
         signature: pair[1].as_deref().map(checksum::hex),
     });
-    Ok(pairs.collect())
+    Some(pairs.collect())
 }
 
 async fn one_by_one(engine: &mut dyn Engine, specs: &[&TrackSpec]) -> Result<Vec<Seen>> {
@@ -68,7 +80,38 @@ pub async fn is_quiet(engine: &mut dyn Engine, set: &Set, known: &[Remembered]) 
         return false;
     }
     let Ok(seen) = look(engine, &specs.iter().collect::<Vec<_>>()).await else { return false };
-    set.sources.iter().zip(&specs).zip(seen).all(|((source, spec), seen)| {
+    all_quiet(set, &specs, &seen, known)
+}
+
+/// The question that [`state_and_quiet`] asks besides those about the ledger.
+fn outlines(set: &Set, schema: &str) -> Option<Vec<TrackSpec>> {
+    let by_triggers = set.sources.iter().all(|source| source.track == Method::Triggers);
+    by_triggers.then(|| set.sources.iter().map(|source| outline(set, source, schema)).collect())
+}
+
+/// The state of a set as a run reads it, and whether nothing waits for some of its summaries (`part`): in one message,
+/// where the best signatures can be read. `None` if `create` has not registered the set.
+///
+/// # Errors
+/// Those of [`SetState::read_with`].
+pub async fn state_and_quiet(engine: &mut dyn Engine, part: &Set) -> Result<Option<(SetState, bool)>> {
+    let d = engine.dialect();
+    let specs = outlines(part, &engine.server().schema);
+    let refs: Vec<&TrackSpec> = specs.iter().flatten().collect();
+    if let Some(sql) = query(d, &refs)
+        && let Ok(Some((state, others))) = SetState::read_with(engine, &part.name, &[sql]).await
+        && let Some(seen) = others.into_iter().next().and_then(|rows| seen_in(rows, refs.len()))
+    {
+        let quiet = all_quiet(part, specs.as_deref().unwrap_or_default(), &seen, &state.sources);
+        return Ok(Some((state, quiet)));
+    }
+    let Some(state) = SetState::read_for_run(engine, &part.name).await? else { return Ok(None) };
+    let quiet = specs.is_some() && is_quiet(engine, part, &state.sources).await;
+    Ok(Some((state, quiet)))
+}
+
+fn all_quiet(set: &Set, specs: &[TrackSpec], seen: &[Seen], known: &[Remembered]) -> bool {
+    set.sources.iter().zip(specs).zip(seen).all(|((source, spec), seen)| {
         let known = known.iter().find(|known| known.source == source.name);
         !seen.noted
             && seen.signature.is_some()

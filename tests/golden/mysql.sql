@@ -5,6 +5,23 @@
 
 -- ---- create ----
 
+SELECT CAST(IS_USED_LOCK('dashagg:<database>:dashagg''s own tables') AS CHAR);
+
+SELECT CAST(GET_LOCK('dashagg:<database>:dashagg''s own tables', 0) AS CHAR), CAST(CONNECTION_ID() AS CHAR);
+
+SELECT CAST(UNIX_TIMESTAMP(NOW(3)) AS CHAR);
+
+CREATE TABLE IF NOT EXISTS dashagg_ledger (
+    -- Which form these tables have: one row for each version they have been brought to. The greatest one is in force.
+    version BIGINT NOT NULL PRIMARY KEY,
+    -- The dashagg that did it, an older one cannot go on with it.
+    program VARCHAR(32) NOT NULL,
+    -- When.
+    made_at VARCHAR(32) NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+INSERT INTO dashagg_ledger (version, program, made_at) VALUES (2, '0.1.0', '<moment>');
+
 SELECT CAST(IS_USED_LOCK('dashagg:<database>:financials') AS CHAR);
 
 SELECT CAST(GET_LOCK('dashagg:<database>:financials', 0) AS CHAR), CAST(CONNECTION_ID() AS CHAR);
@@ -23,6 +40,506 @@ ALTER TABLE `financials` ADD INDEX `idx_financials_cover` (`month`, `metric`, `m
     ALGORITHM=INPLACE, LOCK=NONE;
 
 ALTER TABLE `financials` ADD INDEX `idx_metric_month` (`metric`, `month`), ALGORITHM=INPLACE, LOCK=NONE;
+
+SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) d WHERE 1 = 0) q ON 1 = 1;
+
+START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;
+
+SELECT `month`, `metric`, `marketplace`, `asin` FROM `financials` LIMIT 200;
+
+SELECT `month`, `metric`, `marketplace`, `asin`
+FROM `financials`
+WHERE (`month` >= '2025-01-01' AND `month` <= '2025-01-01') LIMIT 200;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'fees' AND `marketplace` = 'US' AND (`asin` >= 'A2' AND `asin` <= 'A2'))
+        OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1'))) AND 1 = 1)
+SELECT `asin`, `marketplace`, `month`, `metric`, `brand_id`, `category_id`, `amount`, `row_count`
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'fees' AND `marketplace` = 'US' AND (`asin` >= 'A2' AND `asin` <= 'A2'))
+        OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1'))) AND 1 = 0)
+SELECT `asin`, `marketplace`, `month`, `metric`, `brand_id`, `category_id`, `amount`, `row_count`
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'fees' AND `marketplace` = 'US' AND (`asin` >= 'A2' AND `asin` <= 'A2'))
+        OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1'))) AND (`month` = '2025-01-01' AND `metric` = 'fees' AND `marketplace` = 'US' AND (`asin` >=
+          'A2' AND `asin` <= 'A2')))
+SELECT `asin`, `marketplace`, `month`, `metric`, `brand_id`, `category_id`, `amount`, `row_count`
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'fees' AND `marketplace` = 'US' AND (`asin` >= 'A2' AND `asin` <= 'A2'))
+        OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1'))) AND (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >=
+          'A1' AND `asin` <= 'A1')))
+SELECT `asin`, `marketplace`, `month`, `metric`, `brand_id`, `category_id`, `amount`, `row_count`
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'fees' AND `marketplace` = 'US' AND (`asin` >= 'A2' AND `asin` <= 'A2'))
+        OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1'))) AND (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >=
+          'A1' AND `asin` <= 'A1')))
+SELECT `asin`, `marketplace`, `month`, `metric`, `brand_id`, `category_id`, `amount`, `row_count`
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'fees' AND `marketplace` = 'US' AND (`asin` >= 'A2' AND `asin` <= 'A2'))
+        OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1')))), `financials_summary_monthly_asin_marketplace` AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q WHERE 1 = 1) SELECT `brand_id`, `marketplace`, `month`, `metric`, `amount`, `row_count` FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'fees' AND `marketplace` = 'US' AND (`asin` >= 'A2' AND `asin` <= 'A2'))
+        OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1')))), `financials_summary_monthly_asin_marketplace` AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q WHERE 1 = 0) SELECT `brand_id`, `marketplace`, `month`, `metric`, `amount`, `row_count` FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'fees' AND `marketplace` = 'US' AND (`asin` >= 'A2' AND `asin` <= 'A2'))
+        OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1')))), `financials_summary_monthly_asin_marketplace` AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE (q.`month` = '2025-01-01' AND q.`metric` = 'fees' AND (q.`brand_id` >= 2 AND q.`brand_id` <= 2)))
+SELECT `brand_id`, `marketplace`, `month`, `metric`, `amount`, `row_count`
+FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'fees' AND `marketplace` = 'US' AND (`asin` >= 'A2' AND `asin` <= 'A2'))
+        OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1')))), `financials_summary_monthly_asin_marketplace` AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE (q.`month` = '2025-01-01' AND q.`metric` = 'sales' AND (q.`brand_id` >= 1 AND q.`brand_id` <= 1)))
+SELECT `brand_id`, `marketplace`, `month`, `metric`, `amount`, `row_count`
+FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'fees' AND `marketplace` = 'US' AND (`asin` >= 'A2' AND `asin` <= 'A2'))
+        OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1')))), `financials_summary_monthly_asin_marketplace` AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q WHERE 1 = 1) SELECT `category_id`, `month`, `metric`, `amount`, `row_count` FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'fees' AND `marketplace` = 'US' AND (`asin` >= 'A2' AND `asin` <= 'A2'))
+        OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1')))), `financials_summary_monthly_asin_marketplace` AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q WHERE 1 = 0) SELECT `category_id`, `month`, `metric`, `amount`, `row_count` FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'fees' AND `marketplace` = 'US' AND (`asin` >= 'A2' AND `asin` <= 'A2'))
+        OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1')))), `financials_summary_monthly_asin_marketplace` AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE (q.`month` = '2025-01-01' AND q.`metric` = 'fees' AND (q.`category_id` >= 10 AND q.`category_id` <= 10)))
+SELECT `category_id`, `month`, `metric`, `amount`, `row_count`
+FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'fees' AND `marketplace` = 'US' AND (`asin` >= 'A2' AND `asin` <= 'A2'))
+        OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1')))), `financials_summary_monthly_asin_marketplace` AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE (q.`month` = '2025-01-01' AND q.`metric` = 'sales' AND (q.`category_id` >= 10 AND q.`category_id` <= 10)))
+SELECT `category_id`, `month`, `metric`, `amount`, `row_count`
+FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) q;
+
+ROLLBACK;
 
 CREATE TABLE IF NOT EXISTS `dashagg_log_<financials>` (dashagg_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
       dashagg_grain CHAR(1) NOT NULL, `month` date NULL, `metric` TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
@@ -1005,7 +1522,7 @@ END;
 
 START TRANSACTION;
 
-UPDATE dashagg_source SET track_id = '<financials>', witness = NULL, watermark = NULL
+UPDATE dashagg_source SET method = 'triggers', track_id = '<financials>', witness = NULL, watermark = NULL
 WHERE set_name = 'financials' AND source = 'financials';
 
 COMMIT;
@@ -1105,7 +1622,7 @@ END;
 
 START TRANSACTION;
 
-UPDATE dashagg_source SET track_id = '<products>', witness = NULL, watermark = NULL
+UPDATE dashagg_source SET method = 'triggers', track_id = '<products>', witness = NULL, watermark = NULL
 WHERE set_name = 'financials' AND source = 'products';
 
 COMMIT;
@@ -1118,42 +1635,35 @@ INSERT INTO `dashagg_work_<financials>` (dashagg_claim, dashagg_note, dashagg_gr
       `asin`)
 SELECT '<hash>', dashagg_id, dashagg_grain, `month`, `metric`, `marketplace`, `asin`
 FROM `dashagg_log_<financials>` FOR UPDATE SKIP LOCKED;
-
 DELETE l
 FROM `dashagg_work_<financials>` w
 STRAIGHT_JOIN `dashagg_log_<financials>` l ON l.dashagg_id = w.dashagg_note
 WHERE w.dashagg_claim = '<hash>' AND w.dashagg_grain <> 'p';
-
-INSERT INTO `dashagg_log_<financials>` (dashagg_grain) VALUES ('x');
-
+INSERT INTO `dashagg_log_<financials>` (dashagg_grain)
+VALUES ('x');
 SET @dashagg_number = LAST_INSERT_ID();
-
 INSERT IGNORE INTO `dashagg_log_<financials>` (dashagg_id, dashagg_grain)
 SELECT (@dashagg_number DIV 4294967296 + 1) * 4294967296, 'x'
 FROM DUAL
 WHERE @dashagg_number MOD 4294967296 > 5000;
-
-DELETE FROM `dashagg_log_<financials>` WHERE dashagg_id = @dashagg_number;
-
+DELETE
+FROM `dashagg_log_<financials>`
+WHERE dashagg_id = @dashagg_number;
 DELETE
 FROM `dashagg_log_<financials>`
 WHERE dashagg_id = CAST((@dashagg_number DIV 4294967296 + 1) * 4294967296 AS SIGNED) AND dashagg_grain = 'x';
-
 INSERT INTO `dashagg_work_<financials>` (dashagg_claim, dashagg_note, dashagg_grain)
 SELECT '<hash>', dashagg_slot, 's'
 FROM `dashagg_all_<financials>` FOR UPDATE SKIP LOCKED;
-
 DELETE s
 FROM `dashagg_work_<financials>` w
 STRAIGHT_JOIN `dashagg_all_<financials>` s ON s.dashagg_slot = w.dashagg_note
 WHERE w.dashagg_claim = '<hash>' AND w.dashagg_grain = 's';
-
-UPDATE `dashagg_work_<financials>` SET dashagg_grain = 'a' WHERE dashagg_claim = '<hash>' AND dashagg_grain = 's';
-
+UPDATE `dashagg_work_<financials>` SET dashagg_grain = 'a'
+WHERE dashagg_claim = '<hash>' AND dashagg_grain = 's';
 INSERT INTO `dashagg_work_<financials>` (dashagg_claim, dashagg_note, dashagg_grain, `month`)
 SELECT '<hash>', dashagg_conn, 'p', `month`
 FROM `dashagg_mark_<financials>` FOR UPDATE SKIP LOCKED;
-
 DELETE m
 FROM `dashagg_work_<financials>` w
 STRAIGHT_JOIN `dashagg_mark_<financials>` m ON m.`month` = w.`month` AND m.dashagg_conn = w.dashagg_note
@@ -1161,83 +1671,73 @@ WHERE w.dashagg_claim = '<hash>' AND w.dashagg_grain = 'p';
 
 COMMIT;
 
-SELECT COUNT(*) FROM (SELECT 1 FROM `<database>`.`dashagg_work_<financials>` LIMIT 40001) n;
+SELECT DISTINCT dashagg_claim, dashagg_grain
+FROM `<database>`.`dashagg_work_<financials>`;
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM `<database>`.`dashagg_work_<financials>` LIMIT 40001) n), CASE WHEN EXISTS
+    (SELECT 1
+  FROM (SELECT dashagg_grain, `month`, `metric`, `marketplace`, `asin`
+    FROM `dashagg_log_<financials>`
+    UNION ALL
+    SELECT _utf8mb4'a' COLLATE utf8mb4_bin, NULL, NULL, NULL, NULL
+    FROM `dashagg_all_<financials>`
+    UNION ALL
+    SELECT _utf8mb4'p' COLLATE utf8mb4_bin, `month`, NULL, NULL, NULL
+    FROM `dashagg_mark_<financials>`) n) THEN 1 ELSE 0 END, (SELECT COUNT(*)
+  FROM (SELECT 1 FROM `<database>`.`dashagg_work_<financials>` WHERE dashagg_claim IN ('<hash>') LIMIT 5001) m);
 
 START TRANSACTION;
 
 INSERT INTO `dashagg_work_<products>` (dashagg_claim, dashagg_note, dashagg_grain, `asin`)
 SELECT '<hash>', dashagg_id, dashagg_grain, `asin`
 FROM `dashagg_log_<products>` FOR UPDATE SKIP LOCKED;
-
 DELETE l
 FROM `dashagg_work_<products>` w
 STRAIGHT_JOIN `dashagg_log_<products>` l ON l.dashagg_id = w.dashagg_note
 WHERE w.dashagg_claim = '<hash>' AND w.dashagg_grain <> 'p';
-
-INSERT INTO `dashagg_log_<products>` (dashagg_grain) VALUES ('x');
-
+INSERT INTO `dashagg_log_<products>` (dashagg_grain)
+VALUES ('x');
 SET @dashagg_number = LAST_INSERT_ID();
-
 INSERT IGNORE INTO `dashagg_log_<products>` (dashagg_id, dashagg_grain)
 SELECT (@dashagg_number DIV 4294967296 + 1) * 4294967296, 'x'
 FROM DUAL
 WHERE @dashagg_number MOD 4294967296 > 5000;
-
-DELETE FROM `dashagg_log_<products>` WHERE dashagg_id = @dashagg_number;
-
+DELETE
+FROM `dashagg_log_<products>`
+WHERE dashagg_id = @dashagg_number;
 DELETE
 FROM `dashagg_log_<products>`
 WHERE dashagg_id = CAST((@dashagg_number DIV 4294967296 + 1) * 4294967296 AS SIGNED) AND dashagg_grain = 'x';
-
 INSERT INTO `dashagg_work_<products>` (dashagg_claim, dashagg_note, dashagg_grain)
 SELECT '<hash>', dashagg_slot, 's'
 FROM `dashagg_all_<products>` FOR UPDATE SKIP LOCKED;
-
 DELETE s
 FROM `dashagg_work_<products>` w
 STRAIGHT_JOIN `dashagg_all_<products>` s ON s.dashagg_slot = w.dashagg_note
 WHERE w.dashagg_claim = '<hash>' AND w.dashagg_grain = 's';
-
-UPDATE `dashagg_work_<products>` SET dashagg_grain = 'a' WHERE dashagg_claim = '<hash>' AND dashagg_grain = 's';
+UPDATE `dashagg_work_<products>` SET dashagg_grain = 'a'
+WHERE dashagg_claim = '<hash>' AND dashagg_grain = 's';
 
 COMMIT;
 
-SELECT COUNT(*) FROM (SELECT 1 FROM `<database>`.`dashagg_work_<products>` LIMIT 40001) n;
+SELECT DISTINCT dashagg_claim, dashagg_grain
+FROM `<database>`.`dashagg_work_<products>`;
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM `<database>`.`dashagg_work_<products>` LIMIT 40001) n), CASE WHEN EXISTS
+    (SELECT 1
+  FROM (SELECT dashagg_grain, `asin`
+    FROM `dashagg_log_<products>`
+    UNION ALL
+    SELECT _utf8mb4'a' COLLATE utf8mb4_bin, NULL
+    FROM `dashagg_all_<products>`) n) THEN 1 ELSE 0 END, (SELECT COUNT(*)
+  FROM (SELECT 1 FROM `<database>`.`dashagg_work_<products>` WHERE dashagg_claim IN ('<hash>') LIMIT 5001) m);
 
-SELECT DISTINCT dashagg_claim FROM `<database>`.`dashagg_work_<financials>`;
-
-SELECT 1
-FROM (SELECT dashagg_grain, `month`, `metric`, `marketplace`, `asin`
-  FROM `dashagg_log_<financials>`
-  UNION ALL
-  SELECT _utf8mb4'a' COLLATE utf8mb4_bin, NULL, NULL, NULL, NULL
-  FROM `dashagg_all_<financials>`
-  UNION ALL
-  SELECT _utf8mb4'p' COLLATE utf8mb4_bin, `month`, NULL, NULL, NULL
-  FROM `dashagg_mark_<financials>`) n LIMIT 1;
-
-SELECT DISTINCT dashagg_claim FROM `<database>`.`dashagg_work_<products>`;
-
-SELECT 1
-FROM (SELECT dashagg_grain, `asin`
-  FROM `dashagg_log_<products>`
-  UNION ALL
-  SELECT _utf8mb4'a' COLLATE utf8mb4_bin, NULL
-  FROM `dashagg_all_<products>`) n LIMIT 1;
-
-SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_asin_marketplace`;
-
-SELECT DISTINCT `month` FROM `financials`;
-
-SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_brand`;
-
-SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_category`;
-
-SELECT 1 FROM `<database>`.`financials_summary_monthly_asin_marketplace` LIMIT 1;
-
-SELECT 1 FROM `<database>`.`financials_summary_monthly_brand` LIMIT 1;
-
-SELECT 1 FROM `<database>`.`financials_summary_monthly_category` LIMIT 1;
+SELECT DISTINCT `month`
+FROM `financials`;
+SELECT DISTINCT `month`
+FROM `<database>`.`financials_summary_monthly_asin_marketplace`;
+SELECT DISTINCT `month`
+FROM `<database>`.`financials_summary_monthly_brand`;
+SELECT DISTINCT `month`
+FROM `<database>`.`financials_summary_monthly_category`;
 
 SELECT DISTINCT `dashagg_run` - `dashagg_run` % 4096
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
@@ -1248,8 +1748,6 @@ WHERE `dashagg_run` NOT BETWEEN <hash> AND <hash>;
 SELECT DISTINCT `dashagg_run` - `dashagg_run` % 4096
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` NOT BETWEEN <hash> AND <hash>;
-
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_0`;
 
 CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_0` (`dashagg_kind` INTEGER NOT NULL, `asin` varchar(32)
       CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `marketplace` varchar(32) CHARACTER SET utf8mb4 COLLATE
@@ -1257,6 +1755,15 @@ CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_0` (`dashagg_kind` I
       `brand_id` bigint(20) NULL, `category_id` bigint(20) NULL, `amount` decimal(20,2) NULL, `row_count` bigint(20)
       NULL, UNIQUE KEY (`dashagg_kind`, `month`, `metric`, `marketplace`, `asin`)) ENGINE=MEMORY DEFAULT CHARSET=utf8mb4
     COLLATE=utf8mb4_bin;
+CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_1` (`dashagg_kind` INTEGER NOT NULL, `brand_id` bigint(20)
+      NULL, `marketplace` varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `month` date NULL, `metric`
+      varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `amount` decimal(20,2) NULL, `row_count` bigint(20)
+      NULL, UNIQUE KEY (`dashagg_kind`, `month`, `marketplace`, `metric`, `brand_id`)) ENGINE=MEMORY DEFAULT
+    CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_2` (`dashagg_kind` INTEGER NOT NULL, `category_id`
+      bigint(20) NULL, `month` date NULL, `metric` varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `amount`
+      decimal(20,2) NULL, `row_count` bigint(20) NULL, UNIQUE KEY (`dashagg_kind`, `month`, `metric`, `category_id`))
+    ENGINE=MEMORY DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 INSERT INTO `<database>`.`dashagg_stage_<hash>_0_0` (`dashagg_kind`, `asin`, `marketplace`, `month`, `metric`,
       `brand_id`, `category_id`, `amount`, `row_count`)
@@ -1310,14 +1817,6 @@ SELECT <hash>, 'I', s.`asin`, s.`marketplace`, s.`month`, s.`metric`, s.`brand_i
     s.`row_count`
 FROM `<database>`.`dashagg_stage_<hash>_0_0` s
 WHERE s.`dashagg_kind` = 0;
-
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_1`;
-
-CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_1` (`dashagg_kind` INTEGER NOT NULL, `brand_id` bigint(20)
-      NULL, `marketplace` varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `month` date NULL, `metric`
-      varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `amount` decimal(20,2) NULL, `row_count` bigint(20)
-      NULL, UNIQUE KEY (`dashagg_kind`, `month`, `marketplace`, `metric`, `brand_id`)) ENGINE=MEMORY DEFAULT
-    CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 INSERT INTO `<database>`.`dashagg_stage_<hash>_0_1` (`dashagg_kind`, `brand_id`, `marketplace`, `month`, `metric`,
       `amount`, `row_count`) WITH `financials_summary_monthly_asin_marketplace` AS (SELECT `asin`, `marketplace`,
@@ -1376,13 +1875,6 @@ SELECT <hash>, 'I', s.`brand_id`, s.`marketplace`, s.`month`, s.`metric`, s.`amo
 FROM `<database>`.`dashagg_stage_<hash>_0_1` s
 WHERE s.`dashagg_kind` = 0;
 
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_2`;
-
-CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_2` (`dashagg_kind` INTEGER NOT NULL, `category_id`
-      bigint(20) NULL, `month` date NULL, `metric` varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `amount`
-      decimal(20,2) NULL, `row_count` bigint(20) NULL, UNIQUE KEY (`dashagg_kind`, `month`, `metric`, `category_id`))
-    ENGINE=MEMORY DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
 INSERT INTO `<database>`.`dashagg_stage_<hash>_0_2` (`dashagg_kind`, `category_id`, `month`, `metric`, `amount`,
       `row_count`) WITH `financials_summary_monthly_asin_marketplace` AS (SELECT `asin`, `marketplace`, `month`,
       `metric`, `brand_id`, `category_id`, `amount`, `row_count`
@@ -1411,23 +1903,17 @@ SELECT <hash>, 'I', s.`category_id`, s.`month`, s.`metric`, s.`amount`, s.`row_c
 FROM `<database>`.`dashagg_stage_<hash>_0_2` s
 WHERE s.`dashagg_kind` = 0;
 
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_0`;
-
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_1`;
-
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_2`;
-
-SELECT `dashagg_op`, COUNT(*)
+SELECT 0 AS nr, `dashagg_op`, COUNT(*)
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d
 WHERE d.`dashagg_run` = <hash>
-GROUP BY `dashagg_op`;
-
-SELECT `dashagg_op`, COUNT(*)
+GROUP BY `dashagg_op`
+UNION ALL
+SELECT 1 AS nr, `dashagg_op`, COUNT(*)
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d
 WHERE d.`dashagg_run` = <hash>
-GROUP BY `dashagg_op`;
-
-SELECT `dashagg_op`, COUNT(*)
+GROUP BY `dashagg_op`
+UNION ALL
+SELECT 2 AS nr, `dashagg_op`, COUNT(*)
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d
 WHERE d.`dashagg_run` = <hash>
 GROUP BY `dashagg_op`;
@@ -1443,37 +1929,11 @@ SELECT d.`asin`, d.`marketplace`, d.`month`, d.`metric`, d.`brand_id`, d.`catego
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d
 WHERE d.`dashagg_run` = <hash> AND d.`dashagg_op` IN ('I');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_asin_marketplace', tier = 1, select_checksum =
-    '<hash>', row_count = 3, published_at = '<moment>', run_id = '<run>', mode = 'complete', seconds = <seconds>,
-    inserted = 3, updated = 0, deleted = 0
-WHERE set_name = 'financials' AND summary = 'asin';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'asin', 'financials_summary_monthly_asin_marketplace', 1, '<hash>', 3, '<moment>', '<run>',
-    'complete', <seconds>, 3, 0, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'asin');
-
 INSERT INTO `<database>`.`financials_summary_monthly_brand` (`brand_id`, `marketplace`, `month`, `metric`, `amount`,
       `row_count`, `updated_at`)
 SELECT d.`brand_id`, d.`marketplace`, d.`month`, d.`metric`, d.`amount`, d.`row_count`, UTC_TIMESTAMP(6)
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d
 WHERE d.`dashagg_run` = <hash> AND d.`dashagg_op` IN ('I');
-
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_brand', tier = 2, select_checksum = '<hash>',
-    row_count = 5, published_at = '<moment>', run_id = '<run>', mode = 'complete', seconds = <seconds>, inserted = 5,
-    updated = 0, deleted = 0
-WHERE set_name = 'financials' AND summary = 'brand';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'brand', 'financials_summary_monthly_brand', 2, '<hash>', 5, '<moment>', '<run>', 'complete',
-    <seconds>, 5, 0, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'brand');
 
 INSERT INTO `<database>`.`financials_summary_monthly_category` (`category_id`, `month`, `metric`, `amount`, `row_count`,
       `updated_at`)
@@ -1481,67 +1941,48 @@ SELECT d.`category_id`, d.`month`, d.`metric`, d.`amount`, d.`row_count`, UTC_TI
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d
 WHERE d.`dashagg_run` = <hash> AND d.`dashagg_op` IN ('I');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_category', tier = 2, select_checksum = '<hash>',
-    row_count = 2, published_at = '<moment>', run_id = '<run>', mode = 'complete', seconds = <seconds>, inserted = 2,
-    updated = 0, deleted = 0
-WHERE set_name = 'financials' AND summary = 'category';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'category', 'financials_summary_monthly_category', 2, '<hash>', 2, '<moment>', '<run>', 'complete',
-    <seconds>, 2, 0, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'category');
-
-UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'financials';
-
-UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'products';
-
-UPDATE dashagg_state SET served_at = '<moment>', status = 'ok', error = NULL
+UPDATE dashagg_source SET witness = '<hash>', watermark = NULL
+WHERE set_name = 'financials' AND source = 'financials';
+UPDATE dashagg_source SET witness = '<hash>', watermark = NULL
+WHERE set_name = 'financials' AND source = 'products';
+UPDATE dashagg_summary SET table_name = CASE summary WHEN 'asin' THEN 'financials_summary_monthly_asin_marketplace' WHEN
+    'brand' THEN 'financials_summary_monthly_brand' WHEN 'category' THEN 'financials_summary_monthly_category' ELSE
+    table_name END, tier = CASE summary WHEN 'asin' THEN 1 WHEN 'brand' THEN 2 WHEN 'category' THEN 2 ELSE tier END,
+    select_checksum = CASE summary WHEN 'asin' THEN '<hash>' WHEN 'brand' THEN '<hash>' WHEN 'category' THEN '<hash>'
+    ELSE select_checksum END, row_count = CASE summary WHEN 'asin' THEN 3 WHEN 'brand' THEN 5 WHEN 'category' THEN 2
+    ELSE row_count END, run_id = '<run>', mode = 'complete', seconds = <seconds>, inserted = CASE summary WHEN 'asin'
+    THEN 3 WHEN 'brand' THEN 5 WHEN 'category' THEN 2 ELSE inserted END, updated = 0, deleted = 0, published_at =
+    '<moment>', served_at = '<moment>', status = 'ok', error = NULL
 WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
-
 INSERT INTO dashagg_run (run_id, set_name, mode, status, started_at, finished_at, seconds, partitions, inserted,
       updated, deleted, retries, error, host, pid)
 VALUES ('<run>', 'financials', 'complete', 'ok', '<moment>', '<moment>', <seconds>, 1, 10, 0, 0, 0, NULL, '<host>',
       <number>);
-
-DELETE FROM dashagg_run WHERE set_name = 'financials' AND run_id < '<moment>';
+DELETE
+FROM dashagg_run
+WHERE set_name = 'financials' AND run_id < '<moment>';
 
 COMMIT;
 
 ANALYZE NO_WRITE_TO_BINLOG TABLE `<database>`.`financials_summary_monthly_asin_marketplace`;
 
-START TRANSACTION;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'asin';
-
-COMMIT;
-
 ANALYZE NO_WRITE_TO_BINLOG TABLE `<database>`.`financials_summary_monthly_brand`;
-
-START TRANSACTION;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'brand';
-
-COMMIT;
 
 ANALYZE NO_WRITE_TO_BINLOG TABLE `<database>`.`financials_summary_monthly_category`;
 
-START TRANSACTION;
+UPDATE dashagg_summary SET bytes = CASE summary WHEN 'asin' THEN 65536 WHEN 'brand' THEN 32768 WHEN 'category' THEN
+    16384 END
+WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'category';
-
-COMMIT;
-
+DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_0`;
+DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_1`;
+DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_2`;
 DELETE
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` BETWEEN <hash> AND <hash> LIMIT 20000;
-
 DELETE
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` BETWEEN <hash> AND <hash> LIMIT 20000;
-
 DELETE
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` BETWEEN <hash> AND <hash> LIMIT 20000;
@@ -1613,42 +2054,35 @@ INSERT INTO `dashagg_work_<financials>` (dashagg_claim, dashagg_note, dashagg_gr
       `asin`)
 SELECT '<hash>', dashagg_id, dashagg_grain, `month`, `metric`, `marketplace`, `asin`
 FROM `dashagg_log_<financials>` FOR UPDATE SKIP LOCKED;
-
 DELETE l
 FROM `dashagg_work_<financials>` w
 STRAIGHT_JOIN `dashagg_log_<financials>` l ON l.dashagg_id = w.dashagg_note
 WHERE w.dashagg_claim = '<hash>' AND w.dashagg_grain <> 'p';
-
-INSERT INTO `dashagg_log_<financials>` (dashagg_grain) VALUES ('x');
-
+INSERT INTO `dashagg_log_<financials>` (dashagg_grain)
+VALUES ('x');
 SET @dashagg_number = LAST_INSERT_ID();
-
 INSERT IGNORE INTO `dashagg_log_<financials>` (dashagg_id, dashagg_grain)
 SELECT (@dashagg_number DIV 4294967296 + 1) * 4294967296, 'x'
 FROM DUAL
 WHERE @dashagg_number MOD 4294967296 > 5000;
-
-DELETE FROM `dashagg_log_<financials>` WHERE dashagg_id = @dashagg_number;
-
+DELETE
+FROM `dashagg_log_<financials>`
+WHERE dashagg_id = @dashagg_number;
 DELETE
 FROM `dashagg_log_<financials>`
 WHERE dashagg_id = CAST((@dashagg_number DIV 4294967296 + 1) * 4294967296 AS SIGNED) AND dashagg_grain = 'x';
-
 INSERT INTO `dashagg_work_<financials>` (dashagg_claim, dashagg_note, dashagg_grain)
 SELECT '<hash>', dashagg_slot, 's'
 FROM `dashagg_all_<financials>` FOR UPDATE SKIP LOCKED;
-
 DELETE s
 FROM `dashagg_work_<financials>` w
 STRAIGHT_JOIN `dashagg_all_<financials>` s ON s.dashagg_slot = w.dashagg_note
 WHERE w.dashagg_claim = '<hash>' AND w.dashagg_grain = 's';
-
-UPDATE `dashagg_work_<financials>` SET dashagg_grain = 'a' WHERE dashagg_claim = '<hash>' AND dashagg_grain = 's';
-
+UPDATE `dashagg_work_<financials>` SET dashagg_grain = 'a'
+WHERE dashagg_claim = '<hash>' AND dashagg_grain = 's';
 INSERT INTO `dashagg_work_<financials>` (dashagg_claim, dashagg_note, dashagg_grain, `month`)
 SELECT '<hash>', dashagg_conn, 'p', `month`
 FROM `dashagg_mark_<financials>` FOR UPDATE SKIP LOCKED;
-
 DELETE m
 FROM `dashagg_work_<financials>` w
 STRAIGHT_JOIN `dashagg_mark_<financials>` m ON m.`month` = w.`month` AND m.dashagg_conn = w.dashagg_note
@@ -1656,89 +2090,32 @@ WHERE w.dashagg_claim = '<hash>' AND w.dashagg_grain = 'p';
 
 COMMIT;
 
-SELECT COUNT(*) FROM (SELECT 1 FROM `<database>`.`dashagg_work_<financials>` LIMIT 40001) n;
-
-START TRANSACTION;
-
-INSERT INTO `dashagg_work_<products>` (dashagg_claim, dashagg_note, dashagg_grain, `asin`)
-SELECT '<hash>', dashagg_id, dashagg_grain, `asin`
-FROM `dashagg_log_<products>` FOR UPDATE SKIP LOCKED;
-
-DELETE l
-FROM `dashagg_work_<products>` w
-STRAIGHT_JOIN `dashagg_log_<products>` l ON l.dashagg_id = w.dashagg_note
-WHERE w.dashagg_claim = '<hash>' AND w.dashagg_grain <> 'p';
-
-INSERT INTO `dashagg_log_<products>` (dashagg_grain) VALUES ('x');
-
-SET @dashagg_number = LAST_INSERT_ID();
-
-INSERT IGNORE INTO `dashagg_log_<products>` (dashagg_id, dashagg_grain)
-SELECT (@dashagg_number DIV 4294967296 + 1) * 4294967296, 'x'
-FROM DUAL
-WHERE @dashagg_number MOD 4294967296 > 5000;
-
-DELETE FROM `dashagg_log_<products>` WHERE dashagg_id = @dashagg_number;
-
-DELETE
-FROM `dashagg_log_<products>`
-WHERE dashagg_id = CAST((@dashagg_number DIV 4294967296 + 1) * 4294967296 AS SIGNED) AND dashagg_grain = 'x';
-
-INSERT INTO `dashagg_work_<products>` (dashagg_claim, dashagg_note, dashagg_grain)
-SELECT '<hash>', dashagg_slot, 's'
-FROM `dashagg_all_<products>` FOR UPDATE SKIP LOCKED;
-
-DELETE s
-FROM `dashagg_work_<products>` w
-STRAIGHT_JOIN `dashagg_all_<products>` s ON s.dashagg_slot = w.dashagg_note
-WHERE w.dashagg_claim = '<hash>' AND w.dashagg_grain = 's';
-
-UPDATE `dashagg_work_<products>` SET dashagg_grain = 'a' WHERE dashagg_claim = '<hash>' AND dashagg_grain = 's';
-
-COMMIT;
-
-SELECT COUNT(*) FROM (SELECT 1 FROM `<database>`.`dashagg_work_<products>` LIMIT 40001) n;
-
-SELECT DISTINCT dashagg_claim FROM `<database>`.`dashagg_work_<financials>`;
-
-SELECT 1
-FROM (SELECT dashagg_grain, `month`, `metric`, `marketplace`, `asin`
-  FROM `dashagg_log_<financials>`
-  UNION ALL
-  SELECT _utf8mb4'a' COLLATE utf8mb4_bin, NULL, NULL, NULL, NULL
-  FROM `dashagg_all_<financials>`
-  UNION ALL
-  SELECT _utf8mb4'p' COLLATE utf8mb4_bin, `month`, NULL, NULL, NULL
-  FROM `dashagg_mark_<financials>`) n LIMIT 1;
-
-SELECT DISTINCT dashagg_grain FROM `<database>`.`dashagg_work_<financials>` w WHERE dashagg_claim IN ('<hash>');
+SELECT DISTINCT dashagg_claim, dashagg_grain
+FROM `<database>`.`dashagg_work_<financials>`;
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM `<database>`.`dashagg_work_<financials>` LIMIT 40001) n), CASE WHEN EXISTS
+    (SELECT 1
+  FROM (SELECT dashagg_grain, `month`, `metric`, `marketplace`, `asin`
+    FROM `dashagg_log_<financials>`
+    UNION ALL
+    SELECT _utf8mb4'a' COLLATE utf8mb4_bin, NULL, NULL, NULL, NULL
+    FROM `dashagg_all_<financials>`
+    UNION ALL
+    SELECT _utf8mb4'p' COLLATE utf8mb4_bin, `month`, NULL, NULL, NULL
+    FROM `dashagg_mark_<financials>`) n) THEN 1 ELSE 0 END, (SELECT COUNT(*)
+  FROM (SELECT 1 FROM `<database>`.`dashagg_work_<financials>` WHERE dashagg_claim IN ('<hash>') LIMIT 5001) m);
 
 SELECT DISTINCT `month`, `metric`, `marketplace`, `asin`
 FROM `<database>`.`dashagg_work_<financials>` w
 WHERE dashagg_claim IN ('<hash>') AND dashagg_grain = 'k' LIMIT 20001;
 
-SELECT DISTINCT dashagg_claim FROM `<database>`.`dashagg_work_<products>`;
-
-SELECT 1
-FROM (SELECT dashagg_grain, `asin`
-  FROM `dashagg_log_<products>`
-  UNION ALL
-  SELECT _utf8mb4'a' COLLATE utf8mb4_bin, NULL
-  FROM `dashagg_all_<products>`) n LIMIT 1;
-
-SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_asin_marketplace`;
-
-SELECT DISTINCT `month` FROM `financials`;
-
-SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_brand`;
-
-SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_category`;
-
-SELECT 1 FROM `<database>`.`financials_summary_monthly_asin_marketplace` LIMIT 1;
-
-SELECT 1 FROM `<database>`.`financials_summary_monthly_brand` LIMIT 1;
-
-SELECT 1 FROM `<database>`.`financials_summary_monthly_category` LIMIT 1;
+SELECT DISTINCT `month`
+FROM `financials`;
+SELECT DISTINCT `month`
+FROM `<database>`.`financials_summary_monthly_asin_marketplace`;
+SELECT DISTINCT `month`
+FROM `<database>`.`financials_summary_monthly_brand`;
+SELECT DISTINCT `month`
+FROM `<database>`.`financials_summary_monthly_category`;
 
 SELECT DISTINCT `dashagg_run` - `dashagg_run` % 4096
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
@@ -1749,8 +2126,6 @@ WHERE `dashagg_run` NOT BETWEEN <hash> AND <hash>;
 SELECT DISTINCT `dashagg_run` - `dashagg_run` % 4096
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` NOT BETWEEN <hash> AND <hash>;
-
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_0`;
 
 CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_0` (`dashagg_kind` INTEGER NOT NULL, `asin` varchar(32)
       CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `marketplace` varchar(32) CHARACTER SET utf8mb4 COLLATE
@@ -1758,6 +2133,15 @@ CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_0` (`dashagg_kind` I
       `brand_id` bigint(20) NULL, `category_id` bigint(20) NULL, `amount` decimal(20,2) NULL, `row_count` bigint(20)
       NULL, UNIQUE KEY (`dashagg_kind`, `month`, `metric`, `marketplace`, `asin`)) ENGINE=MEMORY DEFAULT CHARSET=utf8mb4
     COLLATE=utf8mb4_bin;
+CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_1` (`dashagg_kind` INTEGER NOT NULL, `brand_id` bigint(20)
+      NULL, `marketplace` varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `month` date NULL, `metric`
+      varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `amount` decimal(20,2) NULL, `row_count` bigint(20)
+      NULL, UNIQUE KEY (`dashagg_kind`, `month`, `marketplace`, `metric`, `brand_id`)) ENGINE=MEMORY DEFAULT
+    CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_2` (`dashagg_kind` INTEGER NOT NULL, `category_id`
+      bigint(20) NULL, `month` date NULL, `metric` varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `amount`
+      decimal(20,2) NULL, `row_count` bigint(20) NULL, UNIQUE KEY (`dashagg_kind`, `month`, `metric`, `category_id`))
+    ENGINE=MEMORY DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 INSERT INTO `<database>`.`dashagg_stage_<hash>_0_0` (`dashagg_kind`, `asin`, `marketplace`, `month`, `metric`,
       `brand_id`, `category_id`, `amount`, `row_count`)
@@ -1790,13 +2174,11 @@ GROUP BY `month`;
 SELECT `month`, SUM(CASE WHEN `dashagg_kind` = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN `dashagg_kind` = 0 AND (`month` IS
         NULL OR `metric` IS NULL OR `marketplace` IS NULL OR `asin` IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN
       `dashagg_kind` = 0 THEN `amount` END), SUM(CASE WHEN `dashagg_kind` = 0 THEN `row_count` END), SUM(CASE WHEN
-      `dashagg_kind` = 1 THEN `amount` END), SUM(CASE WHEN `dashagg_kind` = 1 THEN `row_count` END)
+      `dashagg_kind` = 1 THEN `amount` END), SUM(CASE WHEN `dashagg_kind` = 1 THEN `row_count` END), (SELECT COUNT(*)
+  FROM `<database>`.`financials_summary_monthly_asin_marketplace` t
+  WHERE (t.`month` >= '2025-01-01' AND t.`month` <= '2025-01-01'))
 FROM `<database>`.`dashagg_stage_<hash>_0_0`
 GROUP BY `month`;
-
-SELECT COUNT(*)
-FROM `<database>`.`financials_summary_monthly_asin_marketplace` t
-WHERE (t.`month` >= '2025-01-01' AND t.`month` <= '2025-01-01');
 
 WITH `financials_summary_monthly_asin_marketplace` AS (SELECT `asin`, `marketplace`, `month`, `metric`, `brand_id`,
       `category_id`, `amount`, `row_count`
@@ -1822,7 +2204,6 @@ WHERE s.`dashagg_kind` = 0 AND (t.`month` IS NULL OR NOT ((s.`asin` <=> t.`asin`
           LENGTH(t.`marketplace`)) AND s.`month` <=> t.`month` AND (s.`metric` <=> t.`metric` AND LENGTH(s.`metric`) <=>
           LENGTH(t.`metric`)) AND s.`brand_id` <=> t.`brand_id` AND s.`category_id` <=> t.`category_id` AND s.`amount`
         <=> t.`amount` AND s.`row_count` <=> t.`row_count`));
-
 INSERT INTO `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` (`dashagg_run`, `dashagg_op`, `month`, `metric`,
       `marketplace`, `asin`)
 SELECT <hash>, 'D', t.`month`, t.`metric`, t.`marketplace`, t.`asin`
@@ -1830,14 +2211,6 @@ FROM `<database>`.`financials_summary_monthly_asin_marketplace` t
 LEFT JOIN `<database>`.`dashagg_stage_<hash>_0_0` s ON s.`dashagg_kind` = 0 AND s.`month` = t.`month` AND s.`metric` =
     t.`metric` AND s.`marketplace` = t.`marketplace` AND s.`asin` = t.`asin`
 WHERE (t.`month` >= '2025-01-01' AND t.`month` <= '2025-01-01') AND s.`dashagg_kind` IS NULL;
-
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_1`;
-
-CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_1` (`dashagg_kind` INTEGER NOT NULL, `brand_id` bigint(20)
-      NULL, `marketplace` varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `month` date NULL, `metric`
-      varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `amount` decimal(20,2) NULL, `row_count` bigint(20)
-      NULL, UNIQUE KEY (`dashagg_kind`, `month`, `marketplace`, `metric`, `brand_id`)) ENGINE=MEMORY DEFAULT
-    CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 INSERT INTO `<database>`.`dashagg_stage_<hash>_0_1` (`dashagg_kind`, `brand_id`, `marketplace`, `month`, `metric`,
       `amount`, `row_count`) WITH `financials_summary_monthly_asin_marketplace` AS (SELECT `asin`, `marketplace`,
@@ -1869,13 +2242,11 @@ SELECT `month`, SUM(CASE WHEN `dashagg_kind` = 0 THEN 1 ELSE 0 END), SUM(CASE WH
         NULL OR `marketplace` IS NULL OR `metric` IS NULL OR `brand_id` IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN
       `dashagg_kind` = 0 AND (marketplace <> 'ALL') THEN `amount` END), SUM(CASE WHEN `dashagg_kind` = 0 AND
       (marketplace <> 'ALL') THEN `row_count` END), SUM(CASE WHEN `dashagg_kind` = 0 AND (marketplace = 'ALL') THEN
-      `amount` END), SUM(CASE WHEN `dashagg_kind` = 0 AND (marketplace = 'ALL') THEN `row_count` END)
+      `amount` END), SUM(CASE WHEN `dashagg_kind` = 0 AND (marketplace = 'ALL') THEN `row_count` END), (SELECT COUNT(*)
+  FROM `<database>`.`financials_summary_monthly_brand` t
+  WHERE (t.`month` >= '2025-01-01' AND t.`month` <= '2025-01-01'))
 FROM `<database>`.`dashagg_stage_<hash>_0_1`
 GROUP BY `month`;
-
-SELECT COUNT(*)
-FROM `<database>`.`financials_summary_monthly_brand` t
-WHERE (t.`month` >= '2025-01-01' AND t.`month` <= '2025-01-01');
 
 WITH `financials_summary_monthly_asin_marketplace` AS (SELECT `asin`, `marketplace`, `month`, `metric`, `brand_id`,
       `category_id`, `amount`, `row_count`
@@ -1906,7 +2277,6 @@ WHERE s.`dashagg_kind` = 0 AND (t.`month` IS NULL OR NOT (s.`brand_id` <=> t.`br
           t.`marketplace` AND LENGTH(s.`marketplace`) <=> LENGTH(t.`marketplace`)) AND s.`month` <=> t.`month` AND
         (s.`metric` <=> t.`metric` AND LENGTH(s.`metric`) <=> LENGTH(t.`metric`)) AND s.`amount` <=> t.`amount` AND
         s.`row_count` <=> t.`row_count`));
-
 INSERT INTO `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` (`dashagg_run`, `dashagg_op`, `month`, `marketplace`,
       `metric`, `brand_id`)
 SELECT <hash>, 'D', t.`month`, t.`marketplace`, t.`metric`, t.`brand_id`
@@ -1914,13 +2284,6 @@ FROM `<database>`.`financials_summary_monthly_brand` t
 LEFT JOIN `<database>`.`dashagg_stage_<hash>_0_1` s ON s.`dashagg_kind` = 0 AND s.`month` = t.`month` AND
     s.`marketplace` = t.`marketplace` AND s.`metric` = t.`metric` AND s.`brand_id` = t.`brand_id`
 WHERE (t.`month` >= '2025-01-01' AND t.`month` <= '2025-01-01') AND s.`dashagg_kind` IS NULL;
-
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_2`;
-
-CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_2` (`dashagg_kind` INTEGER NOT NULL, `category_id`
-      bigint(20) NULL, `month` date NULL, `metric` varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `amount`
-      decimal(20,2) NULL, `row_count` bigint(20) NULL, UNIQUE KEY (`dashagg_kind`, `month`, `metric`, `category_id`))
-    ENGINE=MEMORY DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 INSERT INTO `<database>`.`dashagg_stage_<hash>_0_2` (`dashagg_kind`, `category_id`, `month`, `metric`, `amount`,
       `row_count`) WITH `financials_summary_monthly_asin_marketplace` AS (SELECT `asin`, `marketplace`, `month`,
@@ -1940,13 +2303,11 @@ GROUP BY month, metric, category_id
 
 SELECT `month`, SUM(CASE WHEN `dashagg_kind` = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN `dashagg_kind` = 0 AND (`month` IS
         NULL OR `metric` IS NULL OR `category_id` IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN `dashagg_kind` = 0 THEN
-      `amount` END), SUM(CASE WHEN `dashagg_kind` = 0 THEN `row_count` END)
+      `amount` END), SUM(CASE WHEN `dashagg_kind` = 0 THEN `row_count` END), (SELECT COUNT(*)
+  FROM `<database>`.`financials_summary_monthly_category` t
+  WHERE (t.`month` >= '2025-01-01' AND t.`month` <= '2025-01-01'))
 FROM `<database>`.`dashagg_stage_<hash>_0_2`
 GROUP BY `month`;
-
-SELECT COUNT(*)
-FROM `<database>`.`financials_summary_monthly_category` t
-WHERE (t.`month` >= '2025-01-01' AND t.`month` <= '2025-01-01');
 
 INSERT INTO `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` (`dashagg_run`, `dashagg_op`, `category_id`, `month`,
       `metric`, `amount`, `row_count`)
@@ -1958,7 +2319,6 @@ LEFT JOIN `<database>`.`financials_summary_monthly_category` t ON t.`month` = s.
 WHERE s.`dashagg_kind` = 0 AND (t.`month` IS NULL OR NOT (s.`category_id` <=> t.`category_id` AND s.`month` <=>
         t.`month` AND (s.`metric` <=> t.`metric` AND LENGTH(s.`metric`) <=> LENGTH(t.`metric`)) AND s.`amount` <=>
         t.`amount` AND s.`row_count` <=> t.`row_count`));
-
 INSERT INTO `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` (`dashagg_run`, `dashagg_op`, `month`, `metric`,
       `category_id`)
 SELECT <hash>, 'D', t.`month`, t.`metric`, t.`category_id`
@@ -1967,23 +2327,17 @@ LEFT JOIN `<database>`.`dashagg_stage_<hash>_0_2` s ON s.`dashagg_kind` = 0 AND 
     t.`metric` AND s.`category_id` = t.`category_id`
 WHERE (t.`month` >= '2025-01-01' AND t.`month` <= '2025-01-01') AND s.`dashagg_kind` IS NULL;
 
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_0`;
-
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_1`;
-
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_2`;
-
-SELECT `dashagg_op`, COUNT(*)
+SELECT 0 AS nr, `dashagg_op`, COUNT(*)
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d
 WHERE d.`dashagg_run` = <hash>
-GROUP BY `dashagg_op`;
-
-SELECT `dashagg_op`, COUNT(*)
+GROUP BY `dashagg_op`
+UNION ALL
+SELECT 1 AS nr, `dashagg_op`, COUNT(*)
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d
 WHERE d.`dashagg_run` = <hash>
-GROUP BY `dashagg_op`;
-
-SELECT `dashagg_op`, COUNT(*)
+GROUP BY `dashagg_op`
+UNION ALL
+SELECT 2 AS nr, `dashagg_op`, COUNT(*)
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d
 WHERE d.`dashagg_run` = <hash>
 GROUP BY `dashagg_op`;
@@ -1999,19 +2353,6 @@ JOIN `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d ON t.`month` = d.`mon
     d.`category_id`, t.`amount` = d.`amount`, t.`row_count` = d.`row_count`, t.`updated_at` = UTC_TIMESTAMP(6)
 WHERE d.`dashagg_run` = <hash> AND d.`dashagg_op` IN ('U');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_asin_marketplace', tier = 1, select_checksum =
-    '<hash>', row_count = 3, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>,
-    inserted = 0, updated = 1, deleted = 0
-WHERE set_name = 'financials' AND summary = 'asin';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'asin', 'financials_summary_monthly_asin_marketplace', 1, '<hash>', 3, '<moment>', '<run>',
-    'incremental', <seconds>, 0, 1, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'asin');
-
 UPDATE `<database>`.`financials_summary_monthly_brand` t
 JOIN `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d ON t.`month` = d.`month` AND t.`marketplace` =
     d.`marketplace` AND t.`metric` = d.`metric` AND t.`brand_id` = d.`brand_id` SET t.`brand_id` = d.`brand_id`,
@@ -2019,87 +2360,54 @@ JOIN `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d ON t.`month` = d.`mon
     t.`row_count` = d.`row_count`, t.`updated_at` = UTC_TIMESTAMP(6)
 WHERE d.`dashagg_run` = <hash> AND d.`dashagg_op` IN ('U');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_brand', tier = 2, select_checksum = '<hash>',
-    row_count = 5, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>, inserted = 0,
-    updated = 2, deleted = 0
-WHERE set_name = 'financials' AND summary = 'brand';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'brand', 'financials_summary_monthly_brand', 2, '<hash>', 5, '<moment>', '<run>', 'incremental',
-    <seconds>, 0, 2, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'brand');
-
 UPDATE `<database>`.`financials_summary_monthly_category` t
 JOIN `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d ON t.`month` = d.`month` AND t.`metric` = d.`metric` AND
     t.`category_id` = d.`category_id` SET t.`category_id` = d.`category_id`, t.`month` = d.`month`, t.`metric` =
     d.`metric`, t.`amount` = d.`amount`, t.`row_count` = d.`row_count`, t.`updated_at` = UTC_TIMESTAMP(6)
 WHERE d.`dashagg_run` = <hash> AND d.`dashagg_op` IN ('U');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_category', tier = 2, select_checksum = '<hash>',
-    row_count = 2, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>, inserted = 0,
-    updated = 1, deleted = 0
-WHERE set_name = 'financials' AND summary = 'category';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'category', 'financials_summary_monthly_category', 2, '<hash>', 2, '<moment>', '<run>',
-    'incremental', <seconds>, 0, 1, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'category');
-
-DELETE FROM `<database>`.`dashagg_work_<financials>` WHERE dashagg_claim IN ('<hash>');
-
-UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'financials';
-
-UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'products';
-
-UPDATE dashagg_state SET served_at = '<moment>', status = 'ok', error = NULL
+DELETE
+FROM `<database>`.`dashagg_work_<financials>`
+WHERE dashagg_claim IN ('<hash>');
+UPDATE dashagg_summary SET table_name = CASE summary WHEN 'asin' THEN 'financials_summary_monthly_asin_marketplace' WHEN
+    'brand' THEN 'financials_summary_monthly_brand' WHEN 'category' THEN 'financials_summary_monthly_category' ELSE
+    table_name END, tier = CASE summary WHEN 'asin' THEN 1 WHEN 'brand' THEN 2 WHEN 'category' THEN 2 ELSE tier END,
+    select_checksum = CASE summary WHEN 'asin' THEN '<hash>' WHEN 'brand' THEN '<hash>' WHEN 'category' THEN '<hash>'
+    ELSE select_checksum END, row_count = CASE summary WHEN 'asin' THEN 3 WHEN 'brand' THEN 5 WHEN 'category' THEN 2
+    ELSE row_count END, run_id = '<run>', mode = 'incremental', seconds = <seconds>, inserted = 0, updated = CASE
+    summary WHEN 'asin' THEN 1 WHEN 'brand' THEN 2 WHEN 'category' THEN 1 ELSE updated END, deleted = 0, published_at =
+    '<moment>', served_at = '<moment>', status = 'ok', error = NULL
 WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
-
 INSERT INTO dashagg_run (run_id, set_name, mode, status, started_at, finished_at, seconds, partitions, inserted,
       updated, deleted, retries, error, host, pid)
 VALUES ('<run>', 'financials', 'incremental', 'ok', '<moment>', '<moment>', <seconds>, 1, 0, 4, 0, 0, NULL, '<host>',
       <number>);
-
-DELETE FROM dashagg_run WHERE set_name = 'financials' AND run_id < '<moment>';
-
-COMMIT;
-
-START TRANSACTION;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'asin';
+DELETE
+FROM dashagg_run
+WHERE set_name = 'financials' AND run_id < '<moment>';
 
 COMMIT;
 
-START TRANSACTION;
+UPDATE dashagg_summary SET bytes = CASE summary WHEN 'asin' THEN 65536 WHEN 'brand' THEN 32768 WHEN 'category' THEN
+    16384 END
+WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'brand';
-
-COMMIT;
-
-START TRANSACTION;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'category';
-
-COMMIT;
-
+DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_0`;
+DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_1`;
+DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_2`;
 DELETE
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` BETWEEN <hash> AND <hash> LIMIT 20000;
-
 DELETE
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` BETWEEN <hash> AND <hash> LIMIT 20000;
-
 DELETE
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` BETWEEN <hash> AND <hash> LIMIT 20000;
 
 -- ---- verify ----
+
+SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 SELECT CAST(UNIX_TIMESTAMP(NOW(3)) AS CHAR);
 
@@ -2203,13 +2511,16 @@ FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, category_id
 ) d WHERE 1 = 0) q ON 1 = 1;
 
-SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_asin_marketplace`;
+SELECT DISTINCT `month`
+FROM `financials`;
+SELECT DISTINCT `month`
+FROM `<database>`.`financials_summary_monthly_asin_marketplace`;
+SELECT DISTINCT `month`
+FROM `<database>`.`financials_summary_monthly_brand`;
+SELECT DISTINCT `month`
+FROM `<database>`.`financials_summary_monthly_category`;
 
-SELECT DISTINCT `month` FROM `financials`;
-
-SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_brand`;
-
-SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_category`;
+SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 SELECT DISTINCT dashagg_grain, `month`
 FROM (SELECT dashagg_grain, `month`, `metric`, `marketplace`, `asin`

@@ -8,24 +8,29 @@
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_version'),
     pg_catalog.current_database()::pg_catalog.text, pg_catalog.current_schema()::pg_catalog.text;
 
-DO $dashagg$
-DECLARE at record;
 BEGIN
-  FOR at IN
-  SELECT c.oid::pg_catalog.regclass AS rel, a.attname
-  FROM pg_catalog.pg_class c
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
-  WHERE n.nspname = pg_catalog.current_schema() AND c.relname = ANY (ARRAY['dashagg_source', 'dashagg_print',
-        'dashagg_set', 'dashagg_script', 'dashagg_summary', 'dashagg_state', 'dashagg_run']::pg_catalog.name[]) AND
-      a.attnum > 0 AND NOT a.attisdropped AND a.atttypid = 'pg_catalog.varchar'::pg_catalog.regtype::pg_catalog.oid LOOP
-    BEGIN
-      EXECUTE pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I TYPE pg_catalog.text', at.rel, at.attname);
-    EXCEPTION WHEN feature_not_supported THEN
-      NULL;
-    END;
-  END LOOP;
-END $dashagg$;
+  ISOLATION LEVEL READ COMMITTED;
+  SELECT CASE WHEN pg_catalog.pg_try_advisory_xact_lock(-2586488999676998806::pg_catalog.int8) THEN
+      pg_catalog.pg_backend_pid()::pg_catalog.text || ' ' || (SELECT extract(epoch FROM backend_start)::pg_catalog.text
+    FROM pg_catalog.pg_stat_activity
+    WHERE pid = pg_catalog.pg_backend_pid()) END;
+
+SELECT extract(epoch FROM pg_catalog.clock_timestamp());
+
+BEGIN ISOLATION LEVEL READ COMMITTED;
+
+CREATE TABLE IF NOT EXISTS dashagg_ledger (
+    -- Which form these tables have: one row for each version they have been brought to. The greatest one is in force.
+    version BIGINT NOT NULL PRIMARY KEY,
+    -- The dashagg that did it, an older one cannot go on with it.
+    program pg_catalog.text NOT NULL,
+    -- When.
+    made_at pg_catalog.text NOT NULL
+);
+
+INSERT INTO dashagg_ledger (version, program, made_at) VALUES (2, '0.1.0', '<moment>');
+
+COMMIT;
 
 BEGIN
   ISOLATION LEVEL READ COMMITTED;
@@ -61,6 +66,499 @@ COMMIT;
 CREATE INDEX CONCURRENTLY "idx_financials_cover" ON "financials" ("month", "metric", "marketplace", "asin", "amount");
 
 CREATE INDEX CONCURRENTLY "idx_metric_month" ON "financials" ("metric", "month");
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) d WHERE 1 = 0) q ON 1 = 1;
+
+BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+
+SELECT "month", "metric", "marketplace", "asin" FROM "financials" LIMIT 200;
+
+SELECT "month", "metric", "marketplace", "asin" FROM "financials" WHERE "month" = '2025-01-01' LIMIT 200;
+
+WITH "financials" AS (SELECT *
+  FROM "financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND 1 = 1)
+SELECT "asin", "marketplace", "month", "metric", "brand_id", "category_id", "amount", "row_count"
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND 1 = 0)
+SELECT "asin", "marketplace", "month", "metric", "brand_id", "category_id", "amount", "row_count"
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND ("month" = '2025-01-01' AND "metric" =
+        'fees' AND "marketplace" = 'US' AND "asin" = 'A2'))
+SELECT "asin", "marketplace", "month", "metric", "brand_id", "category_id", "amount", "row_count"
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND ("month" = '2025-01-01' AND "metric" =
+        'sales' AND "marketplace" = 'DE' AND "asin" = 'A1'))
+SELECT "asin", "marketplace", "month", "metric", "brand_id", "category_id", "amount", "row_count"
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND ("month" = '2025-01-01' AND "metric" =
+        'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))
+SELECT "asin", "marketplace", "month", "metric", "brand_id", "category_id", "amount", "row_count"
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+    "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q WHERE 1 = 1) SELECT "brand_id", "marketplace", "month", "metric", "amount", "row_count" FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+    "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q WHERE 1 = 0) SELECT "brand_id", "marketplace", "month", "metric", "amount", "row_count" FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+    "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE (q."month" = '2025-01-01' AND q."metric" = 'fees' AND q."brand_id" = 2))
+SELECT "brand_id", "marketplace", "month", "metric", "amount", "row_count"
+FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+    "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE (q."month" = '2025-01-01' AND q."metric" = 'sales' AND q."brand_id" = 1))
+SELECT "brand_id", "marketplace", "month", "metric", "amount", "row_count"
+FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+    "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q WHERE 1 = 1) SELECT "category_id", "month", "metric", "amount", "row_count" FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+    "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q WHERE 1 = 0) SELECT "category_id", "month", "metric", "amount", "row_count" FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+    "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE (q."month" = '2025-01-01' AND q."metric" = 'fees' AND q."category_id" = 10))
+SELECT "category_id", "month", "metric", "amount", "row_count"
+FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+    "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE (q."month" = '2025-01-01' AND q."metric" = 'sales' AND q."category_id" = 10))
+SELECT "category_id", "month", "metric", "amount", "row_count"
+FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) q;
+
+ROLLBACK;
 
 BEGIN ISOLATION LEVEL READ COMMITTED;
 
@@ -1042,7 +1540,7 @@ COMMIT;
 
 BEGIN ISOLATION LEVEL READ COMMITTED;
 
-UPDATE dashagg_source SET track_id = '<financials>', witness = NULL, watermark = NULL
+UPDATE dashagg_source SET method = 'triggers', track_id = '<financials>', witness = NULL, watermark = NULL
 WHERE set_name = 'financials' AND source = 'financials';
 
 COMMIT;
@@ -1277,7 +1775,7 @@ COMMIT;
 
 BEGIN ISOLATION LEVEL READ COMMITTED;
 
-UPDATE dashagg_source SET track_id = '<products>', witness = NULL, watermark = NULL
+UPDATE dashagg_source SET method = 'triggers', track_id = '<products>', witness = NULL, watermark = NULL
 WHERE set_name = 'financials' AND source = 'products';
 
 COMMIT;
@@ -1295,14 +1793,18 @@ INSERT INTO "public"."dashagg_work_<financials>" (dashagg_claim, dashagg_grain, 
       "asin")
 SELECT '<hash>', dashagg_grain, "month", "metric", "marketplace", "asin"
 FROM gone;
-
-UPDATE "public"."dashagg_log_<financials>" SET dashagg_open = false WHERE dashagg_grain = 'a' AND dashagg_open;
+UPDATE "public"."dashagg_log_<financials>" SET dashagg_open = false
+WHERE dashagg_grain = 'a' AND dashagg_open;
 
 COMMIT;
 
-SELECT 1 FROM "public"."dashagg_work_<financials>" WHERE dashagg_claim IN ('<hash>') LIMIT 1 OFFSET 5000;
-
-SELECT COUNT(*) FROM (SELECT 1 FROM "public"."dashagg_work_<financials>" LIMIT 40001) n;
+SELECT DISTINCT dashagg_claim, dashagg_grain
+FROM "public"."dashagg_work_<financials>";
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM "public"."dashagg_work_<financials>" LIMIT 40001) n), CASE WHEN EXISTS
+    (SELECT 1
+  FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "public"."dashagg_log_<financials>") n) THEN
+    1 ELSE 0 END, (SELECT COUNT(*)
+  FROM (SELECT 1 FROM "public"."dashagg_work_<financials>" WHERE dashagg_claim IN ('<hash>') LIMIT 5001) m);
 
 BEGIN ISOLATION LEVEL READ COMMITTED;
 
@@ -1314,24 +1816,28 @@ WITH gone AS (DELETE
 INSERT INTO "public"."dashagg_work_<products>" (dashagg_claim, dashagg_grain, "asin")
 SELECT '<hash>', dashagg_grain, "asin"
 FROM gone;
-
-UPDATE "public"."dashagg_log_<products>" SET dashagg_open = false WHERE dashagg_grain = 'a' AND dashagg_open;
+UPDATE "public"."dashagg_log_<products>" SET dashagg_open = false
+WHERE dashagg_grain = 'a' AND dashagg_open;
 
 COMMIT;
 
-SELECT 1 FROM "public"."dashagg_work_<products>" WHERE dashagg_claim IN ('<hash>') LIMIT 1 OFFSET 5000;
+SELECT DISTINCT dashagg_claim, dashagg_grain
+FROM "public"."dashagg_work_<products>";
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM "public"."dashagg_work_<products>" LIMIT 40001) n), CASE WHEN EXISTS (SELECT
+      1 FROM (SELECT dashagg_grain, "asin" FROM "public"."dashagg_log_<products>") n) THEN 1 ELSE 0 END, (SELECT
+      COUNT(*) FROM (SELECT 1 FROM "public"."dashagg_work_<products>" WHERE dashagg_claim IN ('<hash>') LIMIT 5001) m);
 
-SELECT COUNT(*) FROM (SELECT 1 FROM "public"."dashagg_work_<products>" LIMIT 40001) n;
-
-SELECT DISTINCT dashagg_claim FROM "public"."dashagg_work_<financials>";
-
-SELECT 1
-FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "public"."dashagg_log_<financials>") n LIMIT 1;
-
-SELECT DISTINCT dashagg_claim FROM "public"."dashagg_work_<products>";
-
-SELECT 1 FROM (SELECT dashagg_grain, "asin" FROM "public"."dashagg_log_<products>") n LIMIT 1;
-
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "public"."financials_summary_monthly_asin_marketplace" WHERE
         "month" IS NOT NULL ORDER BY 1 LIMIT 1)
   UNION ALL
@@ -1345,19 +1851,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "public"."financials_summary_monthly_asin_marketplace" WHERE "month" IS NULL LIMIT 1) n;
-
-WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
-  UNION ALL
-  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
-  FROM jump
-  WHERE jump.v IS NOT NULL)
-SELECT v
-FROM jump
-WHERE v IS NOT NULL
-UNION ALL
-SELECT *
-FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
-
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "public"."financials_summary_monthly_brand" WHERE "month" IS NOT
         NULL ORDER BY 1 LIMIT 1)
   UNION ALL
@@ -1370,7 +1863,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "public"."financials_summary_monthly_brand" WHERE "month" IS NULL LIMIT 1) n;
-
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "public"."financials_summary_monthly_category" WHERE "month" IS
         NOT NULL ORDER BY 1 LIMIT 1)
   UNION ALL
@@ -1383,12 +1875,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "public"."financials_summary_monthly_category" WHERE "month" IS NULL LIMIT 1) n;
-
-SELECT 1 FROM "public"."financials_summary_monthly_asin_marketplace" LIMIT 1;
-
-SELECT 1 FROM "public"."financials_summary_monthly_brand" LIMIT 1;
-
-SELECT 1 FROM "public"."financials_summary_monthly_category" LIMIT 1;
 
 SELECT DISTINCT "dashagg_run" - "dashagg_run" % 4096
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>"
@@ -1405,11 +1891,14 @@ WHERE "dashagg_run" NOT BETWEEN <hash> AND <hash>;
 
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_0";
-
 CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind" INTEGER NOT NULL, "asin" text NULL,
       "marketplace" text NULL, "month" date NULL, "metric" text NULL, "brand_id" bigint NULL, "category_id" bigint NULL,
       "amount" numeric(20,2) NULL, "row_count" bigint NULL) ON COMMIT DROP;
+CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind" INTEGER NOT NULL, "brand_id" bigint NULL,
+      "marketplace" text NULL, "month" date NULL, "metric" text NULL, "amount" numeric(20,2) NULL, "row_count" bigint
+      NULL) ON COMMIT DROP;
+CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind" INTEGER NOT NULL, "category_id" bigint NULL,
+      "month" date NULL, "metric" text NULL, "amount" numeric(20,2) NULL, "row_count" bigint NULL) ON COMMIT DROP;
 
 INSERT INTO "pg_temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind", "asin", "marketplace", "month", "metric", "brand_id",
       "category_id", "amount", "row_count")
@@ -1438,9 +1927,8 @@ SELECT 1, NULL, NULL, "month", NULL, NULL, NULL, SUM(amount), COUNT(*)
 FROM "financials"
 WHERE "month" = '2025-01-01'
 GROUP BY "month";
-
 CREATE UNIQUE INDEX "dashagg_stage_<hash>_0_0_key" ON "pg_temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind", "month",
-      "metric", "marketplace", "asin");
+    "metric", "marketplace", "asin");
 
 SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 AND ("month" IS
         NULL OR "metric" IS NULL OR "marketplace" IS NULL OR "asin" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN
@@ -1467,12 +1955,6 @@ SELECT <hash>, 'I', s."asin", s."marketplace", s."month", s."metric", s."brand_i
 FROM "pg_temp"."dashagg_stage_<hash>_0_0" s
 WHERE s."dashagg_kind" = 0;
 
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_1";
-
-CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind" INTEGER NOT NULL, "brand_id" bigint NULL,
-      "marketplace" text NULL, "month" date NULL, "metric" text NULL, "amount" numeric(20,2) NULL, "row_count" bigint
-      NULL) ON COMMIT DROP;
-
 INSERT INTO "pg_temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind", "brand_id", "marketplace", "month", "metric",
       "amount", "row_count") WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace",
       "month", "metric", "brand_id", "category_id", "amount", "row_count"
@@ -1497,10 +1979,10 @@ SELECT brand_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, brand_id
-) q WHERE q."month" = '2025-01-01';
-
+) q
+WHERE q."month" = '2025-01-01';
 CREATE UNIQUE INDEX "dashagg_stage_<hash>_0_1_key" ON "pg_temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind", "month",
-      "marketplace", "metric", "brand_id");
+    "marketplace", "metric", "brand_id");
 
 SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 AND ("month" IS
         NULL OR "marketplace" IS NULL OR "metric" IS NULL OR "brand_id" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN
@@ -1533,11 +2015,6 @@ SELECT <hash>, 'I', s."brand_id", s."marketplace", s."month", s."metric", s."amo
 FROM "pg_temp"."dashagg_stage_<hash>_0_1" s
 WHERE s."dashagg_kind" = 0;
 
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_2";
-
-CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind" INTEGER NOT NULL, "category_id" bigint NULL,
-      "month" date NULL, "metric" text NULL, "amount" numeric(20,2) NULL, "row_count" bigint NULL) ON COMMIT DROP;
-
 INSERT INTO "pg_temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind", "category_id", "month", "metric", "amount",
       "row_count") WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month",
       "metric", "brand_id", "category_id", "amount", "row_count"
@@ -1552,10 +2029,10 @@ SELECT category_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, category_id
-) q WHERE q."month" = '2025-01-01';
-
+) q
+WHERE q."month" = '2025-01-01';
 CREATE UNIQUE INDEX "dashagg_stage_<hash>_0_2_key" ON "pg_temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind", "month",
-      "metric", "category_id");
+    "metric", "category_id");
 
 SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 AND ("month" IS
         NULL OR "metric" IS NULL OR "category_id" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 THEN
@@ -1569,25 +2046,19 @@ SELECT <hash>, 'I', s."category_id", s."month", s."metric", s."amount", s."row_c
 FROM "pg_temp"."dashagg_stage_<hash>_0_2" s
 WHERE s."dashagg_kind" = 0;
 
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_0";
-
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_1";
-
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_2";
-
 COMMIT;
 
-SELECT "dashagg_op", COUNT(*)
+SELECT 0 AS nr, "dashagg_op", COUNT(*)
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" d
 WHERE d."dashagg_run" = <hash>
-GROUP BY "dashagg_op";
-
-SELECT "dashagg_op", COUNT(*)
+GROUP BY "dashagg_op"
+UNION ALL
+SELECT 1 AS nr, "dashagg_op", COUNT(*)
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" d
 WHERE d."dashagg_run" = <hash>
-GROUP BY "dashagg_op";
-
-SELECT "dashagg_op", COUNT(*)
+GROUP BY "dashagg_op"
+UNION ALL
+SELECT 2 AS nr, "dashagg_op", COUNT(*)
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" d
 WHERE d."dashagg_run" = <hash>
 GROUP BY "dashagg_op";
@@ -1603,37 +2074,11 @@ SELECT d."asin", d."marketplace", d."month", d."metric", d."brand_id", d."catego
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" d
 WHERE d."dashagg_run" = <hash> AND d."dashagg_op" IN ('I');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_asin_marketplace', tier = 1, select_checksum =
-    '<hash>', row_count = 3, published_at = '<moment>', run_id = '<run>', mode = 'complete', seconds = <seconds>,
-    inserted = 3, updated = 0, deleted = 0
-WHERE set_name = 'financials' AND summary = 'asin';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'asin', 'financials_summary_monthly_asin_marketplace', 1, '<hash>', 3, '<moment>', '<run>',
-    'complete', <seconds>, 3, 0, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'asin');
-
 INSERT INTO "public"."financials_summary_monthly_brand" ("brand_id", "marketplace", "month", "metric", "amount",
       "row_count", "updated_at")
 SELECT d."brand_id", d."marketplace", d."month", d."metric", d."amount", d."row_count", CURRENT_TIMESTAMP
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" d
 WHERE d."dashagg_run" = <hash> AND d."dashagg_op" IN ('I');
-
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_brand', tier = 2, select_checksum = '<hash>',
-    row_count = 5, published_at = '<moment>', run_id = '<run>', mode = 'complete', seconds = <seconds>, inserted = 5,
-    updated = 0, deleted = 0
-WHERE set_name = 'financials' AND summary = 'brand';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'brand', 'financials_summary_monthly_brand', 2, '<hash>', 5, '<moment>', '<run>', 'complete',
-    <seconds>, 5, 0, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'brand');
 
 INSERT INTO "public"."financials_summary_monthly_category" ("category_id", "month", "metric", "amount", "row_count",
       "updated_at")
@@ -1641,73 +2086,58 @@ SELECT d."category_id", d."month", d."metric", d."amount", d."row_count", CURREN
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" d
 WHERE d."dashagg_run" = <hash> AND d."dashagg_op" IN ('I');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_category', tier = 2, select_checksum = '<hash>',
-    row_count = 2, published_at = '<moment>', run_id = '<run>', mode = 'complete', seconds = <seconds>, inserted = 2,
-    updated = 0, deleted = 0
-WHERE set_name = 'financials' AND summary = 'category';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'category', 'financials_summary_monthly_category', 2, '<hash>', 2, '<moment>', '<run>', 'complete',
-    <seconds>, 2, 0, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'category');
-
-UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'financials';
-
-UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'products';
-
-UPDATE dashagg_state SET served_at = '<moment>', status = 'ok', error = NULL
+UPDATE dashagg_source SET witness = '<hash>', watermark = NULL
+WHERE set_name = 'financials' AND source = 'financials';
+UPDATE dashagg_source SET witness = '<hash>', watermark = NULL
+WHERE set_name = 'financials' AND source = 'products';
+UPDATE dashagg_summary SET table_name = CASE summary WHEN 'asin' THEN 'financials_summary_monthly_asin_marketplace' WHEN
+    'brand' THEN 'financials_summary_monthly_brand' WHEN 'category' THEN 'financials_summary_monthly_category' ELSE
+    table_name END, tier = CASE summary WHEN 'asin' THEN 1 WHEN 'brand' THEN 2 WHEN 'category' THEN 2 ELSE tier END,
+    select_checksum = CASE summary WHEN 'asin' THEN '<hash>' WHEN 'brand' THEN '<hash>' WHEN 'category' THEN '<hash>'
+    ELSE select_checksum END, row_count = CASE summary WHEN 'asin' THEN 3 WHEN 'brand' THEN 5 WHEN 'category' THEN 2
+    ELSE row_count END, run_id = '<run>', mode = 'complete', seconds = <seconds>, inserted = CASE summary WHEN 'asin'
+    THEN 3 WHEN 'brand' THEN 5 WHEN 'category' THEN 2 ELSE inserted END, updated = 0, deleted = 0, published_at =
+    '<moment>', served_at = '<moment>', status = 'ok', error = NULL
 WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
-
 INSERT INTO dashagg_run (run_id, set_name, mode, status, started_at, finished_at, seconds, partitions, inserted,
       updated, deleted, retries, error, host, pid)
 VALUES ('<run>', 'financials', 'complete', 'ok', '<moment>', '<moment>', <seconds>, 1, 10, 0, 0, 0, NULL, '<host>',
       <number>);
-
-DELETE FROM dashagg_run WHERE set_name = 'financials' AND run_id < '<moment>';
+DELETE
+FROM dashagg_run
+WHERE set_name = 'financials' AND run_id < '<moment>';
 
 COMMIT;
 
 ANALYZE "public"."financials_summary_monthly_asin_marketplace";
 
-SELECT
-    pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_asin_marketplace"')::pg_catalog.oid::pg_catalog.regclass);
-
-BEGIN ISOLATION LEVEL READ COMMITTED;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'asin';
-
-COMMIT;
-
 ANALYZE "public"."financials_summary_monthly_brand";
-
-SELECT
-    pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_brand"')::pg_catalog.oid::pg_catalog.regclass);
-
-BEGIN ISOLATION LEVEL READ COMMITTED;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'brand';
-
-COMMIT;
 
 ANALYZE "public"."financials_summary_monthly_category";
 
-SELECT
-    pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_category"')::pg_catalog.oid::pg_catalog.regclass);
+SELECT (SELECT
+      pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_asin_marketplace"')::pg_catalog.oid::pg_catalog.regclass)),
+    (SELECT
+      pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_brand"')::pg_catalog.oid::pg_catalog.regclass)),
+    (SELECT
+      pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_category"')::pg_catalog.oid::pg_catalog.regclass));
 
-BEGIN ISOLATION LEVEL READ COMMITTED;
+UPDATE dashagg_summary SET bytes = CASE summary WHEN 'asin' THEN 81920 WHEN 'brand' THEN 49152 WHEN 'category' THEN
+    32768 END
+WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'category';
-
-COMMIT;
-
-DELETE FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" WHERE "dashagg_run" BETWEEN <hash> AND <hash>;
-
-DELETE FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" WHERE "dashagg_run" BETWEEN <hash> AND <hash>;
-
-DELETE FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" WHERE "dashagg_run" BETWEEN <hash> AND <hash>;
+DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_0";
+DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_1";
+DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_2";
+DELETE
+FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>"
+WHERE "dashagg_run" BETWEEN <hash> AND <hash>;
+DELETE
+FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>"
+WHERE "dashagg_run" BETWEEN <hash> AND <hash>;
+DELETE
+FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>"
+WHERE "dashagg_run" BETWEEN <hash> AND <hash>;
 
 -- ---- refresh, one changed row ----
 
@@ -1785,49 +2215,34 @@ INSERT INTO "public"."dashagg_work_<financials>" (dashagg_claim, dashagg_grain, 
       "asin")
 SELECT '<hash>', dashagg_grain, "month", "metric", "marketplace", "asin"
 FROM gone;
-
-UPDATE "public"."dashagg_log_<financials>" SET dashagg_open = false WHERE dashagg_grain = 'a' AND dashagg_open;
-
-COMMIT;
-
-SELECT 1 FROM "public"."dashagg_work_<financials>" WHERE dashagg_claim IN ('<hash>') LIMIT 1 OFFSET 5000;
-
-SELECT COUNT(*) FROM (SELECT 1 FROM "public"."dashagg_work_<financials>" LIMIT 40001) n;
-
-BEGIN ISOLATION LEVEL READ COMMITTED;
-
-WITH gone AS (DELETE
-  FROM "public"."dashagg_log_<products>"
-  WHERE dashagg_grain <> 'a' OR ctid = ANY (ARRAY(SELECT ctid FROM "public"."dashagg_log_<products>" WHERE dashagg_grain
-          = 'a' FOR UPDATE SKIP LOCKED))
-  RETURNING dashagg_grain, "asin")
-INSERT INTO "public"."dashagg_work_<products>" (dashagg_claim, dashagg_grain, "asin")
-SELECT '<hash>', dashagg_grain, "asin"
-FROM gone;
-
-UPDATE "public"."dashagg_log_<products>" SET dashagg_open = false WHERE dashagg_grain = 'a' AND dashagg_open;
+UPDATE "public"."dashagg_log_<financials>" SET dashagg_open = false
+WHERE dashagg_grain = 'a' AND dashagg_open;
 
 COMMIT;
 
-SELECT 1 FROM "public"."dashagg_work_<products>" WHERE dashagg_claim IN ('<hash>') LIMIT 1 OFFSET 5000;
-
-SELECT COUNT(*) FROM (SELECT 1 FROM "public"."dashagg_work_<products>" LIMIT 40001) n;
-
-SELECT DISTINCT dashagg_claim FROM "public"."dashagg_work_<financials>";
-
-SELECT 1
-FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "public"."dashagg_log_<financials>") n LIMIT 1;
-
-SELECT DISTINCT dashagg_grain FROM "public"."dashagg_work_<financials>" w WHERE dashagg_claim IN ('<hash>');
+SELECT DISTINCT dashagg_claim, dashagg_grain
+FROM "public"."dashagg_work_<financials>";
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM "public"."dashagg_work_<financials>" LIMIT 40001) n), CASE WHEN EXISTS
+    (SELECT 1
+  FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "public"."dashagg_log_<financials>") n) THEN
+    1 ELSE 0 END, (SELECT COUNT(*)
+  FROM (SELECT 1 FROM "public"."dashagg_work_<financials>" WHERE dashagg_claim IN ('<hash>') LIMIT 5001) m);
 
 SELECT DISTINCT "month", "metric", "marketplace", "asin"
 FROM "public"."dashagg_work_<financials>" w
 WHERE dashagg_claim IN ('<hash>') AND dashagg_grain = 'k' LIMIT 20001;
 
-SELECT DISTINCT dashagg_claim FROM "public"."dashagg_work_<products>";
-
-SELECT 1 FROM (SELECT dashagg_grain, "asin" FROM "public"."dashagg_log_<products>") n LIMIT 1;
-
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "public"."financials_summary_monthly_asin_marketplace" WHERE
         "month" IS NOT NULL ORDER BY 1 LIMIT 1)
   UNION ALL
@@ -1841,19 +2256,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "public"."financials_summary_monthly_asin_marketplace" WHERE "month" IS NULL LIMIT 1) n;
-
-WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
-  UNION ALL
-  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
-  FROM jump
-  WHERE jump.v IS NOT NULL)
-SELECT v
-FROM jump
-WHERE v IS NOT NULL
-UNION ALL
-SELECT *
-FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
-
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "public"."financials_summary_monthly_brand" WHERE "month" IS NOT
         NULL ORDER BY 1 LIMIT 1)
   UNION ALL
@@ -1866,7 +2268,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "public"."financials_summary_monthly_brand" WHERE "month" IS NULL LIMIT 1) n;
-
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "public"."financials_summary_monthly_category" WHERE "month" IS
         NOT NULL ORDER BY 1 LIMIT 1)
   UNION ALL
@@ -1879,12 +2280,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "public"."financials_summary_monthly_category" WHERE "month" IS NULL LIMIT 1) n;
-
-SELECT 1 FROM "public"."financials_summary_monthly_asin_marketplace" LIMIT 1;
-
-SELECT 1 FROM "public"."financials_summary_monthly_brand" LIMIT 1;
-
-SELECT 1 FROM "public"."financials_summary_monthly_category" LIMIT 1;
 
 SELECT DISTINCT "dashagg_run" - "dashagg_run" % 4096
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>"
@@ -1901,11 +2296,14 @@ WHERE "dashagg_run" NOT BETWEEN <hash> AND <hash>;
 
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_0";
-
 CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind" INTEGER NOT NULL, "asin" text NULL,
       "marketplace" text NULL, "month" date NULL, "metric" text NULL, "brand_id" bigint NULL, "category_id" bigint NULL,
       "amount" numeric(20,2) NULL, "row_count" bigint NULL) ON COMMIT DROP;
+CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind" INTEGER NOT NULL, "brand_id" bigint NULL,
+      "marketplace" text NULL, "month" date NULL, "metric" text NULL, "amount" numeric(20,2) NULL, "row_count" bigint
+      NULL) ON COMMIT DROP;
+CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind" INTEGER NOT NULL, "category_id" bigint NULL,
+      "month" date NULL, "metric" text NULL, "amount" numeric(20,2) NULL, "row_count" bigint NULL) ON COMMIT DROP;
 
 INSERT INTO "pg_temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind", "asin", "marketplace", "month", "metric", "brand_id",
       "category_id", "amount", "row_count")
@@ -1934,18 +2332,16 @@ SELECT 1, NULL, NULL, "month", NULL, NULL, NULL, SUM(amount), COUNT(*)
 FROM "financials"
 WHERE "month" = '2025-01-01'
 GROUP BY "month";
-
 CREATE UNIQUE INDEX "dashagg_stage_<hash>_0_0_key" ON "pg_temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind", "month",
-      "metric", "marketplace", "asin");
+    "metric", "marketplace", "asin");
 
 SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 AND ("month" IS
         NULL OR "metric" IS NULL OR "marketplace" IS NULL OR "asin" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN
       "dashagg_kind" = 0 THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 THEN "row_count" END), SUM(CASE WHEN
-      "dashagg_kind" = 1 THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 1 THEN "row_count" END)
+      "dashagg_kind" = 1 THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 1 THEN "row_count" END), (SELECT COUNT(*)
+      FROM "public"."financials_summary_monthly_asin_marketplace" t WHERE t."month" = '2025-01-01')
 FROM "pg_temp"."dashagg_stage_<hash>_0_0"
 GROUP BY "month";
-
-SELECT COUNT(*) FROM "public"."financials_summary_monthly_asin_marketplace" t WHERE t."month" = '2025-01-01';
 
 WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month", "metric", "brand_id",
       "category_id", "amount", "row_count"
@@ -1971,21 +2367,13 @@ WHERE s."dashagg_kind" = 0 AND (t."month" IS NULL OR NOT ((s."asin")::pg_catalog
         NOT DISTINCT FROM t."month" AND (s."metric")::pg_catalog.text COLLATE pg_catalog."C" IS NOT DISTINCT FROM
         (t."metric")::pg_catalog.text COLLATE pg_catalog."C" AND s."brand_id" IS NOT DISTINCT FROM t."brand_id" AND
         s."category_id" IS NOT DISTINCT FROM t."category_id" AND s."amount" IS NOT DISTINCT FROM t."amount" AND
-        s."row_count" IS NOT DISTINCT FROM t."row_count"));
-
-INSERT INTO "public"."dashagg_scratch_<hash>_<hash>_<hash>" ("dashagg_run", "dashagg_op", "month", "metric",
-      "marketplace", "asin")
-SELECT <hash>, 'D', t."month", t."metric", t."marketplace", t."asin"
+        s."row_count" IS NOT DISTINCT FROM t."row_count"))
+UNION ALL
+SELECT <hash>, 'D', t."asin", t."marketplace", t."month", t."metric", NULL, NULL, NULL, NULL
 FROM "public"."financials_summary_monthly_asin_marketplace" t
 LEFT JOIN "pg_temp"."dashagg_stage_<hash>_0_0" s ON s."dashagg_kind" = 0 AND s."month" = t."month" AND s."metric" =
     t."metric" AND s."marketplace" = t."marketplace" AND s."asin" = t."asin"
 WHERE t."month" = '2025-01-01' AND s."dashagg_kind" IS NULL;
-
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_1";
-
-CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind" INTEGER NOT NULL, "brand_id" bigint NULL,
-      "marketplace" text NULL, "month" date NULL, "metric" text NULL, "amount" numeric(20,2) NULL, "row_count" bigint
-      NULL) ON COMMIT DROP;
 
 INSERT INTO "pg_temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind", "brand_id", "marketplace", "month", "metric",
       "amount", "row_count") WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace",
@@ -2011,20 +2399,19 @@ SELECT brand_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, brand_id
-) q WHERE q."month" = '2025-01-01';
-
+) q
+WHERE q."month" = '2025-01-01';
 CREATE UNIQUE INDEX "dashagg_stage_<hash>_0_1_key" ON "pg_temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind", "month",
-      "marketplace", "metric", "brand_id");
+    "marketplace", "metric", "brand_id");
 
 SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 AND ("month" IS
         NULL OR "marketplace" IS NULL OR "metric" IS NULL OR "brand_id" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN
       "dashagg_kind" = 0 AND (marketplace <> 'ALL') THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 AND
       (marketplace <> 'ALL') THEN "row_count" END), SUM(CASE WHEN "dashagg_kind" = 0 AND (marketplace = 'ALL') THEN
-      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 AND (marketplace = 'ALL') THEN "row_count" END)
+      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 AND (marketplace = 'ALL') THEN "row_count" END), (SELECT COUNT(*)
+      FROM "public"."financials_summary_monthly_brand" t WHERE t."month" = '2025-01-01')
 FROM "pg_temp"."dashagg_stage_<hash>_0_1"
 GROUP BY "month";
-
-SELECT COUNT(*) FROM "public"."financials_summary_monthly_brand" t WHERE t."month" = '2025-01-01';
 
 WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month", "metric", "brand_id",
       "category_id", "amount", "row_count"
@@ -2055,20 +2442,13 @@ WHERE s."dashagg_kind" = 0 AND (t."month" IS NULL OR NOT (s."brand_id" IS NOT DI
         (t."marketplace")::pg_catalog.text COLLATE pg_catalog."C" AND s."month" IS NOT DISTINCT FROM t."month" AND
         (s."metric")::pg_catalog.text COLLATE pg_catalog."C" IS NOT DISTINCT FROM (t."metric")::pg_catalog.text COLLATE
         pg_catalog."C" AND s."amount" IS NOT DISTINCT FROM t."amount" AND s."row_count" IS NOT DISTINCT FROM
-        t."row_count"));
-
-INSERT INTO "public"."dashagg_scratch_<hash>_<hash>_<hash>" ("dashagg_run", "dashagg_op", "month", "marketplace",
-      "metric", "brand_id")
-SELECT <hash>, 'D', t."month", t."marketplace", t."metric", t."brand_id"
+        t."row_count"))
+UNION ALL
+SELECT <hash>, 'D', t."brand_id", t."marketplace", t."month", t."metric", NULL, NULL
 FROM "public"."financials_summary_monthly_brand" t
 LEFT JOIN "pg_temp"."dashagg_stage_<hash>_0_1" s ON s."dashagg_kind" = 0 AND s."month" = t."month" AND s."marketplace" =
     t."marketplace" AND s."metric" = t."metric" AND s."brand_id" = t."brand_id"
 WHERE t."month" = '2025-01-01' AND s."dashagg_kind" IS NULL;
-
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_2";
-
-CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind" INTEGER NOT NULL, "category_id" bigint NULL,
-      "month" date NULL, "metric" text NULL, "amount" numeric(20,2) NULL, "row_count" bigint NULL) ON COMMIT DROP;
 
 INSERT INTO "pg_temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind", "category_id", "month", "metric", "amount",
       "row_count") WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month",
@@ -2084,18 +2464,17 @@ SELECT category_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, category_id
-) q WHERE q."month" = '2025-01-01';
-
+) q
+WHERE q."month" = '2025-01-01';
 CREATE UNIQUE INDEX "dashagg_stage_<hash>_0_2_key" ON "pg_temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind", "month",
-      "metric", "category_id");
+    "metric", "category_id");
 
 SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 AND ("month" IS
         NULL OR "metric" IS NULL OR "category_id" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 THEN
-      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 THEN "row_count" END)
+      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 THEN "row_count" END), (SELECT COUNT(*) FROM
+      "public"."financials_summary_monthly_category" t WHERE t."month" = '2025-01-01')
 FROM "pg_temp"."dashagg_stage_<hash>_0_2"
 GROUP BY "month";
-
-SELECT COUNT(*) FROM "public"."financials_summary_monthly_category" t WHERE t."month" = '2025-01-01';
 
 INSERT INTO "public"."dashagg_scratch_<hash>_<hash>_<hash>" ("dashagg_run", "dashagg_op", "category_id", "month",
       "metric", "amount", "row_count")
@@ -2107,35 +2486,27 @@ LEFT JOIN "public"."financials_summary_monthly_category" t ON t."month" = s."mon
 WHERE s."dashagg_kind" = 0 AND (t."month" IS NULL OR NOT (s."category_id" IS NOT DISTINCT FROM t."category_id" AND
         s."month" IS NOT DISTINCT FROM t."month" AND (s."metric")::pg_catalog.text COLLATE pg_catalog."C" IS NOT
         DISTINCT FROM (t."metric")::pg_catalog.text COLLATE pg_catalog."C" AND s."amount" IS NOT DISTINCT FROM
-        t."amount" AND s."row_count" IS NOT DISTINCT FROM t."row_count"));
-
-INSERT INTO "public"."dashagg_scratch_<hash>_<hash>_<hash>" ("dashagg_run", "dashagg_op", "month", "metric",
-      "category_id")
-SELECT <hash>, 'D', t."month", t."metric", t."category_id"
+        t."amount" AND s."row_count" IS NOT DISTINCT FROM t."row_count"))
+UNION ALL
+SELECT <hash>, 'D', t."category_id", t."month", t."metric", NULL, NULL
 FROM "public"."financials_summary_monthly_category" t
 LEFT JOIN "pg_temp"."dashagg_stage_<hash>_0_2" s ON s."dashagg_kind" = 0 AND s."month" = t."month" AND s."metric" =
     t."metric" AND s."category_id" = t."category_id"
 WHERE t."month" = '2025-01-01' AND s."dashagg_kind" IS NULL;
 
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_0";
-
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_1";
-
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_2";
-
 COMMIT;
 
-SELECT "dashagg_op", COUNT(*)
+SELECT 0 AS nr, "dashagg_op", COUNT(*)
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" d
 WHERE d."dashagg_run" = <hash>
-GROUP BY "dashagg_op";
-
-SELECT "dashagg_op", COUNT(*)
+GROUP BY "dashagg_op"
+UNION ALL
+SELECT 1 AS nr, "dashagg_op", COUNT(*)
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" d
 WHERE d."dashagg_run" = <hash>
-GROUP BY "dashagg_op";
-
-SELECT "dashagg_op", COUNT(*)
+GROUP BY "dashagg_op"
+UNION ALL
+SELECT 2 AS nr, "dashagg_op", COUNT(*)
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" d
 WHERE d."dashagg_run" = <hash>
 GROUP BY "dashagg_op";
@@ -2151,19 +2522,6 @@ FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" d
 WHERE t."month" = d."month" AND t."metric" = d."metric" AND t."marketplace" = d."marketplace" AND t."asin" = d."asin"
     AND d."dashagg_run" = <hash> AND d."dashagg_op" IN ('U');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_asin_marketplace', tier = 1, select_checksum =
-    '<hash>', row_count = 3, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>,
-    inserted = 0, updated = 1, deleted = 0
-WHERE set_name = 'financials' AND summary = 'asin';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'asin', 'financials_summary_monthly_asin_marketplace', 1, '<hash>', 3, '<moment>', '<run>',
-    'incremental', <seconds>, 0, 1, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'asin');
-
 UPDATE "public"."financials_summary_monthly_brand" t SET "brand_id" = d."brand_id", "marketplace" = d."marketplace",
     "month" = d."month", "metric" = d."metric", "amount" = d."amount", "row_count" = d."row_count", "updated_at" =
     CURRENT_TIMESTAMP
@@ -2171,93 +2529,64 @@ FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" d
 WHERE t."month" = d."month" AND t."marketplace" = d."marketplace" AND t."metric" = d."metric" AND t."brand_id" =
     d."brand_id" AND d."dashagg_run" = <hash> AND d."dashagg_op" IN ('U');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_brand', tier = 2, select_checksum = '<hash>',
-    row_count = 5, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>, inserted = 0,
-    updated = 2, deleted = 0
-WHERE set_name = 'financials' AND summary = 'brand';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'brand', 'financials_summary_monthly_brand', 2, '<hash>', 5, '<moment>', '<run>', 'incremental',
-    <seconds>, 0, 2, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'brand');
-
 UPDATE "public"."financials_summary_monthly_category" t SET "category_id" = d."category_id", "month" = d."month",
     "metric" = d."metric", "amount" = d."amount", "row_count" = d."row_count", "updated_at" = CURRENT_TIMESTAMP
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" d
 WHERE t."month" = d."month" AND t."metric" = d."metric" AND t."category_id" = d."category_id" AND d."dashagg_run" =
     <hash> AND d."dashagg_op" IN ('U');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_category', tier = 2, select_checksum = '<hash>',
-    row_count = 2, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>, inserted = 0,
-    updated = 1, deleted = 0
-WHERE set_name = 'financials' AND summary = 'category';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'category', 'financials_summary_monthly_category', 2, '<hash>', 2, '<moment>', '<run>',
-    'incremental', <seconds>, 0, 1, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'category');
-
-DELETE FROM "public"."dashagg_work_<financials>" WHERE dashagg_claim IN ('<hash>');
-
-UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'financials';
-
-UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'products';
-
-UPDATE dashagg_state SET served_at = '<moment>', status = 'ok', error = NULL
+DELETE
+FROM "public"."dashagg_work_<financials>"
+WHERE dashagg_claim IN ('<hash>');
+UPDATE dashagg_summary SET table_name = CASE summary WHEN 'asin' THEN 'financials_summary_monthly_asin_marketplace' WHEN
+    'brand' THEN 'financials_summary_monthly_brand' WHEN 'category' THEN 'financials_summary_monthly_category' ELSE
+    table_name END, tier = CASE summary WHEN 'asin' THEN 1 WHEN 'brand' THEN 2 WHEN 'category' THEN 2 ELSE tier END,
+    select_checksum = CASE summary WHEN 'asin' THEN '<hash>' WHEN 'brand' THEN '<hash>' WHEN 'category' THEN '<hash>'
+    ELSE select_checksum END, row_count = CASE summary WHEN 'asin' THEN 3 WHEN 'brand' THEN 5 WHEN 'category' THEN 2
+    ELSE row_count END, run_id = '<run>', mode = 'incremental', seconds = <seconds>, inserted = 0, updated = CASE
+    summary WHEN 'asin' THEN 1 WHEN 'brand' THEN 2 WHEN 'category' THEN 1 ELSE updated END, deleted = 0, published_at =
+    '<moment>', served_at = '<moment>', status = 'ok', error = NULL
 WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
-
 INSERT INTO dashagg_run (run_id, set_name, mode, status, started_at, finished_at, seconds, partitions, inserted,
       updated, deleted, retries, error, host, pid)
 VALUES ('<run>', 'financials', 'incremental', 'ok', '<moment>', '<moment>', <seconds>, 1, 0, 4, 0, 0, NULL, '<host>',
       <number>);
-
-DELETE FROM dashagg_run WHERE set_name = 'financials' AND run_id < '<moment>';
-
-COMMIT;
-
-SELECT
-    pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_asin_marketplace"')::pg_catalog.oid::pg_catalog.regclass);
-
-BEGIN ISOLATION LEVEL READ COMMITTED;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'asin';
+DELETE
+FROM dashagg_run
+WHERE set_name = 'financials' AND run_id < '<moment>';
 
 COMMIT;
 
-SELECT
-    pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_brand"')::pg_catalog.oid::pg_catalog.regclass);
+SELECT (SELECT
+      pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_asin_marketplace"')::pg_catalog.oid::pg_catalog.regclass)),
+    (SELECT
+      pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_brand"')::pg_catalog.oid::pg_catalog.regclass)),
+    (SELECT
+      pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_category"')::pg_catalog.oid::pg_catalog.regclass));
 
-BEGIN ISOLATION LEVEL READ COMMITTED;
+UPDATE dashagg_summary SET bytes = CASE summary WHEN 'asin' THEN 81920 WHEN 'brand' THEN 49152 WHEN 'category' THEN
+    32768 END
+WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'brand';
-
-COMMIT;
-
-SELECT
-    pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_category"')::pg_catalog.oid::pg_catalog.regclass);
-
-BEGIN ISOLATION LEVEL READ COMMITTED;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'category';
-
-COMMIT;
-
-DELETE FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" WHERE "dashagg_run" BETWEEN <hash> AND <hash>;
-
-DELETE FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" WHERE "dashagg_run" BETWEEN <hash> AND <hash>;
-
-DELETE FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" WHERE "dashagg_run" BETWEEN <hash> AND <hash>;
+DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_0";
+DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_1";
+DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_2";
+DELETE
+FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>"
+WHERE "dashagg_run" BETWEEN <hash> AND <hash>;
+DELETE
+FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>"
+WHERE "dashagg_run" BETWEEN <hash> AND <hash>;
+DELETE
+FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>"
+WHERE "dashagg_run" BETWEEN <hash> AND <hash>;
 
 -- ---- verify ----
 
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_version'),
     pg_catalog.current_database()::pg_catalog.text, pg_catalog.current_schema()::pg_catalog.text;
+
+SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 SELECT extract(epoch FROM pg_catalog.clock_timestamp());
 
@@ -2361,6 +2690,17 @@ FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, category_id
 ) d WHERE 1 = 0) q ON 1 = 1;
 
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "public"."financials_summary_monthly_asin_marketplace" WHERE
         "month" IS NOT NULL ORDER BY 1 LIMIT 1)
   UNION ALL
@@ -2374,19 +2714,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "public"."financials_summary_monthly_asin_marketplace" WHERE "month" IS NULL LIMIT 1) n;
-
-WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
-  UNION ALL
-  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
-  FROM jump
-  WHERE jump.v IS NOT NULL)
-SELECT v
-FROM jump
-WHERE v IS NOT NULL
-UNION ALL
-SELECT *
-FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
-
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "public"."financials_summary_monthly_brand" WHERE "month" IS NOT
         NULL ORDER BY 1 LIMIT 1)
   UNION ALL
@@ -2399,7 +2726,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "public"."financials_summary_monthly_brand" WHERE "month" IS NULL LIMIT 1) n;
-
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "public"."financials_summary_monthly_category" WHERE "month" IS
         NOT NULL ORDER BY 1 LIMIT 1)
   UNION ALL
@@ -2412,6 +2738,8 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "public"."financials_summary_monthly_category" WHERE "month" IS NULL LIMIT 1) n;
+
+SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 SELECT DISTINCT dashagg_grain, "month"
 FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin"

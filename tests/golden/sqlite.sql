@@ -11,6 +11,23 @@ SELECT (julianday('now') - 2440587.5) * 86400.0;
 
 BEGIN IMMEDIATE;
 
+CREATE TABLE IF NOT EXISTS dashagg_ledger (
+    -- Which form these tables have: one row for each version they have been brought to. The greatest one is in force.
+    version BIGINT NOT NULL PRIMARY KEY,
+    -- The dashagg that did it, an older one cannot go on with it.
+    program VARCHAR(32) NOT NULL,
+    -- When.
+    made_at VARCHAR(32) NOT NULL
+);
+
+INSERT INTO dashagg_ledger (version, program, made_at) VALUES (2, '0.1.0', '<moment>');
+
+COMMIT;
+
+SELECT (julianday('now') - 2440587.5) * 86400.0;
+
+BEGIN IMMEDIATE;
+
 DROP VIEW IF EXISTS "main"."financials_summary_monthly_brand_live";
 
 COMMIT;
@@ -24,6 +41,499 @@ CREATE INDEX "idx_financials_cover" ON "financials" ("month", "metric", "marketp
 SELECT MAX(rowid) FROM "financials";
 
 CREATE INDEX "idx_metric_month" ON "financials" ("metric", "month");
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) d WHERE 1 = 0) q ON 1 = 1;
+
+SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) d WHERE 1 = 0) q ON 1 = 1;
+
+BEGIN DEFERRED;
+
+SELECT "month", "metric", "marketplace", "asin" FROM "financials" LIMIT 200;
+
+SELECT "month", "metric", "marketplace", "asin" FROM "financials" WHERE "month" = '2025-01-01' LIMIT 200;
+
+WITH "financials" AS (SELECT *
+  FROM "main"."financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND 1 = 1)
+SELECT "asin", "marketplace", "month", "metric", "brand_id", "category_id", "amount", "row_count"
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "main"."financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND 1 = 0)
+SELECT "asin", "marketplace", "month", "metric", "brand_id", "category_id", "amount", "row_count"
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "main"."financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND ("month" = '2025-01-01' AND "metric" =
+        'fees' AND "marketplace" = 'US' AND "asin" = 'A2'))
+SELECT "asin", "marketplace", "month", "metric", "brand_id", "category_id", "amount", "row_count"
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "main"."financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND ("month" = '2025-01-01' AND "metric" =
+        'sales' AND "marketplace" = 'DE' AND "asin" = 'A1'))
+SELECT "asin", "marketplace", "month", "metric", "brand_id", "category_id", "amount", "row_count"
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "main"."financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND ("month" = '2025-01-01' AND "metric" =
+        'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))
+SELECT "asin", "marketplace", "month", "metric", "brand_id", "category_id", "amount", "row_count"
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "main"."financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+    "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q WHERE 1 = 1) SELECT "brand_id", "marketplace", "month", "metric", "amount", "row_count" FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "main"."financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+    "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q WHERE 1 = 0) SELECT "brand_id", "marketplace", "month", "metric", "amount", "row_count" FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "main"."financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+    "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE (q."month" = '2025-01-01' AND q."metric" = 'fees' AND q."brand_id" = 2))
+SELECT "brand_id", "marketplace", "month", "metric", "amount", "row_count"
+FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "main"."financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+    "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE (q."month" = '2025-01-01' AND q."metric" = 'sales' AND q."brand_id" = 1))
+SELECT "brand_id", "marketplace", "month", "metric", "amount", "row_count"
+FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "main"."financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+    "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q WHERE 1 = 1) SELECT "category_id", "month", "metric", "amount", "row_count" FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "main"."financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+    "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q WHERE 1 = 0) SELECT "category_id", "month", "metric", "amount", "row_count" FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "main"."financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+    "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE (q."month" = '2025-01-01' AND q."metric" = 'fees' AND q."category_id" = 10))
+SELECT "category_id", "month", "metric", "amount", "row_count"
+FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) q;
+
+WITH "financials" AS (SELECT *
+  FROM "main"."financials"
+  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
+          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+    "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE (q."month" = '2025-01-01' AND q."metric" = 'sales' AND q."category_id" = 10))
+SELECT "category_id", "month", "metric", "amount", "row_count"
+FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) q;
+
+ROLLBACK;
 
 BEGIN IMMEDIATE;
 
@@ -619,9 +1129,13 @@ SELECT MAX(rowid) FROM "financials";
 
 SELECT sqlite_version();
 
+SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
+
 SELECT (julianday('now') - 2440587.5) * 86400.0;
 
 SELECT (julianday('now') - 2440587.5) * 86400.0;
+
+SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
 SELECT f.asin,
@@ -867,7 +1381,7 @@ COMMIT;
 
 BEGIN IMMEDIATE;
 
-UPDATE dashagg_source SET track_id = '<financials>', witness = NULL, watermark = NULL
+UPDATE dashagg_source SET method = 'triggers', track_id = '<financials>', witness = NULL, watermark = NULL
 WHERE set_name = 'financials' AND source = 'financials';
 
 COMMIT;
@@ -1016,7 +1530,7 @@ COMMIT;
 
 BEGIN IMMEDIATE;
 
-UPDATE dashagg_source SET track_id = '<products>', witness = NULL, watermark = NULL
+UPDATE dashagg_source SET method = 'triggers', track_id = '<products>', witness = NULL, watermark = NULL
 WHERE set_name = 'financials' AND source = 'products';
 
 COMMIT;
@@ -1033,7 +1547,12 @@ DELETE FROM "dashagg_log_<financials>";
 
 COMMIT;
 
-SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<financials>" LIMIT 40001) n;
+SELECT DISTINCT dashagg_claim, dashagg_grain FROM "main"."dashagg_work_<financials>";
+
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<financials>" LIMIT 40001) n), CASE WHEN EXISTS (SELECT
+      1 FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n) THEN 1
+    ELSE 0 END, (SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<financials>" WHERE dashagg_claim IN
+        ('<hash>') LIMIT 5001) m);
 
 BEGIN IMMEDIATE;
 
@@ -1045,15 +1564,23 @@ DELETE FROM "dashagg_log_<products>";
 
 COMMIT;
 
-SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<products>" LIMIT 40001) n;
+SELECT DISTINCT dashagg_claim, dashagg_grain FROM "main"."dashagg_work_<products>";
 
-SELECT DISTINCT dashagg_claim FROM "main"."dashagg_work_<financials>";
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<products>" LIMIT 40001) n), CASE WHEN EXISTS (SELECT 1
+      FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n) THEN 1 ELSE 0 END, (SELECT COUNT(*) FROM
+      (SELECT 1 FROM "main"."dashagg_work_<products>" WHERE dashagg_claim IN ('<hash>') LIMIT 5001) m);
 
-SELECT 1 FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n LIMIT 1;
-
-SELECT DISTINCT dashagg_claim FROM "main"."dashagg_work_<products>";
-
-SELECT 1 FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n LIMIT 1;
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE
         "month" IS NOT NULL ORDER BY 1 LIMIT 1)
@@ -1068,18 +1595,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE "month" IS NULL LIMIT 1) n;
-
-WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
-  UNION ALL
-  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
-  FROM jump
-  WHERE jump.v IS NOT NULL)
-SELECT v
-FROM jump
-WHERE v IS NOT NULL
-UNION ALL
-SELECT *
-FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_brand" WHERE "month" IS NOT
         NULL ORDER BY 1 LIMIT 1)
@@ -1107,12 +1622,6 @@ UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "main"."financials_summary_monthly_category" WHERE "month" IS NULL LIMIT 1) n;
 
-SELECT 1 FROM "main"."financials_summary_monthly_asin_marketplace" LIMIT 1;
-
-SELECT 1 FROM "main"."financials_summary_monthly_brand" LIMIT 1;
-
-SELECT 1 FROM "main"."financials_summary_monthly_category" LIMIT 1;
-
 CREATE TABLE "temp"."dashagg_delta_<hash>_0" ("dashagg_run" BIGINT NOT NULL, "dashagg_op" CHAR(1) NOT NULL, "asin" TEXT
       NOT NULL, "marketplace" TEXT NOT NULL, "month" TEXT NOT NULL, "metric" TEXT NOT NULL, "brand_id" INTEGER NULL,
       "category_id" INTEGER NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
@@ -1127,11 +1636,15 @@ CREATE TABLE "temp"."dashagg_delta_<hash>_2" ("dashagg_run" BIGINT NOT NULL, "da
 
 BEGIN DEFERRED;
 
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_0";
-
 CREATE TABLE "temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind" INTEGER NOT NULL, "asin" TEXT NULL, "marketplace" TEXT
       NULL, "month" TEXT NULL, "metric" TEXT NULL, "brand_id" INTEGER NULL, "category_id" INTEGER NULL, "amount" INTEGER
       NULL, "row_count" INTEGER NULL);
+
+CREATE TABLE "temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind" INTEGER NOT NULL, "brand_id" INTEGER NULL, "marketplace"
+      TEXT NULL, "month" TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
+
+CREATE TABLE "temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind" INTEGER NOT NULL, "category_id" INTEGER NULL, "month"
+      TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
 
 INSERT INTO "temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind", "asin", "marketplace", "month", "metric", "brand_id",
       "category_id", "amount", "row_count")
@@ -1188,11 +1701,6 @@ SELECT <hash>, 'I', s."asin", s."marketplace", s."month", s."metric", s."brand_i
     s."row_count"
 FROM "temp"."dashagg_stage_<hash>_0_0" s
 WHERE s."dashagg_kind" = 0;
-
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_1";
-
-CREATE TABLE "temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind" INTEGER NOT NULL, "brand_id" INTEGER NULL, "marketplace"
-      TEXT NULL, "month" TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
 
 INSERT INTO "temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind", "brand_id", "marketplace", "month", "metric", "amount",
       "row_count") WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month",
@@ -1254,11 +1762,6 @@ SELECT <hash>, 'I', s."brand_id", s."marketplace", s."month", s."metric", s."amo
 FROM "temp"."dashagg_stage_<hash>_0_1" s
 WHERE s."dashagg_kind" = 0;
 
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_2";
-
-CREATE TABLE "temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind" INTEGER NOT NULL, "category_id" INTEGER NULL, "month"
-      TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
-
 INSERT INTO "temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind", "category_id", "month", "metric", "amount", "row_count")
     WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month", "metric", "brand_id",
       "category_id", "amount", "row_count"
@@ -1290,25 +1793,19 @@ SELECT <hash>, 'I', s."category_id", s."month", s."metric", s."amount", s."row_c
 FROM "temp"."dashagg_stage_<hash>_0_2" s
 WHERE s."dashagg_kind" = 0;
 
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_0";
-
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_1";
-
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_2";
-
 COMMIT;
 
-SELECT "dashagg_op", COUNT(*)
+SELECT 0 AS nr, "dashagg_op", COUNT(*)
 FROM "temp"."dashagg_delta_<hash>_0" d
 WHERE d."dashagg_run" = <hash>
-GROUP BY "dashagg_op";
-
-SELECT "dashagg_op", COUNT(*)
+GROUP BY "dashagg_op"
+UNION ALL
+SELECT 1 AS nr, "dashagg_op", COUNT(*)
 FROM "temp"."dashagg_delta_<hash>_1" d
 WHERE d."dashagg_run" = <hash>
-GROUP BY "dashagg_op";
-
-SELECT "dashagg_op", COUNT(*)
+GROUP BY "dashagg_op"
+UNION ALL
+SELECT 2 AS nr, "dashagg_op", COUNT(*)
 FROM "temp"."dashagg_delta_<hash>_2" d
 WHERE d."dashagg_run" = <hash>
 GROUP BY "dashagg_op";
@@ -1324,19 +1821,6 @@ SELECT d."asin", d."marketplace", d."month", d."metric", d."brand_id", d."catego
 FROM "temp"."dashagg_delta_<hash>_0" d
 WHERE d."dashagg_run" = <hash> AND d."dashagg_op" IN ('I');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_asin_marketplace', tier = 1, select_checksum =
-    '<hash>', row_count = 3, published_at = '<moment>', run_id = '<run>', mode = 'complete', seconds = <seconds>,
-    inserted = 3, updated = 0, deleted = 0
-WHERE set_name = 'financials' AND summary = 'asin';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'asin', 'financials_summary_monthly_asin_marketplace', 1, '<hash>', 3, '<moment>', '<run>',
-    'complete', <seconds>, 3, 0, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'asin');
-
 INSERT INTO "main"."financials_summary_monthly_brand" ("brand_id", "marketplace", "month", "metric", "amount",
       "row_count", "updated_at")
 SELECT d."brand_id", d."marketplace", d."month", d."metric", d."amount", d."row_count", strftime('%Y-%m-%d %H:%M:%f',
@@ -1344,43 +1828,24 @@ SELECT d."brand_id", d."marketplace", d."month", d."metric", d."amount", d."row_
 FROM "temp"."dashagg_delta_<hash>_1" d
 WHERE d."dashagg_run" = <hash> AND d."dashagg_op" IN ('I');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_brand', tier = 2, select_checksum = '<hash>',
-    row_count = 5, published_at = '<moment>', run_id = '<run>', mode = 'complete', seconds = <seconds>, inserted = 5,
-    updated = 0, deleted = 0
-WHERE set_name = 'financials' AND summary = 'brand';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'brand', 'financials_summary_monthly_brand', 2, '<hash>', 5, '<moment>', '<run>', 'complete',
-    <seconds>, 5, 0, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'brand');
-
 INSERT INTO "main"."financials_summary_monthly_category" ("category_id", "month", "metric", "amount", "row_count",
       "updated_at")
 SELECT d."category_id", d."month", d."metric", d."amount", d."row_count", strftime('%Y-%m-%d %H:%M:%f', 'now')
 FROM "temp"."dashagg_delta_<hash>_2" d
 WHERE d."dashagg_run" = <hash> AND d."dashagg_op" IN ('I');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_category', tier = 2, select_checksum = '<hash>',
-    row_count = 2, published_at = '<moment>', run_id = '<run>', mode = 'complete', seconds = <seconds>, inserted = 2,
-    updated = 0, deleted = 0
-WHERE set_name = 'financials' AND summary = 'category';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'category', 'financials_summary_monthly_category', 2, '<hash>', 2, '<moment>', '<run>', 'complete',
-    <seconds>, 2, 0, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'category');
-
 UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'financials';
 
 UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'products';
 
-UPDATE dashagg_state SET served_at = '<moment>', status = 'ok', error = NULL
+UPDATE dashagg_summary SET table_name = CASE summary WHEN 'asin' THEN 'financials_summary_monthly_asin_marketplace' WHEN
+    'brand' THEN 'financials_summary_monthly_brand' WHEN 'category' THEN 'financials_summary_monthly_category' ELSE
+    table_name END, tier = CASE summary WHEN 'asin' THEN 1 WHEN 'brand' THEN 2 WHEN 'category' THEN 2 ELSE tier END,
+    select_checksum = CASE summary WHEN 'asin' THEN '<hash>' WHEN 'brand' THEN '<hash>' WHEN 'category' THEN '<hash>'
+    ELSE select_checksum END, row_count = CASE summary WHEN 'asin' THEN 3 WHEN 'brand' THEN 5 WHEN 'category' THEN 2
+    ELSE row_count END, run_id = '<run>', mode = 'complete', seconds = <seconds>, inserted = CASE summary WHEN 'asin'
+    THEN 3 WHEN 'brand' THEN 5 WHEN 'category' THEN 2 ELSE inserted END, updated = 0, deleted = 0, published_at =
+    '<moment>', served_at = '<moment>', status = 'ok', error = NULL
 WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
 INSERT INTO dashagg_run (run_id, set_name, mode, status, started_at, finished_at, seconds, partitions, inserted,
@@ -1392,43 +1857,21 @@ DELETE FROM dashagg_run WHERE set_name = 'financials' AND run_id < '<moment>';
 
 COMMIT;
 
-BEGIN IMMEDIATE;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'asin';
-
-COMMIT;
-
-BEGIN IMMEDIATE;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'brand';
-
-COMMIT;
-
-BEGIN IMMEDIATE;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'category';
-
-COMMIT;
-
-DROP TABLE IF EXISTS "temp"."dashagg_delta_<hash>_0";
-
-DROP TABLE IF EXISTS "temp"."dashagg_delta_<hash>_1";
-
-DROP TABLE IF EXISTS "temp"."dashagg_delta_<hash>_2";
+UPDATE dashagg_summary SET bytes = CASE summary WHEN 'asin' THEN 16384 WHEN 'brand' THEN 8192 WHEN 'category' THEN 4096
+    END
+WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
 -- ---- refresh, one changed row ----
 
 SELECT sqlite_version();
 
-SELECT CASE WHEN EXISTS(SELECT 1 FROM "dashagg_work_<financials>") OR EXISTS(SELECT 1 FROM "dashagg_log_<financials>")
-    THEN 1 ELSE 0 END;
-
-SELECT CASE WHEN EXISTS(SELECT 1 FROM "dashagg_work_<products>") OR EXISTS(SELECT 1 FROM "dashagg_log_<products>") THEN
-    1 ELSE 0 END;
+SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 SELECT (julianday('now') - 2440587.5) * 86400.0;
 
 SELECT (julianday('now') - 2440587.5) * 86400.0;
+
+SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
 SELECT f.asin,
@@ -1489,33 +1932,28 @@ DELETE FROM "dashagg_log_<financials>";
 
 COMMIT;
 
-SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<financials>" LIMIT 40001) n;
+SELECT DISTINCT dashagg_claim, dashagg_grain FROM "main"."dashagg_work_<financials>";
 
-BEGIN IMMEDIATE;
-
-INSERT INTO "dashagg_work_<products>" (dashagg_claim, dashagg_grain, "asin")
-SELECT '<hash>', dashagg_grain, "asin"
-FROM "dashagg_log_<products>";
-
-DELETE FROM "dashagg_log_<products>";
-
-COMMIT;
-
-SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<products>" LIMIT 40001) n;
-
-SELECT DISTINCT dashagg_claim FROM "main"."dashagg_work_<financials>";
-
-SELECT 1 FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n LIMIT 1;
-
-SELECT DISTINCT dashagg_grain FROM "main"."dashagg_work_<financials>" w WHERE dashagg_claim IN ('<hash>');
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<financials>" LIMIT 40001) n), CASE WHEN EXISTS (SELECT
+      1 FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n) THEN 1
+    ELSE 0 END, (SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<financials>" WHERE dashagg_claim IN
+        ('<hash>') LIMIT 5001) m);
 
 SELECT DISTINCT "month", "metric", "marketplace", "asin"
 FROM "main"."dashagg_work_<financials>" w
 WHERE dashagg_claim IN ('<hash>') AND dashagg_grain = 'k' LIMIT 20001;
 
-SELECT DISTINCT dashagg_claim FROM "main"."dashagg_work_<products>";
-
-SELECT 1 FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n LIMIT 1;
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE
         "month" IS NOT NULL ORDER BY 1 LIMIT 1)
@@ -1530,18 +1968,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE "month" IS NULL LIMIT 1) n;
-
-WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
-  UNION ALL
-  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
-  FROM jump
-  WHERE jump.v IS NOT NULL)
-SELECT v
-FROM jump
-WHERE v IS NOT NULL
-UNION ALL
-SELECT *
-FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_brand" WHERE "month" IS NOT
         NULL ORDER BY 1 LIMIT 1)
@@ -1569,12 +1995,6 @@ UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "main"."financials_summary_monthly_category" WHERE "month" IS NULL LIMIT 1) n;
 
-SELECT 1 FROM "main"."financials_summary_monthly_asin_marketplace" LIMIT 1;
-
-SELECT 1 FROM "main"."financials_summary_monthly_brand" LIMIT 1;
-
-SELECT 1 FROM "main"."financials_summary_monthly_category" LIMIT 1;
-
 CREATE TABLE "temp"."dashagg_delta_<hash>_0" ("dashagg_run" BIGINT NOT NULL, "dashagg_op" CHAR(1) NOT NULL, "asin" TEXT
       NOT NULL, "marketplace" TEXT NOT NULL, "month" TEXT NOT NULL, "metric" TEXT NOT NULL, "brand_id" INTEGER NULL,
       "category_id" INTEGER NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
@@ -1589,11 +2009,15 @@ CREATE TABLE "temp"."dashagg_delta_<hash>_2" ("dashagg_run" BIGINT NOT NULL, "da
 
 BEGIN DEFERRED;
 
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_0";
-
 CREATE TABLE "temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind" INTEGER NOT NULL, "asin" TEXT NULL, "marketplace" TEXT
       NULL, "month" TEXT NULL, "metric" TEXT NULL, "brand_id" INTEGER NULL, "category_id" INTEGER NULL, "amount" INTEGER
       NULL, "row_count" INTEGER NULL);
+
+CREATE TABLE "temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind" INTEGER NOT NULL, "brand_id" INTEGER NULL, "marketplace"
+      TEXT NULL, "month" TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
+
+CREATE TABLE "temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind" INTEGER NOT NULL, "category_id" INTEGER NULL, "month"
+      TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
 
 INSERT INTO "temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind", "asin", "marketplace", "month", "metric", "brand_id",
       "category_id", "amount", "row_count")
@@ -1629,11 +2053,10 @@ CREATE UNIQUE INDEX "temp"."dashagg_stage_<hash>_0_0_key" ON "dashagg_stage_<has
 SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 AND ("month" IS
         NULL OR "metric" IS NULL OR "marketplace" IS NULL OR "asin" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN
       "dashagg_kind" = 0 THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 THEN "row_count" END), SUM(CASE WHEN
-      "dashagg_kind" = 1 THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 1 THEN "row_count" END)
+      "dashagg_kind" = 1 THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 1 THEN "row_count" END), (SELECT COUNT(*)
+      FROM "main"."financials_summary_monthly_asin_marketplace" t WHERE t."month" = '2025-01-01')
 FROM "temp"."dashagg_stage_<hash>_0_0"
 GROUP BY "month";
-
-SELECT COUNT(*) FROM "main"."financials_summary_monthly_asin_marketplace" t WHERE t."month" = '2025-01-01';
 
 WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month", "metric", "brand_id",
       "category_id", "amount", "row_count"
@@ -1657,19 +2080,13 @@ WHERE s."dashagg_kind" = 0 AND (t."month" IS NULL OR NOT ((s."asin") COLLATE BIN
         (s."marketplace") COLLATE BINARY IS (t."marketplace") COLLATE BINARY AND (s."month") COLLATE BINARY IS
         (t."month") COLLATE BINARY AND (s."metric") COLLATE BINARY IS (t."metric") COLLATE BINARY AND s."brand_id" IS
         t."brand_id" AND s."category_id" IS t."category_id" AND s."amount" IS t."amount" AND s."row_count" IS
-        t."row_count"));
-
-INSERT INTO "temp"."dashagg_delta_<hash>_0" ("dashagg_run", "dashagg_op", "month", "metric", "marketplace", "asin")
-SELECT <hash>, 'D', t."month", t."metric", t."marketplace", t."asin"
+        t."row_count"))
+UNION ALL
+SELECT <hash>, 'D', t."asin", t."marketplace", t."month", t."metric", NULL, NULL, NULL, NULL
 FROM "main"."financials_summary_monthly_asin_marketplace" t
 LEFT JOIN "temp"."dashagg_stage_<hash>_0_0" s ON s."dashagg_kind" = 0 AND s."month" = t."month" AND s."metric" =
     t."metric" AND s."marketplace" = t."marketplace" AND s."asin" = t."asin"
 WHERE t."month" = '2025-01-01' AND s."dashagg_kind" IS NULL;
-
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_1";
-
-CREATE TABLE "temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind" INTEGER NOT NULL, "brand_id" INTEGER NULL, "marketplace"
-      TEXT NULL, "month" TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
 
 INSERT INTO "temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind", "brand_id", "marketplace", "month", "metric", "amount",
       "row_count") WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month",
@@ -1704,11 +2121,10 @@ SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WH
         NULL OR "marketplace" IS NULL OR "metric" IS NULL OR "brand_id" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN
       "dashagg_kind" = 0 AND (marketplace <> 'ALL') THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 AND
       (marketplace <> 'ALL') THEN "row_count" END), SUM(CASE WHEN "dashagg_kind" = 0 AND (marketplace = 'ALL') THEN
-      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 AND (marketplace = 'ALL') THEN "row_count" END)
+      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 AND (marketplace = 'ALL') THEN "row_count" END), (SELECT COUNT(*)
+      FROM "main"."financials_summary_monthly_brand" t WHERE t."month" = '2025-01-01')
 FROM "temp"."dashagg_stage_<hash>_0_1"
 GROUP BY "month";
-
-SELECT COUNT(*) FROM "main"."financials_summary_monthly_brand" t WHERE t."month" = '2025-01-01';
 
 WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month", "metric", "brand_id",
       "category_id", "amount", "row_count"
@@ -1737,19 +2153,13 @@ LEFT JOIN "main"."financials_summary_monthly_brand" t ON t."month" = s."month" A
 WHERE s."dashagg_kind" = 0 AND (t."month" IS NULL OR NOT (s."brand_id" IS t."brand_id" AND (s."marketplace") COLLATE
         BINARY IS (t."marketplace") COLLATE BINARY AND (s."month") COLLATE BINARY IS (t."month") COLLATE BINARY AND
         (s."metric") COLLATE BINARY IS (t."metric") COLLATE BINARY AND s."amount" IS t."amount" AND s."row_count" IS
-        t."row_count"));
-
-INSERT INTO "temp"."dashagg_delta_<hash>_1" ("dashagg_run", "dashagg_op", "month", "marketplace", "metric", "brand_id")
-SELECT <hash>, 'D', t."month", t."marketplace", t."metric", t."brand_id"
+        t."row_count"))
+UNION ALL
+SELECT <hash>, 'D', t."brand_id", t."marketplace", t."month", t."metric", NULL, NULL
 FROM "main"."financials_summary_monthly_brand" t
 LEFT JOIN "temp"."dashagg_stage_<hash>_0_1" s ON s."dashagg_kind" = 0 AND s."month" = t."month" AND s."marketplace" =
     t."marketplace" AND s."metric" = t."metric" AND s."brand_id" = t."brand_id"
 WHERE t."month" = '2025-01-01' AND s."dashagg_kind" IS NULL;
-
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_2";
-
-CREATE TABLE "temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind" INTEGER NOT NULL, "category_id" INTEGER NULL, "month"
-      TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
 
 INSERT INTO "temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind", "category_id", "month", "metric", "amount", "row_count")
     WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month", "metric", "brand_id",
@@ -1772,11 +2182,10 @@ CREATE UNIQUE INDEX "temp"."dashagg_stage_<hash>_0_2_key" ON "dashagg_stage_<has
 
 SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 AND ("month" IS
         NULL OR "metric" IS NULL OR "category_id" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 THEN
-      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 THEN "row_count" END)
+      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 THEN "row_count" END), (SELECT COUNT(*) FROM
+      "main"."financials_summary_monthly_category" t WHERE t."month" = '2025-01-01')
 FROM "temp"."dashagg_stage_<hash>_0_2"
 GROUP BY "month";
-
-SELECT COUNT(*) FROM "main"."financials_summary_monthly_category" t WHERE t."month" = '2025-01-01';
 
 INSERT INTO "temp"."dashagg_delta_<hash>_2" ("dashagg_run", "dashagg_op", "category_id", "month", "metric", "amount",
       "row_count")
@@ -1787,34 +2196,27 @@ LEFT JOIN "main"."financials_summary_monthly_category" t ON t."month" = s."month
     t."category_id" = s."category_id" AND t."month" = '2025-01-01'
 WHERE s."dashagg_kind" = 0 AND (t."month" IS NULL OR NOT (s."category_id" IS t."category_id" AND (s."month") COLLATE
         BINARY IS (t."month") COLLATE BINARY AND (s."metric") COLLATE BINARY IS (t."metric") COLLATE BINARY AND
-        s."amount" IS t."amount" AND s."row_count" IS t."row_count"));
-
-INSERT INTO "temp"."dashagg_delta_<hash>_2" ("dashagg_run", "dashagg_op", "month", "metric", "category_id")
-SELECT <hash>, 'D', t."month", t."metric", t."category_id"
+        s."amount" IS t."amount" AND s."row_count" IS t."row_count"))
+UNION ALL
+SELECT <hash>, 'D', t."category_id", t."month", t."metric", NULL, NULL
 FROM "main"."financials_summary_monthly_category" t
 LEFT JOIN "temp"."dashagg_stage_<hash>_0_2" s ON s."dashagg_kind" = 0 AND s."month" = t."month" AND s."metric" =
     t."metric" AND s."category_id" = t."category_id"
 WHERE t."month" = '2025-01-01' AND s."dashagg_kind" IS NULL;
 
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_0";
-
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_1";
-
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_2";
-
 COMMIT;
 
-SELECT "dashagg_op", COUNT(*)
+SELECT 0 AS nr, "dashagg_op", COUNT(*)
 FROM "temp"."dashagg_delta_<hash>_0" d
 WHERE d."dashagg_run" = <hash>
-GROUP BY "dashagg_op";
-
-SELECT "dashagg_op", COUNT(*)
+GROUP BY "dashagg_op"
+UNION ALL
+SELECT 1 AS nr, "dashagg_op", COUNT(*)
 FROM "temp"."dashagg_delta_<hash>_1" d
 WHERE d."dashagg_run" = <hash>
-GROUP BY "dashagg_op";
-
-SELECT "dashagg_op", COUNT(*)
+GROUP BY "dashagg_op"
+UNION ALL
+SELECT 2 AS nr, "dashagg_op", COUNT(*)
 FROM "temp"."dashagg_delta_<hash>_2" d
 WHERE d."dashagg_run" = <hash>
 GROUP BY "dashagg_op";
@@ -1830,38 +2232,12 @@ FROM "temp"."dashagg_delta_<hash>_0" d
 WHERE t."month" = d."month" AND t."metric" = d."metric" AND t."marketplace" = d."marketplace" AND t."asin" = d."asin"
     AND d."dashagg_run" = <hash> AND d."dashagg_op" IN ('U');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_asin_marketplace', tier = 1, select_checksum =
-    '<hash>', row_count = 3, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>,
-    inserted = 0, updated = 1, deleted = 0
-WHERE set_name = 'financials' AND summary = 'asin';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'asin', 'financials_summary_monthly_asin_marketplace', 1, '<hash>', 3, '<moment>', '<run>',
-    'incremental', <seconds>, 0, 1, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'asin');
-
 UPDATE "main"."financials_summary_monthly_brand" AS t SET "brand_id" = d."brand_id", "marketplace" = d."marketplace",
     "month" = d."month", "metric" = d."metric", "amount" = d."amount", "row_count" = d."row_count", "updated_at" =
     strftime('%Y-%m-%d %H:%M:%f', 'now')
 FROM "temp"."dashagg_delta_<hash>_1" d
 WHERE t."month" = d."month" AND t."marketplace" = d."marketplace" AND t."metric" = d."metric" AND t."brand_id" =
     d."brand_id" AND d."dashagg_run" = <hash> AND d."dashagg_op" IN ('U');
-
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_brand', tier = 2, select_checksum = '<hash>',
-    row_count = 5, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>, inserted = 0,
-    updated = 2, deleted = 0
-WHERE set_name = 'financials' AND summary = 'brand';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'brand', 'financials_summary_monthly_brand', 2, '<hash>', 5, '<moment>', '<run>', 'incremental',
-    <seconds>, 0, 2, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'brand');
 
 UPDATE "main"."financials_summary_monthly_category" AS t SET "category_id" = d."category_id", "month" = d."month",
     "metric" = d."metric", "amount" = d."amount", "row_count" = d."row_count", "updated_at" =
@@ -1870,26 +2246,16 @@ FROM "temp"."dashagg_delta_<hash>_2" d
 WHERE t."month" = d."month" AND t."metric" = d."metric" AND t."category_id" = d."category_id" AND d."dashagg_run" =
     <hash> AND d."dashagg_op" IN ('U');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_category', tier = 2, select_checksum = '<hash>',
-    row_count = 2, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>, inserted = 0,
-    updated = 1, deleted = 0
-WHERE set_name = 'financials' AND summary = 'category';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'category', 'financials_summary_monthly_category', 2, '<hash>', 2, '<moment>', '<run>',
-    'incremental', <seconds>, 0, 1, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'category');
-
 DELETE FROM "main"."dashagg_work_<financials>" WHERE dashagg_claim IN ('<hash>');
 
-UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'financials';
-
-UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'products';
-
-UPDATE dashagg_state SET served_at = '<moment>', status = 'ok', error = NULL
+UPDATE dashagg_summary SET table_name = CASE summary WHEN 'asin' THEN 'financials_summary_monthly_asin_marketplace' WHEN
+    'brand' THEN 'financials_summary_monthly_brand' WHEN 'category' THEN 'financials_summary_monthly_category' ELSE
+    table_name END, tier = CASE summary WHEN 'asin' THEN 1 WHEN 'brand' THEN 2 WHEN 'category' THEN 2 ELSE tier END,
+    select_checksum = CASE summary WHEN 'asin' THEN '<hash>' WHEN 'brand' THEN '<hash>' WHEN 'category' THEN '<hash>'
+    ELSE select_checksum END, row_count = CASE summary WHEN 'asin' THEN 3 WHEN 'brand' THEN 5 WHEN 'category' THEN 2
+    ELSE row_count END, run_id = '<run>', mode = 'incremental', seconds = <seconds>, inserted = 0, updated = CASE
+    summary WHEN 'asin' THEN 1 WHEN 'brand' THEN 2 WHEN 'category' THEN 1 ELSE updated END, deleted = 0, published_at =
+    '<moment>', served_at = '<moment>', status = 'ok', error = NULL
 WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
 INSERT INTO dashagg_run (run_id, set_name, mode, status, started_at, finished_at, seconds, partitions, inserted,
@@ -1901,33 +2267,15 @@ DELETE FROM dashagg_run WHERE set_name = 'financials' AND run_id < '<moment>';
 
 COMMIT;
 
-BEGIN IMMEDIATE;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'asin';
-
-COMMIT;
-
-BEGIN IMMEDIATE;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'brand';
-
-COMMIT;
-
-BEGIN IMMEDIATE;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'category';
-
-COMMIT;
-
-DROP TABLE IF EXISTS "temp"."dashagg_delta_<hash>_0";
-
-DROP TABLE IF EXISTS "temp"."dashagg_delta_<hash>_1";
-
-DROP TABLE IF EXISTS "temp"."dashagg_delta_<hash>_2";
+UPDATE dashagg_summary SET bytes = CASE summary WHEN 'asin' THEN 16384 WHEN 'brand' THEN 8192 WHEN 'category' THEN 4096
+    END
+WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
 -- ---- verify ----
 
 SELECT sqlite_version();
+
+SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 SELECT (julianday('now') - 2440587.5) * 86400.0;
 
@@ -1984,6 +2332,8 @@ SELECT MAX(rowid) FROM "financials";
 
 BEGIN DEFERRED;
 
+SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
+
 SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
 SELECT f.asin,
        f.marketplace,
@@ -2033,6 +2383,18 @@ FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, category_id
 ) d WHERE 1 = 0) q ON 1 = 1;
 
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
+
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE
         "month" IS NOT NULL ORDER BY 1 LIMIT 1)
   UNION ALL
@@ -2046,18 +2408,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE "month" IS NULL LIMIT 1) n;
-
-WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
-  UNION ALL
-  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
-  FROM jump
-  WHERE jump.v IS NOT NULL)
-SELECT v
-FROM jump
-WHERE v IS NOT NULL
-UNION ALL
-SELECT *
-FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_brand" WHERE "month" IS NOT
         NULL ORDER BY 1 LIMIT 1)
@@ -2084,6 +2434,8 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "main"."financials_summary_monthly_category" WHERE "month" IS NULL LIMIT 1) n;
+
+SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 SELECT DISTINCT dashagg_grain, "month"
 FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin"

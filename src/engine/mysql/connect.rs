@@ -125,10 +125,10 @@ impl Mysql {
              time_zone = '+00:00', lock_wait_timeout = {lock_seconds}, \
              innodb_lock_wait_timeout = {lock_seconds}, autocommit = 1, \
              net_read_timeout = 60, net_write_timeout = 60, \
-             max_heap_table_size = 134217728, tmp_table_size = 134217728"
+             max_heap_table_size = 134217728, tmp_table_size = 134217728; \
+             SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
         ))
         .await?;
-        self.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
         Ok(())
     }
 
