@@ -391,6 +391,9 @@ conformance!(init_writes_what_create_runs, |db: &TestDb| {
         assert!(dir.join(file).is_file(), "{file}");
         assert!(written.stdout.contains(file), "{}", written.stdout);
     }
+    for folder in ["sample", "independent", "founding"] {
+        assert!(!dir.join("sql/financials").join(folder).exists(), "{folder} is nothing to edit");
+    }
     let kept = std::fs::read_to_string(dir.join("config.toml")).unwrap();
     std::fs::remove_file(dir.join("sql/financials/brand.sql")).unwrap();
     refuses(db.dashagg_without_url().arg("init").arg(&dir).run(), 1, &["already there; nothing was written"]);
