@@ -262,15 +262,18 @@ pub(crate) async fn summary_columns(engine: &mut dyn Engine, set: &Set) -> Resul
 
 async fn dry_run(engine: &mut dyn Engine, set: &Set, args: &CreateArgs) -> Result<SetCreated> {
     let mut created = SetCreated::new(set);
-    let (applied, tracked) = match Ledger::look(engine).await? {
-        Ledger::Newer { program } => return Err(ledger::newer(&engine.server().database, &program).into()),
+    let before = Ledger::look(engine).await?;
+    let (applied, tracked) = match &before {
+        Ledger::Newer { program } => return Err(ledger::newer(&engine.server().database, program).into()),
         Ledger::Missing => (Vec::new(), Vec::new()),
         Ledger::Older | Ledger::Current => (
             ledger::scripts::read(engine, &set.name).await?,
             ledger::sources::read_all_of_any(engine, &set.name).await?,
         ),
     };
-    created.sql.extend(ledger::make_sql(engine).await?);
+    if before != Ledger::Current {
+        created.sql.extend(ledger::make_sql(engine).await?);
+    }
     refuse_drift(set, &applied)?;
     let rules = engine.dialect().lex_rules();
     for script in &set.scripts {

@@ -8,7 +8,7 @@
 CREATE TABLE IF NOT EXISTS dashagg_ledger (
     -- Which form these tables have: one row for each version they have been brought to. The greatest one is in force.
     version BIGINT NOT NULL PRIMARY KEY,
-    -- The dashagg that did it, an older one cannot go on with it.
+    -- The dashagg that did it: this one or a later one can go on with it.
     program VARCHAR(32) NOT NULL,
     -- When.
     made_at VARCHAR(32) NOT NULL

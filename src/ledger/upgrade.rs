@@ -151,14 +151,18 @@ async fn tracked(engine: &mut dyn Engine, there: &[String]) -> Result<Vec<Step>>
     Ok(other.collect())
 }
 
-/// Folds the table of states into that of summaries. A run of the older dashagg may be under way: where DDL commits by
-/// itself the table gets another name first, so that such a run fails and rolls back rather than write what nobody reads.
+/// Folds the table of states into that of summaries. A run of the older dashagg may be under way, and what it still writes
+/// there nobody would read. So it must fail and roll back: where DDL commits by itself the table gets another name first,
+/// else any DDL on it keeps it from everybody until it is gone.
 fn folded(d: &dyn Dialect, there: &[String]) -> Vec<Step> {
     let has = |name: &str| there.iter().any(|table| table == name);
     let [states, aside] = FORMER;
     let mut steps = Vec::new();
     for table in [aside, states].into_iter().filter(|name| has(name)) {
-        let from = if table == aside || d.transactional_ddl() {
+        let from = if table == aside {
+            table
+        } else if d.transactional_ddl() {
+            steps.push(vec![format!("ALTER TABLE {states} ADD COLUMN folded BIGINT")]);
             table
         } else {
             steps.push(vec![format!("ALTER TABLE {states} RENAME TO {aside}")]);
