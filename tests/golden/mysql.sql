@@ -1,6 +1,6 @@
 -- What dashagg sends for the set financials on this engine, with `live = true` for the summary brand.
--- Made by tests/golden.rs. Left out: session settings, SELECTs from the server's catalog, the set's own scripts, and of the
--- ledger all but what a refresh writes there.
+-- Made by tests/golden.rs. Left out: session settings, SELECTs from the server's catalog or for the names of columns, the
+-- set's own scripts, and of the ledger all but what a refresh writes there.
 -- <such> words stand for what differs from run to run.
 
 -- ---- create ----
@@ -23,6 +23,340 @@ ALTER TABLE `financials` ADD INDEX `idx_financials_cover` (`month`, `metric`, `m
     ALGORITHM=INPLACE, LOCK=NONE;
 
 ALTER TABLE `financials` ADD INDEX `idx_metric_month` (`metric`, `month`), ALGORITHM=INPLACE, LOCK=NONE;
+
+START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;
+
+SELECT `month`, `metric`, `marketplace`, `asin` FROM `financials` LIMIT 200;
+
+SELECT `month`, `metric`, `marketplace`, `asin`
+FROM `financials`
+WHERE (`month` >= '2025-01-01' AND `month` <= '2025-01-01') LIMIT 200;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1'))) AND 1 = 1)
+SELECT `asin`, `marketplace`, `month`, `metric`, `brand_id`, `category_id`, `amount`, `row_count`
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1'))) AND 1 = 0)
+SELECT `asin`, `marketplace`, `month`, `metric`, `brand_id`, `category_id`, `amount`, `row_count`
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1'))) AND (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >=
+          'A1' AND `asin` <= 'A1')))
+SELECT `asin`, `marketplace`, `month`, `metric`, `brand_id`, `category_id`, `amount`, `row_count`
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1'))) AND (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >=
+          'A1' AND `asin` <= 'A1')))
+SELECT `asin`, `marketplace`, `month`, `metric`, `brand_id`, `category_id`, `amount`, `row_count`
+FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1')))), `financials_summary_monthly_asin_marketplace` AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q WHERE 1 = 1) SELECT `brand_id`, `marketplace`, `month`, `metric`, `amount`, `row_count` FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1')))), `financials_summary_monthly_asin_marketplace` AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q WHERE 1 = 0) SELECT `brand_id`, `marketplace`, `month`, `metric`, `amount`, `row_count` FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1')))), `financials_summary_monthly_asin_marketplace` AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE (q.`month` = '2025-01-01' AND q.`metric` = 'sales' AND (q.`brand_id` >= 1 AND q.`brand_id` <= 1)))
+SELECT `brand_id`, `marketplace`, `month`, `metric`, `amount`, `row_count`
+FROM (
+SELECT brand_id,
+       marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, marketplace, brand_id
+UNION ALL
+SELECT brand_id,
+       'ALL' AS marketplace,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, brand_id
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1')))), `financials_summary_monthly_asin_marketplace` AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q WHERE 1 = 1) SELECT `category_id`, `month`, `metric`, `amount`, `row_count` FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1')))), `financials_summary_monthly_asin_marketplace` AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q WHERE 1 = 0) SELECT `category_id`, `month`, `metric`, `amount`, `row_count` FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) q;
+
+WITH `financials` AS (SELECT *
+  FROM `<database>`.`financials`
+  WHERE ((`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'DE' AND (`asin` >= 'A1' AND `asin` <=
+            'A1')) OR (`month` = '2025-01-01' AND `metric` = 'sales' AND `marketplace` = 'US' AND (`asin` >= 'A1' AND
+            `asin` <= 'A1')))), `financials_summary_monthly_asin_marketplace` AS (SELECT * FROM (
+SELECT f.asin,
+       f.marketplace,
+       f.month,
+       f.metric,
+       COALESCE(p.brand_id, 0)    AS brand_id,
+       COALESCE(p.category_id, 0) AS category_id,
+       f.amount,
+       f.row_count
+FROM (
+  SELECT asin, marketplace, month, metric,
+         SUM(amount) AS amount,
+         COUNT(*)    AS row_count
+  FROM financials
+  GROUP BY month, metric, marketplace, asin
+) f
+LEFT JOIN products p ON p.asin = f.asin
+) q
+WHERE (q.`month` = '2025-01-01' AND q.`metric` = 'sales' AND (q.`category_id` >= 10 AND q.`category_id` <= 10)))
+SELECT `category_id`, `month`, `metric`, `amount`, `row_count`
+FROM (
+SELECT category_id,
+       month,
+       metric,
+       SUM(amount)    AS amount,
+       SUM(row_count) AS row_count
+FROM financials_summary_monthly_asin_marketplace
+GROUP BY month, metric, category_id
+) q;
+
+ROLLBACK;
 
 CREATE TABLE IF NOT EXISTS `dashagg_log_<financials>` (dashagg_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
       dashagg_grain CHAR(1) NOT NULL, `month` date NULL, `metric` TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
@@ -297,55 +631,6 @@ CREATE TABLE IF NOT EXISTS `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` (
       CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, `amount` decimal(20,2) NULL, `row_count` bigint(20) NULL,
       `updated_at` datetime NULL, PRIMARY KEY (`dashagg_run`, `month`, `metric`, `category_id`)) ENGINE=InnoDB DEFAULT
     CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
-SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
-SELECT f.asin,
-       f.marketplace,
-       f.month,
-       f.metric,
-       COALESCE(p.brand_id, 0)    AS brand_id,
-       COALESCE(p.category_id, 0) AS category_id,
-       f.amount,
-       f.row_count
-FROM (
-  SELECT asin, marketplace, month, metric,
-         SUM(amount) AS amount,
-         COUNT(*)    AS row_count
-  FROM financials
-  GROUP BY month, metric, marketplace, asin
-) f
-LEFT JOIN products p ON p.asin = f.asin
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
-SELECT brand_id,
-       marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, marketplace, brand_id
-UNION ALL
-SELECT brand_id,
-       'ALL' AS marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, brand_id
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
-SELECT category_id,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, category_id
-) d WHERE 1 = 0) q ON 1 = 1;
 
 CREATE OR REPLACE VIEW `<database>`.`financials_summary_monthly_brand_live` AS
 SELECT t.`brand_id`, t.`marketplace`, t.`month`, t.`metric`, t.`amount`, t.`row_count`
@@ -672,55 +957,6 @@ FROM (SELECT dashagg_grain, `asin`
   SELECT _utf8mb4'a' COLLATE utf8mb4_bin, NULL
   FROM `dashagg_all_<products>`) n) n ON o.`asin` = n.`asin`);
 
-SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
-SELECT f.asin,
-       f.marketplace,
-       f.month,
-       f.metric,
-       COALESCE(p.brand_id, 0)    AS brand_id,
-       COALESCE(p.category_id, 0) AS category_id,
-       f.amount,
-       f.row_count
-FROM (
-  SELECT asin, marketplace, month, metric,
-         SUM(amount) AS amount,
-         COUNT(*)    AS row_count
-  FROM financials
-  GROUP BY month, metric, marketplace, asin
-) f
-LEFT JOIN products p ON p.asin = f.asin
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
-SELECT brand_id,
-       marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, marketplace, brand_id
-UNION ALL
-SELECT brand_id,
-       'ALL' AS marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, brand_id
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
-SELECT category_id,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, category_id
-) d WHERE 1 = 0) q ON 1 = 1;
-
 -- ---- refresh, the first ----
 
 SELECT @@log_bin, @@binlog_format;
@@ -732,55 +968,6 @@ SELECT CAST(GET_LOCK('dashagg:<database>:financials', 0) AS CHAR), CAST(CONNECTI
 SELECT CAST(UNIX_TIMESTAMP(NOW(3)) AS CHAR);
 
 SELECT CAST(UNIX_TIMESTAMP(NOW(3)) AS CHAR);
-
-SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
-SELECT f.asin,
-       f.marketplace,
-       f.month,
-       f.metric,
-       COALESCE(p.brand_id, 0)    AS brand_id,
-       COALESCE(p.category_id, 0) AS category_id,
-       f.amount,
-       f.row_count
-FROM (
-  SELECT asin, marketplace, month, metric,
-         SUM(amount) AS amount,
-         COUNT(*)    AS row_count
-  FROM financials
-  GROUP BY month, metric, marketplace, asin
-) f
-LEFT JOIN products p ON p.asin = f.asin
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
-SELECT brand_id,
-       marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, marketplace, brand_id
-UNION ALL
-SELECT brand_id,
-       'ALL' AS marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, brand_id
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
-SELECT category_id,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, category_id
-) d WHERE 1 = 0) q ON 1 = 1;
 
 DROP TABLE IF EXISTS `dashagg_log_<hash>`;
 
@@ -1242,9 +1429,11 @@ SELECT 1 FROM `<database>`.`financials_summary_monthly_category` LIMIT 1;
 SELECT DISTINCT `dashagg_run` - `dashagg_run` % 4096
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` NOT BETWEEN <hash> AND <hash>;
+
 SELECT DISTINCT `dashagg_run` - `dashagg_run` % 4096
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` NOT BETWEEN <hash> AND <hash>;
+
 SELECT DISTINCT `dashagg_run` - `dashagg_run` % 4096
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` NOT BETWEEN <hash> AND <hash>;
@@ -1443,37 +1632,11 @@ SELECT d.`asin`, d.`marketplace`, d.`month`, d.`metric`, d.`brand_id`, d.`catego
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d
 WHERE d.`dashagg_run` = <hash> AND d.`dashagg_op` IN ('I');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_asin_marketplace', tier = 1, select_checksum =
-    '<hash>', row_count = 3, published_at = '<moment>', run_id = '<run>', mode = 'complete', seconds = <seconds>,
-    inserted = 3, updated = 0, deleted = 0
-WHERE set_name = 'financials' AND summary = 'asin';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'asin', 'financials_summary_monthly_asin_marketplace', 1, '<hash>', 3, '<moment>', '<run>',
-    'complete', <seconds>, 3, 0, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'asin');
-
 INSERT INTO `<database>`.`financials_summary_monthly_brand` (`brand_id`, `marketplace`, `month`, `metric`, `amount`,
       `row_count`, `updated_at`)
 SELECT d.`brand_id`, d.`marketplace`, d.`month`, d.`metric`, d.`amount`, d.`row_count`, UTC_TIMESTAMP(6)
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d
 WHERE d.`dashagg_run` = <hash> AND d.`dashagg_op` IN ('I');
-
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_brand', tier = 2, select_checksum = '<hash>',
-    row_count = 5, published_at = '<moment>', run_id = '<run>', mode = 'complete', seconds = <seconds>, inserted = 5,
-    updated = 0, deleted = 0
-WHERE set_name = 'financials' AND summary = 'brand';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'brand', 'financials_summary_monthly_brand', 2, '<hash>', 5, '<moment>', '<run>', 'complete',
-    <seconds>, 5, 0, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'brand');
 
 INSERT INTO `<database>`.`financials_summary_monthly_category` (`category_id`, `month`, `metric`, `amount`, `row_count`,
       `updated_at`)
@@ -1481,29 +1644,61 @@ SELECT d.`category_id`, d.`month`, d.`metric`, d.`amount`, d.`row_count`, UTC_TI
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d
 WHERE d.`dashagg_run` = <hash> AND d.`dashagg_op` IN ('I');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_category', tier = 2, select_checksum = '<hash>',
-    row_count = 2, published_at = '<moment>', run_id = '<run>', mode = 'complete', seconds = <seconds>, inserted = 2,
-    updated = 0, deleted = 0
-WHERE set_name = 'financials' AND summary = 'category';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'category', 'financials_summary_monthly_category', 2, '<hash>', 2, '<moment>', '<run>', 'complete',
-    <seconds>, 2, 0, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'category');
-
 UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'financials';
 
 UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'products';
 
+UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_asin_marketplace', tier = 1, select_checksum =
+    '<hash>', row_count = 2, published_at = '<moment>', run_id = '<run>', mode = 'complete', seconds = <seconds>,
+    inserted = 2, updated = 0, deleted = 0
+WHERE set_name = 'financials' AND summary IN ('asin');
+
+INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
+      mode, seconds, inserted, updated, deleted)
+SELECT 'financials', 'asin', 'financials_summary_monthly_asin_marketplace', 1, '<hash>', 2, '<moment>', '<run>',
+    'complete', <seconds>, 2, 0, 0
+FROM dashagg_set s
+WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
+      x.summary = 'asin');
+
 UPDATE dashagg_state SET served_at = '<moment>', status = 'ok', error = NULL
-WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
+WHERE set_name = 'financials' AND summary IN ('asin');
+
+UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_brand', tier = 2, select_checksum = '<hash>',
+    row_count = 3, published_at = '<moment>', run_id = '<run>', mode = 'complete', seconds = <seconds>, inserted = 3,
+    updated = 0, deleted = 0
+WHERE set_name = 'financials' AND summary IN ('brand');
+
+INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
+      mode, seconds, inserted, updated, deleted)
+SELECT 'financials', 'brand', 'financials_summary_monthly_brand', 2, '<hash>', 3, '<moment>', '<run>', 'complete',
+    <seconds>, 3, 0, 0
+FROM dashagg_set s
+WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
+      x.summary = 'brand');
+
+UPDATE dashagg_state SET served_at = '<moment>', status = 'ok', error = NULL
+WHERE set_name = 'financials' AND summary IN ('brand');
+
+UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_category', tier = 2, select_checksum = '<hash>',
+    row_count = 1, published_at = '<moment>', run_id = '<run>', mode = 'complete', seconds = <seconds>, inserted = 1,
+    updated = 0, deleted = 0
+WHERE set_name = 'financials' AND summary IN ('category');
+
+INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
+      mode, seconds, inserted, updated, deleted)
+SELECT 'financials', 'category', 'financials_summary_monthly_category', 2, '<hash>', 1, '<moment>', '<run>', 'complete',
+    <seconds>, 1, 0, 0
+FROM dashagg_set s
+WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
+      x.summary = 'category');
+
+UPDATE dashagg_state SET served_at = '<moment>', status = 'ok', error = NULL
+WHERE set_name = 'financials' AND summary IN ('category');
 
 INSERT INTO dashagg_run (run_id, set_name, mode, status, started_at, finished_at, seconds, partitions, inserted,
       updated, deleted, retries, error, host, pid)
-VALUES ('<run>', 'financials', 'complete', 'ok', '<moment>', '<moment>', <seconds>, 1, 10, 0, 0, 0, NULL, '<host>',
+VALUES ('<run>', 'financials', 'complete', 'ok', '<moment>', '<moment>', <seconds>, 1, 6, 0, 0, 0, NULL, '<host>',
       <number>);
 
 DELETE FROM dashagg_run WHERE set_name = 'financials' AND run_id < '<moment>';
@@ -1514,7 +1709,7 @@ ANALYZE NO_WRITE_TO_BINLOG TABLE `<database>`.`financials_summary_monthly_asin_m
 
 START TRANSACTION;
 
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'asin';
+UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('asin');
 
 COMMIT;
 
@@ -1522,7 +1717,7 @@ ANALYZE NO_WRITE_TO_BINLOG TABLE `<database>`.`financials_summary_monthly_brand`
 
 START TRANSACTION;
 
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'brand';
+UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('brand');
 
 COMMIT;
 
@@ -1530,7 +1725,7 @@ ANALYZE NO_WRITE_TO_BINLOG TABLE `<database>`.`financials_summary_monthly_catego
 
 START TRANSACTION;
 
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'category';
+UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('category');
 
 COMMIT;
 
@@ -1548,6 +1743,14 @@ WHERE `dashagg_run` BETWEEN <hash> AND <hash> LIMIT 20000;
 
 -- ---- refresh, one changed row ----
 
+SELECT CASE WHEN EXISTS(SELECT 1 FROM `dashagg_work_<financials>`) OR EXISTS(SELECT 1 FROM `dashagg_log_<financials>`)
+    OR EXISTS(SELECT 1 FROM `dashagg_mark_<financials>`) OR EXISTS(SELECT 1
+  FROM (SELECT NULL AS `month`, NULL AS `metric`, NULL AS `marketplace`, NULL AS `asin` FROM `dashagg_all_<financials>`)
+      s) THEN 1 ELSE 0 END;
+
+SELECT CASE WHEN EXISTS(SELECT 1 FROM `dashagg_work_<products>`) OR EXISTS(SELECT 1 FROM `dashagg_log_<products>`) OR
+    EXISTS(SELECT 1 FROM (SELECT NULL AS `asin` FROM `dashagg_all_<products>`) s) THEN 1 ELSE 0 END;
+
 SELECT @@log_bin, @@binlog_format;
 
 SELECT CAST(IS_USED_LOCK('dashagg:<database>:financials') AS CHAR);
@@ -1557,55 +1760,6 @@ SELECT CAST(GET_LOCK('dashagg:<database>:financials', 0) AS CHAR), CAST(CONNECTI
 SELECT CAST(UNIX_TIMESTAMP(NOW(3)) AS CHAR);
 
 SELECT CAST(UNIX_TIMESTAMP(NOW(3)) AS CHAR);
-
-SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
-SELECT f.asin,
-       f.marketplace,
-       f.month,
-       f.metric,
-       COALESCE(p.brand_id, 0)    AS brand_id,
-       COALESCE(p.category_id, 0) AS category_id,
-       f.amount,
-       f.row_count
-FROM (
-  SELECT asin, marketplace, month, metric,
-         SUM(amount) AS amount,
-         COUNT(*)    AS row_count
-  FROM financials
-  GROUP BY month, metric, marketplace, asin
-) f
-LEFT JOIN products p ON p.asin = f.asin
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
-SELECT brand_id,
-       marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, marketplace, brand_id
-UNION ALL
-SELECT brand_id,
-       'ALL' AS marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, brand_id
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
-SELECT category_id,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, category_id
-) d WHERE 1 = 0) q ON 1 = 1;
 
 START TRANSACTION;
 
@@ -1743,9 +1897,11 @@ SELECT 1 FROM `<database>`.`financials_summary_monthly_category` LIMIT 1;
 SELECT DISTINCT `dashagg_run` - `dashagg_run` % 4096
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` NOT BETWEEN <hash> AND <hash>;
+
 SELECT DISTINCT `dashagg_run` - `dashagg_run` % 4096
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` NOT BETWEEN <hash> AND <hash>;
+
 SELECT DISTINCT `dashagg_run` - `dashagg_run` % 4096
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` NOT BETWEEN <hash> AND <hash>;
@@ -1999,19 +2155,6 @@ JOIN `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d ON t.`month` = d.`mon
     d.`category_id`, t.`amount` = d.`amount`, t.`row_count` = d.`row_count`, t.`updated_at` = UTC_TIMESTAMP(6)
 WHERE d.`dashagg_run` = <hash> AND d.`dashagg_op` IN ('U');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_asin_marketplace', tier = 1, select_checksum =
-    '<hash>', row_count = 3, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>,
-    inserted = 0, updated = 1, deleted = 0
-WHERE set_name = 'financials' AND summary = 'asin';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'asin', 'financials_summary_monthly_asin_marketplace', 1, '<hash>', 3, '<moment>', '<run>',
-    'incremental', <seconds>, 0, 1, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'asin');
-
 UPDATE `<database>`.`financials_summary_monthly_brand` t
 JOIN `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d ON t.`month` = d.`month` AND t.`marketplace` =
     d.`marketplace` AND t.`metric` = d.`metric` AND t.`brand_id` = d.`brand_id` SET t.`brand_id` = d.`brand_id`,
@@ -2019,37 +2162,11 @@ JOIN `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d ON t.`month` = d.`mon
     t.`row_count` = d.`row_count`, t.`updated_at` = UTC_TIMESTAMP(6)
 WHERE d.`dashagg_run` = <hash> AND d.`dashagg_op` IN ('U');
 
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_brand', tier = 2, select_checksum = '<hash>',
-    row_count = 5, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>, inserted = 0,
-    updated = 2, deleted = 0
-WHERE set_name = 'financials' AND summary = 'brand';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'brand', 'financials_summary_monthly_brand', 2, '<hash>', 5, '<moment>', '<run>', 'incremental',
-    <seconds>, 0, 2, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'brand');
-
 UPDATE `<database>`.`financials_summary_monthly_category` t
 JOIN `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d ON t.`month` = d.`month` AND t.`metric` = d.`metric` AND
     t.`category_id` = d.`category_id` SET t.`category_id` = d.`category_id`, t.`month` = d.`month`, t.`metric` =
     d.`metric`, t.`amount` = d.`amount`, t.`row_count` = d.`row_count`, t.`updated_at` = UTC_TIMESTAMP(6)
 WHERE d.`dashagg_run` = <hash> AND d.`dashagg_op` IN ('U');
-
-UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_category', tier = 2, select_checksum = '<hash>',
-    row_count = 2, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>, inserted = 0,
-    updated = 1, deleted = 0
-WHERE set_name = 'financials' AND summary = 'category';
-
-INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
-      mode, seconds, inserted, updated, deleted)
-SELECT 'financials', 'category', 'financials_summary_monthly_category', 2, '<hash>', 2, '<moment>', '<run>',
-    'incremental', <seconds>, 0, 1, 0
-FROM dashagg_set s
-WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
-      x.summary = 'category');
 
 DELETE FROM `<database>`.`dashagg_work_<financials>` WHERE dashagg_claim IN ('<hash>');
 
@@ -2057,8 +2174,53 @@ UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 
 
 UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'products';
 
+UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_asin_marketplace', tier = 1, select_checksum =
+    '<hash>', row_count = 2, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>,
+    inserted = 0, updated = 1, deleted = 0
+WHERE set_name = 'financials' AND summary IN ('asin');
+
+INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
+      mode, seconds, inserted, updated, deleted)
+SELECT 'financials', 'asin', 'financials_summary_monthly_asin_marketplace', 1, '<hash>', 2, '<moment>', '<run>',
+    'incremental', <seconds>, 0, 1, 0
+FROM dashagg_set s
+WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
+      x.summary = 'asin');
+
 UPDATE dashagg_state SET served_at = '<moment>', status = 'ok', error = NULL
-WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
+WHERE set_name = 'financials' AND summary IN ('asin');
+
+UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_brand', tier = 2, select_checksum = '<hash>',
+    row_count = 3, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>, inserted = 0,
+    updated = 2, deleted = 0
+WHERE set_name = 'financials' AND summary IN ('brand');
+
+INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
+      mode, seconds, inserted, updated, deleted)
+SELECT 'financials', 'brand', 'financials_summary_monthly_brand', 2, '<hash>', 3, '<moment>', '<run>', 'incremental',
+    <seconds>, 0, 2, 0
+FROM dashagg_set s
+WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
+      x.summary = 'brand');
+
+UPDATE dashagg_state SET served_at = '<moment>', status = 'ok', error = NULL
+WHERE set_name = 'financials' AND summary IN ('brand');
+
+UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_category', tier = 2, select_checksum = '<hash>',
+    row_count = 1, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>, inserted = 0,
+    updated = 1, deleted = 0
+WHERE set_name = 'financials' AND summary IN ('category');
+
+INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, published_at, run_id,
+      mode, seconds, inserted, updated, deleted)
+SELECT 'financials', 'category', 'financials_summary_monthly_category', 2, '<hash>', 1, '<moment>', '<run>',
+    'incremental', <seconds>, 0, 1, 0
+FROM dashagg_set s
+WHERE s.set_name = 'financials' AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = 'financials' AND
+      x.summary = 'category');
+
+UPDATE dashagg_state SET served_at = '<moment>', status = 'ok', error = NULL
+WHERE set_name = 'financials' AND summary IN ('category');
 
 INSERT INTO dashagg_run (run_id, set_name, mode, status, started_at, finished_at, seconds, partitions, inserted,
       updated, deleted, retries, error, host, pid)
@@ -2071,19 +2233,19 @@ COMMIT;
 
 START TRANSACTION;
 
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'asin';
+UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('asin');
 
 COMMIT;
 
 START TRANSACTION;
 
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'brand';
+UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('brand');
 
 COMMIT;
 
 START TRANSACTION;
 
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary = 'category';
+UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('category');
 
 COMMIT;
 
@@ -2103,105 +2265,7 @@ WHERE `dashagg_run` BETWEEN <hash> AND <hash> LIMIT 20000;
 
 SELECT CAST(UNIX_TIMESTAMP(NOW(3)) AS CHAR);
 
-SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
-SELECT f.asin,
-       f.marketplace,
-       f.month,
-       f.metric,
-       COALESCE(p.brand_id, 0)    AS brand_id,
-       COALESCE(p.category_id, 0) AS category_id,
-       f.amount,
-       f.row_count
-FROM (
-  SELECT asin, marketplace, month, metric,
-         SUM(amount) AS amount,
-         COUNT(*)    AS row_count
-  FROM financials
-  GROUP BY month, metric, marketplace, asin
-) f
-LEFT JOIN products p ON p.asin = f.asin
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
-SELECT brand_id,
-       marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, marketplace, brand_id
-UNION ALL
-SELECT brand_id,
-       'ALL' AS marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, brand_id
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
-SELECT category_id,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, category_id
-) d WHERE 1 = 0) q ON 1 = 1;
-
 START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;
-
-SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
-SELECT f.asin,
-       f.marketplace,
-       f.month,
-       f.metric,
-       COALESCE(p.brand_id, 0)    AS brand_id,
-       COALESCE(p.category_id, 0) AS category_id,
-       f.amount,
-       f.row_count
-FROM (
-  SELECT asin, marketplace, month, metric,
-         SUM(amount) AS amount,
-         COUNT(*)    AS row_count
-  FROM financials
-  GROUP BY month, metric, marketplace, asin
-) f
-LEFT JOIN products p ON p.asin = f.asin
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
-SELECT brand_id,
-       marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, marketplace, brand_id
-UNION ALL
-SELECT brand_id,
-       'ALL' AS marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, brand_id
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS `dashagg_one`) o LEFT JOIN (SELECT * FROM (
-SELECT category_id,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, category_id
-) d WHERE 1 = 0) q ON 1 = 1;
 
 SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_asin_marketplace`;
 
