@@ -12,8 +12,8 @@ use crate::catalog::{Set, Source, Summary};
 use crate::engine::statements::{Shadow, Slice};
 use crate::engine::{Column, Dialect, Engine, Row, Shape, Tx};
 use crate::error::Failure;
+use crate::inspect::{self, Prepared};
 use crate::plan::Tuple;
-use crate::refresh::inspect::{self, Prepared};
 use crate::sql_text;
 
 /// Rows of a source that are looked at, of its first partition and of any.

@@ -1,10 +1,7 @@
 //! `dashagg create`: the ledger, the versioned scripts in order, and the indexes that refresh needs on the
 //! sources. Safe to run again and again; a script that stopped half-way is continued once it is mended.
 
-pub(crate) mod explain;
-pub(crate) mod grants;
 mod indexes;
-pub(crate) mod live;
 mod scripts;
 
 use std::io::Write;
@@ -20,8 +17,10 @@ use crate::cli::CreateArgs;
 use crate::engine::{Column, Engine, ErrorClass, Shape};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
+use crate::inspect;
 use crate::ledger::{self, Ledger};
-use crate::refresh::{inspect, lasting};
+use crate::objects::{explain, grants, live};
+use crate::refresh::lasting;
 use crate::session::{self, Context};
 use crate::tracking;
 
@@ -202,7 +201,7 @@ async fn apply_all(
     refute_claims(engine, set).await?;
     // Before the first build reads its snapshot, so that no change falls between the two.
     let types = summary_columns(engine, set).await?;
-    tracking::ensure(engine, set, &types).await?;
+    tracking::ensure_anew(engine, set, &types).await?;
     lasting::Todo::of(engine, set).await?.apply(engine).await?;
     created.views = live::apply(engine, set).await?;
     let leftovers = tracking::leftovers_sql(engine, set).await?;

@@ -153,7 +153,7 @@ async fn install(
     let tried = refresh::run(context, &request, spare).await;
     match tried {
         Ok((shown, code)) => {
-            report::render(&shown, global.json, report::colour_on_stdout(), out)?;
+            report::render(&shown, global.json, crate::terminal::colour_on_stdout(), out)?;
             Ok(code)
         }
         Err(error) => Err(error.context("the line is installed, but a first refresh failed")),
@@ -217,7 +217,7 @@ fn read() -> Result<String> {
     if said.contains("no crontab") {
         return Ok(String::new());
     }
-    Err(Failure::new(ExitCode::Failed, format!("crontab -l: {}", report::words::printable(said.trim())))
+    Err(Failure::new(ExitCode::Failed, format!("crontab -l: {}", crate::words::printable(said.trim())))
         .into())
 }
 

@@ -17,10 +17,11 @@ use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
 use crate::refresh;
-use crate::report::{self, words};
+use crate::report;
 use crate::session::Context;
 use crate::status;
 use crate::verify;
+use crate::words;
 
 /// The set that the sample belongs to.
 const SET: &str = "financials";
@@ -61,7 +62,7 @@ async fn show(
     let mut engine = context.connect().await?;
     let say = |line: String| {
         if !global.quiet {
-            context.progress.suspend(|| eprintln!("{}", report::safe::escaped(&line)));
+            context.progress.suspend(|| eprintln!("{}", crate::words::safe::escaped(&line)));
         }
     };
     let ready = is_ready(&context, engine.as_mut(), args).await?;
@@ -98,14 +99,14 @@ async fn show(
     };
     let (request, spare) = refresh::Request::new(&context, &catalog, &refresh_args).await?;
     let (refreshed, _) = refresh::run(&context, &request, spare).await?;
-    report::render(&refreshed, global.json, report::colour_on_stdout(), out)?;
+    report::render(&refreshed, global.json, crate::terminal::colour_on_stdout(), out)?;
     let status_args = StatusArgs { select: vec![SET.to_owned()], exact: false, strict: false };
     let (shown, _) = status::run(&context, &catalog, &status_args).await?;
-    report::render(&shown, global.json, report::colour_on_stdout(), out)?;
+    report::render(&shown, global.json, crate::terminal::colour_on_stdout(), out)?;
     let verify_args =
         VerifyArgs { select: vec![SET.to_owned()], partition: Vec::new(), sample: None, totals: false };
     let (verified, code) = verify::run(&context, &catalog, &verify_args).await?;
-    report::render(&verified, global.json, report::colour_on_stdout(), out)?;
+    report::render(&verified, global.json, crate::terminal::colour_on_stdout(), out)?;
     let timings = dashboards(engine.as_mut()).await?;
     print_timings(&timings, global.json, out)?;
     Ok(code)

@@ -7,15 +7,16 @@ use anyhow::{Context as _, Result};
 
 use crate::catalog::{Catalog, Kind, Set};
 use crate::cli::DropArgs;
-use crate::create::{self, live};
+use crate::create;
 use crate::engine::Engine;
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
+use crate::objects::live;
 use crate::refresh::lasting;
-use crate::report::safe::escaped;
 use crate::session::{self, Context};
 use crate::tracking;
+use crate::words::safe::escaped;
 
 /// Removes one set.
 ///

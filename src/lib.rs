@@ -24,11 +24,14 @@ pub mod error;
 pub mod exit_code;
 pub mod hooks;
 pub mod init;
+pub mod inspect;
 pub mod interrupt;
 pub mod ledger;
+mod objects;
 pub mod plan;
 pub mod progress;
 pub mod read;
+mod reconcile;
 pub mod refresh;
 pub mod renamed;
 pub mod report;
@@ -36,9 +39,11 @@ pub mod schedule;
 pub mod session;
 pub mod sql_text;
 pub mod status;
+pub mod terminal;
 pub mod tracking;
 pub mod verify;
 pub mod watch;
+pub mod words;
 
 use std::io::{self, Write};
 use std::sync::atomic::AtomicBool;
@@ -56,8 +61,8 @@ use exit_code::ExitCode;
 use interrupt::Interrupt;
 use progress::Progress;
 use report::Report;
-use report::safe::{self, Safe};
 use session::{Context, Driver};
+use words::safe::{self, Safe};
 
 /// The one place that chooses between databases.
 ///
@@ -114,7 +119,7 @@ pub fn usage_as_json(text: &str) -> ExitCode {
 
 /// The same message as text; returns exit code 2.
 pub fn usage_as_text(error: &clap::Error) -> ExitCode {
-    let colour = io::IsTerminal::is_terminal(&io::stderr()) && report::colour_allowed();
+    let colour = io::IsTerminal::is_terminal(&io::stderr()) && terminal::colour_allowed();
     let text = if colour { error.render().ansi().to_string() } else { error.to_string() };
     let _ = write!(Safe::new(io::stderr(), false).with_colour(colour), "{text}");
     ExitCode::Usage
@@ -226,10 +231,10 @@ fn start_log(config: &Config, global: &GlobalArgs) {
         .with_writer(io::stderr)
         .fmt_fields(debug_fn(safe::log_field).delimited(" "))
         .with_target(false)
-        .with_ansi(io::IsTerminal::is_terminal(&io::stderr()) && report::colour_allowed())
+        .with_ansi(io::IsTerminal::is_terminal(&io::stderr()) && terminal::colour_allowed())
         .try_init();
 }
 
 fn show(report: &dyn Report, global: &GlobalArgs, out: &mut dyn Write) -> io::Result<()> {
-    report::render(report, global.json, report::colour_on_stdout(), out)
+    report::render(report, global.json, crate::terminal::colour_on_stdout(), out)
 }

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::report::colour_allowed;
-use crate::report::safe::escaped;
-use crate::report::words::{duration_in_words, thousands};
+use crate::terminal::colour_allowed;
+use crate::words::safe::escaped;
+use crate::words::{count, duration_in_words, thousands};
 
 /// Often enough to see that a run is alive, seldom enough for a log.
 const LOG_EVERY: Duration = Duration::from_secs(10);
@@ -53,7 +53,7 @@ impl Progress {
     pub fn start(&self, label: &str, total_steps: u64) {
         let bar = (self.form == Form::Bar).then(|| new_bar(label, total_steps));
         if self.form == Form::Log {
-            tracing::info!("{label}: started, {} steps", thousands(total_steps));
+            tracing::info!("{label}: started, {}", count(total_steps, "step"));
         }
         let now = Instant::now();
         let work =
@@ -74,6 +74,16 @@ impl Progress {
         if self.form == Form::Log && work.logged.elapsed() >= LOG_EVERY {
             work.logged = Instant::now();
             tracing::info!("{}", log_line(work, work.started.elapsed().as_secs_f64()));
+        }
+    }
+
+    /// Adds steps that turned out to be needed; nothing if no work was started.
+    pub fn more(&self, n: u64) {
+        let mut guard = self.lock();
+        let Some(work) = guard.as_mut() else { return };
+        work.total = work.total.saturating_add(n);
+        if let Some(bar) = &work.bar {
+            bar.set_length(work.total);
         }
     }
 

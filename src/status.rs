@@ -8,10 +8,10 @@ use crate::create;
 use crate::engine::{Dialect, Engine, Tx};
 use crate::exit_code::ExitCode;
 use crate::ledger::{self, Ledger, RunMode, SetState, SummaryState};
-use crate::report::words;
 use crate::report::{LastRun, Mode, RunStatus, State, StatusReport, SummaryStatus};
 use crate::session::{self, Context};
 use crate::tracking;
+use crate::words;
 
 /// Reads the state of the selected summaries.
 ///

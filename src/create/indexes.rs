@@ -8,7 +8,7 @@ use crate::catalog::Set;
 use crate::engine::{Engine, Index, Shape};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
-use crate::report::words;
+use crate::words;
 
 /// An index that a source still lacks.
 pub(super) struct Missing {

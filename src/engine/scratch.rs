@@ -41,6 +41,11 @@ pub trait ScratchSql: Spelling {
         scratch: Scratch,
     ) -> String;
 
+    /// Whether one statement may read a private scratch table in two places.
+    fn reads_scratch_twice(&self) -> bool {
+        true
+    }
+
     /// Makes the unique index once the table is filled, if the engine had better build it last.
     fn scratch_unique_index(&self, qualified: &str, name: &str, columns: &str) -> Option<String>;
 

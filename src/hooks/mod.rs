@@ -158,7 +158,7 @@ async fn run_command(command: &[String], message: &Value) -> Result<()> {
     }
     let said = String::from_utf8_lossy(&out.stderr);
     let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("");
-    Err(anyhow!("{program}: {}: {}", out.status, report::words::printable(last)))
+    Err(anyhow!("{program}: {}: {}", out.status, crate::words::printable(last)))
 }
 
 async fn post(url: String, message: Value, timeout: Duration) -> Result<()> {

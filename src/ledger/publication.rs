@@ -208,13 +208,24 @@ pub fn due(d: &dyn Dialect, set: &str, views: &[&str]) -> String {
     format!("UPDATE dashagg_state SET changes = changes + 1 WHERE {}", these(d, set, views))
 }
 
-/// Notes how large a summary is on disk.
+/// Notes how large summaries are on disk (bytes).
 ///
 /// # Errors
 /// Whatever the server says.
-pub async fn measured(engine: &mut dyn Engine, set: &str, summary: &str, bytes: u64) -> Result<()> {
-    let this = these(engine.dialect(), set, &[summary]);
-    in_write(engine, &[format!("UPDATE dashagg_summary SET bytes = {bytes} WHERE {this}")]).await
+pub async fn measured(engine: &mut dyn Engine, set: &str, sizes: &[(&str, u64)]) -> Result<()> {
+    if sizes.is_empty() {
+        return Ok(());
+    }
+    let d = engine.dialect();
+    let names: Vec<&str> = sizes.iter().map(|(name, _)| *name).collect();
+    let cases: Vec<String> =
+        sizes.iter().map(|(name, bytes)| format!("WHEN {} THEN {bytes}", d.literal(name))).collect();
+    let sql = format!(
+        "UPDATE dashagg_summary SET bytes = CASE summary {} END WHERE {}",
+        cases.join(" "),
+        these(d, set, &names)
+    );
+    Ok(engine.execute(&sql).await.map(drop)?)
 }
 
 /// Makes sure that every summary has its row, which all that is recorded of it goes to.

@@ -8,6 +8,7 @@ use crate::catalog::Set;
 use crate::engine::statements::Value;
 use crate::error::Failure;
 use crate::ledger::SetState;
+use crate::words::count;
 
 pub use self::chosen::Chosen;
 use self::chosen::{chunks, finest};
@@ -99,6 +100,24 @@ pub struct Asked {
     pub scopes: Vec<Scope>,
 }
 
+/// What a plan computes.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// Chunk by chunk through all tiers at once: possible when no single rows are recomputed.
+    Waves(Vec<Wave>),
+    /// Tier by tier: what changes below decides what is recomputed above.
+    Cascade {
+        /// Known beforehand: the summaries that read sources alone.
+        first: Vec<Wave>,
+        /// The others, which follow.
+        follow: Vec<usize>,
+        /// What the sources ask of each summary.
+        scopes: Vec<Scope>,
+    },
+    /// So many materialized views, each as a whole.
+    Views(usize),
+}
+
 /// The work of one set.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -106,10 +125,8 @@ pub struct Plan {
     pub mode: Option<Mode>,
     /// Why, in words.
     pub reason: String,
-    /// What the sources ask of each summary; tiers above follow from it while it runs.
-    pub scopes: Vec<Scope>,
-    /// Computed chunk by chunk through all tiers at once: possible when no single rows are recomputed.
-    pub waves: Vec<Wave>,
+    /// What to compute.
+    pub work: Work,
     /// Partitions recomputed, counted on the finest partition columns.
     pub partitions: usize,
     /// Partitions that `--partition` or `--since` chose: the notes of others are kept.
@@ -141,14 +158,7 @@ impl Plan {
             return Ok(Self::pipelined(set, Mode::Incremental, reason, &chosen));
         }
         if asked.scopes.iter().all(Scope::is_empty) {
-            return Ok(Self {
-                mode: None,
-                reason: "nothing changed".to_owned(),
-                scopes: asked.scopes.clone(),
-                waves: Vec::new(),
-                partitions: 0,
-                only: None,
-            });
+            return Ok(Self::nothing("nothing changed".to_owned()));
         }
         let scopes: Vec<Scope> = set
             .summaries
@@ -168,11 +178,12 @@ impl Plan {
             );
         }
         let whole: usize = scopes.iter().map(|scope| scope.partitions.len()).sum();
-        let reason = match (keys, whole) {
-            (0, _) => "partitions changed; recomputing them whole is cheaper than row by row".to_owned(),
-            (_, 0) => format!("{keys} keys changed; recomputing those is cheaper than their partitions"),
-            _ => format!("{keys} keys and {whole} whole partitions changed"),
-        };
+        let can_choose = set
+            .summaries
+            .iter()
+            .zip(&scopes)
+            .any(|(summary, scope)| !scope.is_empty() && !summary.recompute_by.is_empty());
+        let reason = reason(keys, whole, can_choose);
         let aligned = set.summaries.iter().zip(&scopes).all(|(summary, scope)| {
             scope.is_empty() || finest(known).is_some_and(|f| f.columns == summary.partition)
         });
@@ -184,14 +195,22 @@ impl Plan {
             plan.only = None;
             return Ok(plan);
         }
-        Ok(Self {
-            mode: Some(Mode::Incremental),
-            reason,
-            partitions: touched.len().max(1),
-            scopes,
-            waves: Vec::new(),
-            only: None,
-        })
+        let first = (0..set.summaries.len()).filter(|at| set.summaries[*at].reads_summaries.is_empty());
+        let first = merged(first.flat_map(|at| scope_waves(at, &set.summaries[at], &scopes[at], known)));
+        let work = Work::Cascade { first, follow: followers(set, &scopes), scopes };
+        let partitions = touched.len().max(1);
+        Ok(Self { mode: Some(Mode::Incremental), reason, partitions, work, only: None })
+    }
+
+    /// Nothing to do, for a reason.
+    pub fn nothing(reason: String) -> Self {
+        Self { mode: None, reason, work: Work::Waves(Vec::new()), partitions: 0, only: None }
+    }
+
+    /// The refresh of so many materialized views, if there is a reason for it.
+    pub fn views(count: usize, reason: Option<String>) -> Self {
+        let Some(reason) = reason else { return Self::nothing("nothing changed".to_owned()) };
+        Self { mode: Some(Mode::Complete), reason, work: Work::Views(count), partitions: count, only: None }
     }
 
     /// Whole partitions, chunk by chunk through all tiers.
@@ -210,20 +229,68 @@ impl Plan {
         }
         let only =
             chosen.tuples.clone().zip(chosen.finest).map(|(tuples, finest)| (finest.columns.clone(), tuples));
-        Self {
-            mode: Some(mode),
-            reason,
-            scopes: vec![Scope::default(); set.summaries.len()],
-            waves,
-            partitions: chosen.count(),
-            only,
+        Self { mode: Some(mode), reason, work: Work::Waves(waves), partitions: chosen.count(), only }
+    }
+
+    /// The waves that are known beforehand.
+    pub fn waves(&self) -> &[Wave] {
+        match &self.work {
+            Work::Waves(waves) | Work::Cascade { first: waves, .. } => waves,
+            Work::Views(_) => &[],
         }
     }
 
-    /// Number of chunk steps that are known beforehand.
-    pub fn steps(&self) -> usize {
-        self.waves.iter().map(|wave| wave.chunks.len()).sum()
+    /// Whether tiers above follow what changes below.
+    pub fn follows(&self) -> bool {
+        matches!(self.work, Work::Cascade { .. })
     }
+
+    /// Number of steps that are known beforehand.
+    pub fn steps(&self) -> usize {
+        match &self.work {
+            Work::Views(count) => *count,
+            _ => self.waves().iter().map(|wave| wave.chunks.len()).sum(),
+        }
+    }
+}
+
+/// Why an incremental refresh does what it does. `can_choose`: some summary could be recomputed row by row.
+fn reason(keys: usize, partitions: usize, can_choose: bool) -> String {
+    let keys_changed = count(keys as u64, "key");
+    match (keys, partitions) {
+        (0, _) if can_choose => {
+            "partitions changed; recomputing them whole is cheaper than row by row".to_owned()
+        }
+        (0, _) => format!("{} changed", count(partitions as u64, "partition")),
+        (1, 0) => "1 key changed; recomputing it is cheaper than its partition".to_owned(),
+        (_, 0) => format!("{keys_changed} changed; recomputing those is cheaper than their partitions"),
+        _ => format!("{keys_changed} and {} changed", count(partitions as u64, "whole partition")),
+    }
+}
+
+/// The summaries above others that something is, or may be, recomputed of.
+fn followers(set: &Set, scopes: &[Scope]) -> Vec<usize> {
+    let mut moves: Vec<bool> = scopes.iter().map(|scope| !scope.is_empty()).collect();
+    let mut found = Vec::new();
+    for (at, summary) in set.summaries.iter().enumerate().filter(|(_, s)| !s.reads_summaries.is_empty()) {
+        moves[at] |= summary.reads_summaries.iter().any(|lower| moves[*lower]);
+        if moves[at] {
+            found.push(at);
+        }
+    }
+    found
+}
+
+/// Waves of one tier: summaries that recompute the same chunks share them, and what they read.
+pub fn merged(all: impl Iterator<Item = Wave>) -> Vec<Wave> {
+    let mut waves: Vec<Wave> = Vec::new();
+    for wave in all {
+        match waves.iter_mut().find(|other| other.columns == wave.columns && other.chunks == wave.chunks) {
+            Some(other) => other.members.extend(wave.members),
+            None => waves.push(wave),
+        }
+    }
+    waves
 }
 
 fn complete_because(set: &Set, state: &SetState, ask: &Ask, asked: &Asked) -> Option<String> {

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use super::inspect::Prepared;
 use crate::catalog::{Set, Source};
 use crate::engine::{Dialect, Engine};
+use crate::inspect::Prepared;
 use crate::plan::{Asked, Scope, Tuple, project};
 use crate::tracking::{self, Changes};
 
@@ -102,7 +102,7 @@ fn fact(d: &dyn Dialect, item: &Prepared<'_>, source: &Source, changes: &Changes
 
 /// Scope of a summary that joins a dimension: wherever the changed keys occur in its published rows. (Rows that
 /// are not published yet have notes of their own.)
-#[allow(clippy::too_many_arguments)]
+
 async fn dimension(
     engine: &mut dyn Engine,
     set: &Set,

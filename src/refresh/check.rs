@@ -3,16 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, anyhow};
 
-use super::work::{Work, reconciled};
-use crate::catalog::Against;
+use super::staging::Staging;
 use crate::catalog::manifest::CheckEntry;
+use crate::catalog::{Against, Summary};
 use crate::engine::Engine;
-use crate::engine::statements::{Shadow, Shapes, Slice};
+use crate::engine::statements::{Shadow, Slice};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::plan::{Tuple, Wave};
+use crate::reconcile::{plain_number, reconciled, spell};
 
 /// What staging learned, per summary.
 #[derive(Debug, Default)]
@@ -25,128 +26,179 @@ pub struct Findings {
     sums: BTreeMap<usize, BTreeMap<Tuple, Vec<Option<String>>>>,
 }
 
-/// Counts and sums a staged slice, and compares it with its source or the tier below. Returns the rows computed
-/// and those that the table holds for the slice.
+/// Counts and sums a slice that a connection has staged, and compares it with its source or the tier below. Returns
+/// the rows computed and those that the table holds for the slice.
 ///
 /// # Errors
 /// A NULL in a key, or sums that disagree: exit code 1, naming partition, column and both values.
 pub async fn profile(
     engine: &mut dyn Engine,
-    work: &Work<'_>,
+    staging: &Staging<'_>,
     index: usize,
     wave: &Wave,
-    stage: &str,
-    slice: &Slice,
-    shapes: &Shapes<'_>,
+    (worker, slice): (usize, &Slice),
 ) -> Result<(u64, u64)> {
-    let item = &work.prepared[index];
-    let summary = item.summary;
-    let sums: Vec<(String, Option<String>)> = summary
-        .reconcile
-        .iter()
-        .flat_map(|entry| entry.columns.iter().map(|column| (column.clone(), entry.condition.clone())))
-        .collect();
-    let totals_in_stage = match summary.against {
-        Against::Source(_) => reconciled(summary),
-        Against::Summary(lower) if !wave.members.contains(&lower) => reconciled(summary),
-        _ => Vec::new(),
-    };
-    let rows = engine.query(&shapes.profile_stage(stage, &sums, &totals_in_stage)).await?;
-    let published: u64 = if work.empty[index] {
-        0
-    } else {
-        engine.scalar(&shapes.count(slice)).await?.and_then(|n| n.parse().ok()).unwrap_or(0)
-    };
-
-    let mut findings = work.findings.lock().map_err(|_| anyhow::anyhow!("another connection failed"))?;
-    *findings.published.entry(index).or_default() += published;
+    let summary = staging.prepared[index].summary;
+    let (shapes, stage) = (staging.shapes(index, wave, worker), staging.stage(worker, index));
+    let sums = Sums::of(staging, index, wave);
+    let held = (!staging.empty[index]).then_some(slice);
+    let rows = engine.query(&shapes.profile_stage(&stage, &sums.own, &sums.totals, held)).await?;
     let parts = shapes.partition.len();
+    let mut published = 0;
+    if let Some(slice) = held {
+        published = match rows.first() {
+            Some(row) => number(row, row.len() - 1)?,
+            // No partition at all, so no row that says it.
+            None => {
+                let answer = engine.query(&shapes.count(slice)).await?;
+                number(answer.first().context("COUNT returned nothing")?, 0)?
+            }
+        };
+    }
+    let mut findings = staging.findings.lock().map_err(|_| anyhow!("another connection failed"))?;
+    *findings.published.entry(index).or_default() += published;
     let mut computed = 0;
     for row in rows {
+        // Without partitions the sums of no row at all are NULL.
+        let count = |at: usize| if row[at].is_none() { Ok(0) } else { number(&row, at) };
+        computed += count(parts)?;
+        refuse_null_keys(summary, count(parts + 1)?)?;
         let partition: Tuple = row[..parts].to_vec();
-        let number =
-            |at: usize| row.get(at).cloned().flatten().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
-        computed += number(parts);
-        if number(parts + 1) > 0 {
-            return Err(Failure::new(
-                ExitCode::Failed,
-                format!(
-                    "{}: {} rows have a NULL in the key ({})",
-                    summary.select_file,
-                    number(parts + 1),
-                    summary.key.join(", ")
-                ),
-            )
-            .hint("give such rows a documented stand-in with COALESCE; nothing was published")
-            .into());
-        }
-        let own = &row[parts + 2..parts + 2 + sums.len()];
-        let mut expected: Vec<Option<String>> = Vec::new();
-        match summary.against {
-            Against::Nothing => {}
-            Against::Summary(lower) if wave.members.contains(&lower) => {
-                let below = work.prepared[lower].summary;
-                let names = below.reconcile.first().map(|entry| entry.columns.clone()).unwrap_or_default();
-                let values = findings.sums.get(&lower).and_then(|all| all.get(&partition)).cloned();
-                for (column, _) in &sums {
-                    let at = names.iter().position(|name| name == column);
-                    expected
-                        .push(at.and_then(|at| values.as_ref().and_then(|v| v.get(at).cloned().flatten())));
-                }
-            }
-            _ => {
-                let totals = &row[parts + 2 + sums.len()..];
-                for (column, _) in &sums {
-                    let at = totals_in_stage.iter().position(|name| name == column);
-                    expected.push(at.and_then(|at| totals.get(at).cloned().flatten()));
-                }
-            }
-        }
-        for ((column, condition), (have, want)) in sums.iter().zip(own.iter().zip(&expected)) {
+        let own = &row[parts + 2..parts + 2 + sums.own.len()];
+        let totals = &row[parts + 2 + sums.own.len()..];
+        let expected = sums.expected(staging, &findings, &partition, totals);
+        for ((column, condition), (have, want)) in sums.own.iter().zip(own.iter().zip(&expected)) {
             // What retention takes away is in the source still.
             if !summary.has_expired(&partition)
                 && plain_number(have.as_deref()) != plain_number(want.as_deref())
             {
-                return Err(not_conserved(work, index, &partition, column, condition.as_deref(), have, want));
+                let what = Unequal { column, condition: condition.as_deref(), have, want };
+                return Err(unreconciled(staging, index, &partition, &what));
             }
         }
         let first = summary.reconcile.first().map_or(0, |entry| entry.columns.len());
         findings.sums.entry(index).or_default().insert(partition, own[..first].to_vec());
     }
-    // A partition of which nothing is left up here has no row above, but still has sums below.
-    if let (Against::Summary(lower), Slice::Tuples { rows, .. }) = (summary.against, slice)
-        && wave.members.contains(&lower)
-    {
-        for partition in rows {
-            let here = summary.has_expired(partition)
-                || findings.sums.get(&index).is_some_and(|all| all.contains_key(partition));
-            let below = findings.sums.get(&lower).and_then(|all| all.get(partition));
-            if let (false, Some(below)) = (here, below) {
-                let names = &work.prepared[lower].summary.reconcile[0].columns;
-                for (column, want) in names.iter().zip(below) {
-                    if reconciled(summary).contains(column) && plain_number(want.as_deref()) != "0" {
-                        return Err(not_conserved(work, index, partition, column, None, &None, want));
-                    }
+    refuse_vanished(staging, index, wave, slice, &findings)?;
+    Ok((computed, published))
+}
+
+/// A count as the server sends it.
+fn number(row: &[Option<String>], at: usize) -> Result<u64> {
+    let text = row.get(at).and_then(Option::as_deref).context("a count is missing")?;
+    text.parse().with_context(|| format!("a count reads {text}"))
+}
+
+fn refuse_null_keys(summary: &Summary, rows: u64) -> Result<(), Failure> {
+    if rows == 0 {
+        return Ok(());
+    }
+    Err(Failure::new(
+        ExitCode::Failed,
+        format!("{}: {rows} rows have a NULL in the key ({})", summary.select_file, summary.key.join(", ")),
+    )
+    .hint("give such rows a documented stand-in with COALESCE; nothing was published"))
+}
+
+/// What sums of a summary are compared with.
+struct Sums {
+    /// Columns and conditions, in the order of the manifest.
+    own: Vec<(String, Option<String>)>,
+    /// Columns whose totals the stage has too.
+    totals: Vec<String>,
+    /// The tier below that is computed in the same wave.
+    below: Option<usize>,
+    compared: bool,
+}
+
+impl Sums {
+    fn of(staging: &Staging<'_>, index: usize, wave: &Wave) -> Self {
+        let summary = staging.prepared[index].summary;
+        let own = summary
+            .reconcile
+            .iter()
+            .flat_map(|entry| entry.columns.iter().map(|column| (column.clone(), entry.condition.clone())))
+            .collect();
+        let (below, totals) = match summary.against {
+            Against::Summary(lower) if wave.members.contains(&lower) => (Some(lower), Vec::new()),
+            Against::Nothing => (None, Vec::new()),
+            Against::Source(_) | Against::Summary(_) => (None, reconciled(summary)),
+        };
+        Self { own, totals, below, compared: summary.against != Against::Nothing }
+    }
+
+    /// The value that each of them must have in a partition.
+    fn expected(
+        &self,
+        staging: &Staging<'_>,
+        findings: &Findings,
+        partition: &Tuple,
+        totals: &[Option<String>],
+    ) -> Vec<Option<String>> {
+        if !self.compared {
+            return Vec::new();
+        }
+        let (names, values): (&[String], Option<&[Option<String>]>) = match self.below {
+            None => (&self.totals, Some(totals)),
+            Some(lower) => (
+                staging.prepared[lower].summary.reconcile.first().map_or(&[], |entry| &entry.columns),
+                findings.sums.get(&lower).and_then(|all| all.get(partition)).map(Vec::as_slice),
+            ),
+        };
+        let value = |column: &String| {
+            let at = names.iter().position(|name| name == column)?;
+            values?.get(at).cloned().flatten()
+        };
+        self.own.iter().map(|(column, _)| value(column)).collect()
+    }
+}
+
+/// A partition of which nothing is left up here has no row above, but still has sums below.
+fn refuse_vanished(
+    staging: &Staging<'_>,
+    index: usize,
+    wave: &Wave,
+    slice: &Slice,
+    findings: &Findings,
+) -> Result<()> {
+    let summary = staging.prepared[index].summary;
+    let (Against::Summary(lower), Slice::Tuples { rows, .. }) = (summary.against, slice) else {
+        return Ok(());
+    };
+    if !wave.members.contains(&lower) {
+        return Ok(());
+    }
+    for partition in rows {
+        let here = summary.has_expired(partition)
+            || findings.sums.get(&index).is_some_and(|all| all.contains_key(partition));
+        let below = findings.sums.get(&lower).and_then(|all| all.get(partition));
+        if let (false, Some(below)) = (here, below) {
+            let names = &staging.prepared[lower].summary.reconcile[0].columns;
+            for (column, want) in names.iter().zip(below) {
+                if reconciled(summary).contains(column) && plain_number(want.as_deref()) != "0" {
+                    let what = Unequal { column, condition: None, have: &None, want };
+                    return Err(unreconciled(staging, index, partition, &what));
                 }
             }
         }
     }
-    Ok((computed, published))
+    Ok(())
 }
 
-fn not_conserved(
-    work: &Work<'_>,
-    index: usize,
-    partition: &Tuple,
-    column: &str,
-    condition: Option<&str>,
-    have: &Option<String>,
-    want: &Option<String>,
-) -> anyhow::Error {
-    let summary = work.prepared[index].summary;
+/// A sum that is not what it must be.
+struct Unequal<'u> {
+    column: &'u str,
+    condition: Option<&'u str>,
+    have: &'u Option<String>,
+    want: &'u Option<String>,
+}
+
+fn unreconciled(staging: &Staging<'_>, index: usize, partition: &Tuple, what: &Unequal<'_>) -> anyhow::Error {
+    let Unequal { column, condition, have, want } = what;
+    let summary = staging.prepared[index].summary;
     let other = match summary.against {
-        Against::Source(source) => format!("source {}", work.set.sources[source].table),
-        Against::Summary(lower) => format!("summary {}", work.prepared[lower].summary.name),
+        Against::Source(source) => format!("source {}", staging.set.sources[source].table),
+        Against::Summary(lower) => format!("summary {}", staging.prepared[lower].summary.name),
         Against::Nothing => String::new(),
     };
     let condition = condition.map(|c| format!(" where {c}")).unwrap_or_default();
@@ -154,7 +206,7 @@ fn not_conserved(
         ExitCode::Failed,
         format!(
             "{}.{}: {}: sum of {column}{condition} is {}, but {other} has {}",
-            work.set.name,
+            staging.set.name,
             summary.name,
             if partition.is_empty() {
                 "changed rows".to_owned()
@@ -172,50 +224,26 @@ fn not_conserved(
     .into()
 }
 
-/// `month=2025-01-01 marketplace=US`, or `all rows`.
-pub fn spell(columns: &[String], values: &[Option<String>]) -> String {
-    if columns.is_empty() {
-        return "all rows".to_owned();
-    }
-    columns
-        .iter()
-        .zip(values)
-        .map(|(column, value)| format!("{column}={}", value.as_deref().unwrap_or("NULL")))
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-/// A decimal without the zeros that engines add or leave out; no value at all counts as zero.
-pub fn plain_number(text: Option<&str>) -> String {
-    let text = text.unwrap_or("0");
-    let plain = if text.contains('.') && !text.contains(['e', 'E']) {
-        text.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        text
-    };
-    if plain.is_empty() || plain == "-0" || plain == "-" { "0".to_owned() } else { plain.to_owned() }
-}
-
 /// Runs the manifest's own checks over the staged chunk.
 ///
 /// # Errors
 /// A check that returns a row: exit code 1 with the check's message and the first row.
 pub async fn manifest_checks(
     engine: &mut dyn Engine,
-    work: &Work<'_>,
+    staging: &Staging<'_>,
     index: usize,
     fresh: impl Fn(usize) -> String,
 ) -> Result<()> {
-    let summary = work.prepared[index].summary;
+    let summary = staging.prepared[index].summary;
     for entry in &summary.checks {
         let mut seen: Vec<usize> = summary.reads_summaries.clone();
         seen.push(index);
         let shadows: Vec<Shadow> = seen
             .into_iter()
-            .map(|other| Shadow { table: work.prepared[other].summary.table.clone(), body: fresh(other) })
+            .map(|other| Shadow { table: staging.prepared[other].summary.table.clone(), body: fresh(other) })
             .collect();
-        let shapes = work.prepared[index].shapes(work.dialect);
-        must_be_empty(engine, &work.set.name, summary, entry, &shapes.with_clause(&shadows)).await?;
+        let shapes = staging.prepared[index].shapes(staging.dialect);
+        must_be_empty(engine, &staging.set.name, summary, entry, &shapes.with_clause(&shadows)).await?;
     }
     Ok(())
 }
@@ -227,7 +255,7 @@ pub async fn manifest_checks(
 pub async fn must_be_empty(
     engine: &mut dyn Engine,
     set: &str,
-    summary: &crate::catalog::Summary,
+    summary: &Summary,
     entry: &CheckEntry,
     with: &str,
 ) -> Result<()> {
@@ -247,7 +275,7 @@ pub async fn must_be_empty(
 /// Exit code 1, saying what would have vanished.
 pub fn collapse_guard(
     set: &str,
-    summary: &crate::catalog::Summary,
+    summary: &Summary,
     default_share: f64,
     before: u64,
     inserted: u64,
@@ -275,19 +303,4 @@ pub fn collapse_guard(
     };
     Err(Failure::new(ExitCode::Failed, format!("{set}.{}: {what}; nothing was published", summary.name))
         .hint("if the source really shrank, publish it once with --allow-shrink"))
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::plain_number;
-
-    #[test]
-    fn numbers_compare_by_value_whatever_their_scale() {
-        assert_eq!(plain_number(Some("12.00")), plain_number(Some("12")));
-        assert_eq!(plain_number(Some("-0.50")), "-0.5");
-        assert_eq!(plain_number(None), plain_number(Some("0.00")));
-        assert_eq!(plain_number(Some("100")), "100");
-        assert_ne!(plain_number(Some("0.1")), plain_number(Some("0.01")));
-    }
 }

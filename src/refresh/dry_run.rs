@@ -2,27 +2,25 @@
 
 use std::io::Write;
 
+use std::time::Instant;
+
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{Request, Unit, inspect, keep, tables, unit, views};
+use super::facts::Facts;
+use super::planned::Decided;
+use super::{Request, Unit, unit};
 use crate::catalog::{Catalog, Kind};
 use crate::cli::RefreshArgs;
 use crate::engine::Engine;
 use crate::exit_code::ExitCode;
-use crate::ledger::{self, SetState};
-use crate::plan::{Mode, Plan};
+use crate::inspect::retention;
+use crate::ledger;
+use crate::plan::{Mode, Plan, Wave, Work};
 use crate::report;
 use crate::session::{self, Context};
 use crate::tracking;
-
-/// What a refresh would do to one unit.
-enum Foreseen {
-    /// To the summary tables.
-    Tables(Plan),
-    /// To materialized views: the reason to refresh them, if there is one.
-    Views(Option<String>),
-}
+use crate::words::count;
 
 /// Prints what a refresh would do.
 ///
@@ -62,56 +60,80 @@ pub async fn run(
     Ok(ExitCode::Ok)
 }
 
-async fn foresee(engine: &mut dyn Engine, request: &Request<'_>, unit: &Unit<'_>) -> Result<Foreseen> {
+/// The road of a run, as far as it changes nothing: facts, then the plan.
+async fn foresee(engine: &mut dyn Engine, request: &Request<'_>, unit: &Unit<'_>) -> Result<Plan> {
     ledger::require(engine).await?;
-    let state = SetState::read(engine, &unit.set.name).await?.ok_or_else(|| ledger::missing(engine))?;
-    if unit.kind == Kind::MaterializedView {
-        inspect::inspect(engine, &unit.part).await?;
-        return Ok(Foreseen::Views(views::foresee(engine, unit, request, &state).await?));
-    }
     let now = ledger::clock(engine).await?;
-    let set = &keep::cut(engine, &unit.part, now);
-    let prepared = inspect::inspect(engine, set).await?;
-    let changes = tracking::foresee(engine, set).await?;
-    let (_, plan) = tables::decide(engine, set, &prepared, &state, now, &request.ask, &changes).await?;
-    Ok(Foreseen::Tables(plan))
+    let set = retention::cut(engine, &unit.part, now);
+    let facts = Facts::read(engine, unit, &set, now, Instant::now()).await?;
+    let claimed = facts.foresee(engine).await?;
+    Ok(match claimed.plan(engine, request).await? {
+        Decided::Work(planned) => planned.plan,
+        Decided::Nothing(idle) => {
+            let quiet = unit.kind == Kind::Table
+                || tracking::is_quiet(engine, &unit.part, &facts.state.sources).await;
+            if quiet {
+                Plan::nothing(idle.reason)
+            } else {
+                Plan::views(unit.part.summaries.len(), Some("rows of its sources changed".to_owned()))
+            }
+        }
+    })
 }
 
-fn as_json(unit: &Unit<'_>, foreseen: &Foreseen) -> Value {
-    let (mode, partitions, reason) = match foreseen {
-        Foreseen::Tables(plan) => {
-            (plan.mode.map_or("none", Mode::as_str), plan.partitions, plan.reason.clone())
-        }
-        Foreseen::Views(Some(reason)) => ("complete", unit.part.summaries.len(), reason.clone()),
-        Foreseen::Views(None) => ("none", 0, "nothing changed".to_owned()),
+fn as_json(unit: &Unit<'_>, plan: &Plan) -> Value {
+    let step = |wave: &Wave| {
+        json!({
+            "summaries": names(unit, &wave.members),
+            "by": wave.columns,
+            "keys": wave.by_key,
+            "steps": wave.chunks.len(),
+        })
+    };
+    let follow = match &plan.work {
+        Work::Cascade { follow, .. } => names(unit, follow),
+        Work::Waves(_) | Work::Views(_) => Vec::new(),
     };
     json!({
         "set": unit.set.name,
         "summaries": unit.names(),
-        "mode": mode,
-        "partitions": partitions,
-        "reason": reason,
+        "mode": plan.mode.map_or("none", Mode::as_str),
+        "partitions": plan.partitions,
+        "reason": plan.reason,
+        "steps": plan.waves().iter().map(step).collect::<Vec<_>>(),
+        "follow": follow,
     })
 }
 
-fn print(unit: &Unit<'_>, foreseen: &Foreseen, out: &mut dyn Write) -> std::io::Result<()> {
+fn names<'u>(unit: &'u Unit<'_>, members: &[usize]) -> Vec<&'u str> {
+    members.iter().map(|at| unit.part.summaries[*at].name.as_str()).collect()
+}
+
+fn print(unit: &Unit<'_>, plan: &Plan, out: &mut dyn Write) -> std::io::Result<()> {
     let label = unit.label();
-    let plan = match foreseen {
-        Foreseen::Views(Some(reason)) => {
-            return writeln!(out, "{label}: refresh of {}: {reason}", unit.names().join(" → "));
-        }
-        Foreseen::Views(None) => return writeln!(out, "{label}: nothing to do: nothing changed"),
-        Foreseen::Tables(plan) => plan,
-    };
     let Some(mode) = plan.mode else {
         return writeln!(out, "{label}: nothing to do: {}", plan.reason);
     };
-    let partitions = report::words::count(plan.partitions as u64, "partition");
+    if let Work::Views(_) = plan.work {
+        return writeln!(out, "{label}: refresh of {}: {}", unit.names().join(" → "), plan.reason);
+    }
+    let partitions = count(plan.partitions as u64, "partition");
     writeln!(out, "{label}: {} refresh of {partitions}: {}", mode.as_str(), plan.reason)?;
-    for wave in &plan.waves {
-        let names: Vec<&str> = wave.members.iter().map(|at| unit.part.summaries[*at].name.as_str()).collect();
-        let steps = report::words::count(wave.chunks.len() as u64, "step");
-        writeln!(out, "  {} in {steps}", names.join(" → "))?;
+    for wave in plan.waves() {
+        let names = names(unit, &wave.members).join(" → ");
+        let steps = count(wave.chunks.len() as u64, "step");
+        match wave.by_key {
+            true => {
+                let keys = wave.chunks.iter().flatten().map(Vec::len).sum::<usize>();
+                writeln!(out, "  {names}: {} in {steps}", count(keys as u64, "key"))?;
+            }
+            false => writeln!(out, "  {names} in {steps}")?,
+        }
+    }
+    if let Work::Cascade { follow, .. } = &plan.work
+        && !follow.is_empty()
+    {
+        writeln!(out, "  then {}, where rows below differ", names(unit, follow).join(" → "))?;
     }
     Ok(())
 }

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use super::Request;
+use super::run::Run;
 use crate::engine::{DbError, Engine, ErrorClass, Tx};
-use crate::plan::{Known, Plan};
+use crate::plan::{Known, Plan, Scope, Work};
 use crate::session::Context;
 
 /// Rows that one connection computes before another is worth opening.
@@ -15,22 +15,27 @@ const SMALL: u64 = 10_000;
 /// # Errors
 /// A signal; whatever the server says on this connection.
 pub(super) async fn open(
-    context: &Context,
-    request: &Request<'_>,
+    run: &Run<'_>,
     engine: &mut dyn Engine,
     plan: &Plan,
     rows: &[u64],
     known: &[Known],
 ) -> Result<Vec<Box<dyn Engine>>> {
-    let keys: usize = plan.scopes.iter().map(|scope| scope.keys.len() / 250 + scope.partitions.len()).sum();
+    let (context, request) = (run.context, run.request);
+    let scopes: &[Scope] = match &plan.work {
+        Work::Cascade { scopes, .. } => scopes,
+        Work::Waves(_) | Work::Views(_) => &[],
+    };
+    let keys: usize = scopes.iter().map(|scope| scope.keys.len() / 250 + scope.partitions.len()).sum();
     // A connection costs as much as computing some thousand rows.
     let tuples = known.iter().map(|known| known.tuples.len()).max().unwrap_or(1).max(1) as u64;
     let each = rows.iter().max().copied().unwrap_or(0) / tuples;
-    let few_keys = plan.scopes.iter().map(|scope| scope.keys.len()).sum::<usize>() < 500;
+    let few_keys = scopes.iter().map(|scope| scope.keys.len()).sum::<usize>() < 500;
     if request.jobs.is_none() && few_keys && each * plan.partitions as u64 <= SMALL && !rows.contains(&0) {
         return Ok(Vec::new());
     }
-    let widest = plan.waves.iter().map(|wave| wave.chunks.len()).max().unwrap_or(keys);
+    let widest = plan.waves().iter().map(|wave| wave.chunks.len()).max().unwrap_or(1);
+    let widest = if plan.follows() { keys } else { widest };
     let wanted = request.jobs.map_or(engine.server().useful_jobs, usize::from).clamp(1, widest.max(1));
     if wanted < 2 {
         return Ok(Vec::new());

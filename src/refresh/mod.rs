@@ -3,26 +3,27 @@
 //! Each set is on its own: one that fails leaves the others alone. A transient error (deadlock, lost
 //! connection, another run's publish) starts the set again from the beginning, on a new connection.
 
-pub mod affected;
-pub mod check;
+mod affected;
+mod check;
 pub mod dry_run;
+mod facts;
 mod helpers;
-pub mod inspect;
-pub(crate) mod keep;
 pub(crate) mod lasting;
-pub mod publish;
+mod planned;
+mod publish;
+mod run;
 pub(crate) mod scratch;
-pub mod stage;
-mod tables;
+mod stage;
+mod staged;
+mod staging;
 pub(crate) mod unit;
 mod views;
-pub mod work;
 
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
 
-use crate::catalog::{Catalog, Kind, Selected, Set, Summary};
+use crate::catalog::{Catalog, Selected, Set, Summary};
 use crate::checksum;
 use crate::cli::RefreshArgs;
 use crate::config::hooks::Hook;
@@ -30,11 +31,14 @@ use crate::engine::{DbError, Engine, ErrorClass};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::hooks::{self, Values};
-use crate::ledger::{self, Counts, RunEnd, RunMode, RunRecord, publication};
+use crate::ledger::{self, RunEnd};
 use crate::plan::Ask;
 use crate::report::{Mode as ReportMode, RefreshReport, RunStatus, SetRefresh, SummaryRefresh};
 use crate::session::{self, Context, Spare};
+use run::Run;
 pub(crate) use unit::Unit;
+
+use crate::inspect;
 
 /// What one refresh was asked to do.
 #[derive(Clone)]
@@ -188,7 +192,8 @@ async fn refresh_set(
         // One request, one ledger row per unit.
         let run_id = format!("{run_id}-{}", &checksum::hex(&unit.label())[..6]);
         let began = Instant::now();
-        let part = match refresh_unit(context, request, &unit, &run_id, spare).await {
+        let run = Run { context, request, group: &unit, id: &run_id, began, retries: 0, large: false };
+        let part = match refresh_unit(run, spare).await {
             Ok(part) => part,
             Err((error, retries)) => {
                 let message = Failure::of(&error).1;
@@ -231,100 +236,44 @@ fn report(run_id: String, status: RunStatus, start: Instant, sets: Vec<SetRefres
     }
 }
 
-/// Refreshes one unit, again and again while what stops it is a matter of the moment.
-async fn refresh_unit(
-    context: &Context,
-    request: &Request<'_>,
-    unit: &Unit<'_>,
-    run_id: &str,
-    spare: &mut Spare,
-) -> Result<SetRefresh, (anyhow::Error, u32)> {
-    let name = unit.label();
-    let start = Instant::now();
-    let mut retries = 0;
-    let mut large = false;
+/// Refreshes what publishes together, again and again while what stops it is a matter of the moment.
+async fn refresh_unit(run: Run<'_>, spare: &mut Spare) -> Result<SetRefresh, (anyhow::Error, u32)> {
+    let (context, name) = (run.context, run.group.label());
+    let mut run = run;
     loop {
-        let result = attempt(context, request, unit, run_id, retries, start, large, spare).await;
-        let error = match result {
-            Ok(report) => return Ok(SetRefresh { retries, ..report }),
+        let error = match run.attempt(spare).await {
+            Ok(report) => return Ok(SetRefresh { retries: run.retries, ..report }),
             Err(error) => error,
         };
-        // Connected before, so that not getting another connection is a matter of the moment too.
-        let passes = |error: &DbError| error.is_transient() || error.class == ErrorClass::Connect;
-        let transient = error.chain().any(|cause| cause.downcast_ref::<DbError>().is_some_and(passes));
         if let Err(interrupted) = context.interrupt.check() {
             context.interrupt.acknowledge();
-            record_failure(context, unit, run_id, start, retries, RunEnd::Interrupted, &interrupted.message)
-                .await;
-            return Err((interrupted.into(), retries));
+            run.record_failure(RunEnd::Interrupted, &interrupted.message).await;
+            return Err((interrupted.into(), run.retries));
         }
-        let full = error.chain().any(|cause| {
-            cause.downcast_ref::<DbError>().is_some_and(|error| error.class == ErrorClass::ScratchFull)
-        });
-        if full && !large {
+        let class = |wanted: fn(&DbError) -> bool| {
+            error.chain().any(|cause| cause.downcast_ref::<DbError>().is_some_and(wanted))
+        };
+        if class(|error| error.class == ErrorClass::ScratchFull) && !run.large {
             tracing::debug!("set {name}: staging on disk, since a partition outgrew memory");
-            large = true;
+            run.large = true;
             continue;
         }
-        if !transient || retries >= context.config.run.retries {
+        // Connected before, so that not getting another connection is a matter of the moment too.
+        let transient = class(|error| error.is_transient() || error.class == ErrorClass::Connect);
+        if !transient || run.retries >= context.config.run.retries {
             let (code, message, _) = Failure::of(&error);
             if code != ExitCode::Locked && code != ExitCode::Usage {
-                record_failure(context, unit, run_id, start, retries, RunEnd::Failed, &message).await;
+                run.record_failure(RunEnd::Failed, &message).await;
             }
-            return Err((error, retries));
+            return Err((error, run.retries));
         }
-        retries += 1;
+        run.retries += 1;
         // Doubling, with the process number as jitter so that two runs do not meet again.
-        let pause = 50u64 * 2u64.pow(retries.min(6)) + u64::from(std::process::id() % 50);
-        tracing::warn!("set {name}: {error:#}; trying again in {pause} ms (retry {retries})");
+        let pause = 50u64 * 2u64.pow(run.retries.min(6)) + u64::from(std::process::id() % 50);
+        tracing::warn!("set {name}: {error:#}; trying again in {pause} ms (retry {})", run.retries);
         // A signal is dealt with after the next attempt, which it ends at once.
         let _ = context.interrupt.or(tokio::time::sleep(Duration::from_millis(pause))).await;
     }
-}
-
-#[allow(clippy::too_many_arguments)]
-async fn attempt(
-    context: &Context,
-    request: &Request<'_>,
-    unit: &Unit<'_>,
-    run_id: &str,
-    retries: u32,
-    start: Instant,
-    large: bool,
-    spare: &mut Spare,
-) -> Result<SetRefresh> {
-    let set = unit.set;
-    let mut boxed = match spare.take() {
-        Some(engine) => engine,
-        None => context.connect_again(request.reconnect).await?,
-    };
-    let engine = boxed.as_mut();
-    if retries == 0 && request.ask == Ask::Current && unit.is_current(engine).await {
-        unit.heartbeat(engine, false).await?;
-        *spare = Some(boxed);
-        return Ok(noop(set, start, "nothing changed"));
-    }
-    ledger::require(engine).await?;
-    engine.preflight().await?;
-    let held = session::lock(context, engine, &set.name, request.wait).await?;
-    let nth = if large { format!("{retries}/large") } else { retries.to_string() };
-    let mut run = scratch::Run::new(engine.dialect(), &set.name, run_id, &nth, held);
-    let result = if unit.kind == Kind::MaterializedView {
-        views::locked(context, request, unit, run_id, &run.token, retries, start, engine).await
-    } else {
-        tables::locked(context, request, unit, run_id, &mut run, retries, start, large, engine).await
-    };
-    let _ = engine.rollback().await;
-    if context.interrupt.raised() {
-        // What is left to do is the clean-up, which must not be cancelled.
-        context.interrupt.acknowledge();
-    }
-    run.clear(engine).await;
-    session::unlock(engine, &set.name).await;
-    if result.is_ok() {
-        *spare = Some(boxed);
-    }
-    result
 }
 
 /// Values of the columns that hooks name, among rows that changed (`from`: a table of such rows).
@@ -358,29 +307,6 @@ fn unknown_values(context: &Context, set: &str, summary: &Summary) -> Values {
     about.flat_map(Hook::columns).map(|column| (column, None)).collect()
 }
 
-/// Live views read the notes: where tracking was set up anew, those that it broke are made anew.
-async fn remake_live(
-    engine: &mut dyn Engine,
-    set: &Set,
-    tracked: &[(Option<String>, Option<String>)],
-) -> Result<()> {
-    if tracked.iter().all(|(_, gap)| gap.is_none()) || crate::create::live::all_work(engine, set).await {
-        return Ok(());
-    }
-    let made = crate::create::live::apply(engine, set).await?;
-    tracing::warn!(
-        "{}: tracking was set up anew, and with it {}; views built on them are to be made again, and so are grants \
-         that `readers` does not name",
-        set.name,
-        made.join(", ")
-    );
-    // The rows are right without: a role that is gone must not keep them from being refreshed.
-    if let Err(error) = crate::create::grants::apply(engine, set).await {
-        tracing::warn!("{error:#}");
-    }
-    Ok(())
-}
-
 fn noop(set: &Set, start: Instant, reason: &str) -> SetRefresh {
     SetRefresh {
         set: set.name.clone(),
@@ -392,48 +318,5 @@ fn noop(set: &Set, start: Instant, reason: &str) -> SetRefresh {
         error: None,
         reason: Some(reason.to_owned()),
         retries: 0,
-    }
-}
-
-/// For recording a run that failed: the server may be what is wrong.
-const RECORDING: Duration = Duration::from_secs(5);
-
-/// Records a run that published nothing. Best effort, on a fresh connection: the old one may be the problem.
-async fn record_failure(
-    context: &Context,
-    unit: &Unit<'_>,
-    run_id: &str,
-    start: Instant,
-    retries: u32,
-    status: RunEnd,
-    message: &str,
-) {
-    let recording = async {
-        // Not through the context: after a signal that makes no connections any more.
-        let mut engine = (context.driver.connect)(&context.config.database).await?;
-        let engine = engine.as_mut();
-        if !ledger::exists(engine).await? {
-            return Ok(());
-        }
-        let seconds = start.elapsed().as_secs_f64();
-        let record = RunRecord {
-            run_id: run_id.to_owned(),
-            set: unit.set.name.clone(),
-            mode: RunMode::None,
-            status,
-            started: ledger::clock(engine).await? - start.elapsed(),
-            seconds,
-            partitions: 0,
-            counts: Counts::default(),
-            retries,
-            error: Some(message.to_owned()),
-        };
-        let statements = publication::record_failure(engine.dialect(), &record, &unit.names());
-        ledger::in_write(engine, &statements).await
-    };
-    match tokio::time::timeout(RECORDING, recording).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!("recording the failed run: {error:#}"),
-        Err(_) => tracing::debug!("recording the failed run: no answer in time"),
     }
 }

@@ -1,68 +1,37 @@
 //! The one transaction that makes staged rows the truth: fence, apply each tier's delta, write the
 //! ledger, commit. Readers go from old to new at the commit, whatever their snapshot.
 
-use std::collections::BTreeMap;
+use anyhow::{Context as _, Result};
 
-use anyhow::Result;
-
-use super::work::Work;
+use super::facts::Facts;
+use super::run::Run;
+use super::staged::{Computed, Fresh};
+use super::staging::Staging;
 use crate::engine::statements::{OP, Shapes};
 use crate::engine::{DbError, Engine, ErrorClass, Tx};
 use crate::hooks::Values;
-use crate::ledger::publication::{self, Published};
-use crate::ledger::{self, Counts, RunRecord, SetState};
+use crate::ledger::publication::{self, Published, View};
+use crate::ledger::{self, Counts, Fence, RunEnd, RunMode, RunRecord, SetState};
+use crate::plan::Mode;
+use crate::report::{Mode as ReportMode, RunStatus, SetRefresh, SummaryRefresh};
 
-/// Those of a delta that have this mark.
-fn of(counts: Counts, mark: char) -> u64 {
-    match mark {
-        'I' => counts.inserted,
-        'U' => counts.updated,
-        _ => counts.deleted,
-    }
+/// What has passed every check: nothing else can be published, nor this past another fence than the one that was read
+/// before it was computed.
+pub(super) struct Checked<'f> {
+    pub facts: &'f Facts<'f>,
+    pub state: SetState,
+    pub fence: Fence,
+    pub plan: Computed,
+    pub rows: Fresh<'f>,
+    pub outcomes: Vec<Outcome>,
+    /// Statements that forget the notes which this covers.
+    pub consume: Vec<String>,
 }
 
-/// Counts the delta of one summary.
-///
-/// # Errors
-/// Whatever the server says.
-pub async fn count_delta(engine: &mut dyn Engine, work: &Work<'_>, index: usize) -> Result<Counts> {
-    let op = work.dialect.quote(OP);
-    let sql =
-        format!("SELECT {op}, COUNT(*) FROM {} d WHERE {} GROUP BY {op}", work.delta(index), work.own());
-    let mut by_mark: BTreeMap<String, u64> = BTreeMap::new();
-    for row in engine.query(&sql).await? {
-        let mut cells = row.into_iter().map(Option::unwrap_or_default);
-        let mark = cells.next().unwrap_or_default();
-        let count = cells.next().and_then(|text| text.parse().ok()).unwrap_or(0);
-        by_mark.insert(mark, count);
-    }
-    let get = |mark: &str| by_mark.get(mark).copied().unwrap_or(0);
-    Ok(Counts { inserted: get("I"), updated: get("U"), deleted: get("D") })
-}
-
-/// How many rows of a delta leave by retention.
-///
-/// # Errors
-/// Whatever the server says.
-pub async fn expired_in_delta(engine: &mut dyn Engine, work: &Work<'_>, index: usize) -> Result<u64> {
-    let summary = work.prepared[index].summary;
-    let (Some(first), Some(column)) = (&summary.kept_from, summary.partition.first()) else { return Ok(0) };
-    let d = work.dialect;
-    let sql = format!(
-        "SELECT COUNT(*) FROM {} d WHERE {} AND {} = 'D' AND {} < {}",
-        work.delta(index),
-        work.own(),
-        d.quote(OP),
-        d.quote(column),
-        d.literal(first)
-    );
-    Ok(engine.scalar(&sql).await?.and_then(|text| text.parse().ok()).unwrap_or(0))
-}
-
-/// What goes into the ledger for one summary.
+/// What becomes of one summary.
 #[derive(Debug, Clone)]
-pub struct Outcome {
-    /// Index into the set's summaries.
+pub(super) struct Outcome {
+    /// Index into the group's summaries.
     pub index: usize,
     /// Its delta.
     pub counts: Counts,
@@ -80,86 +49,272 @@ pub struct Outcome {
     pub computed: bool,
 }
 
-/// Publishes. `state` is what was read when the run began: its fence is the one to pass. `consume`: statements
-/// that forget the notes which this publish covers.
+/// Counts the deltas of all summaries, in their order.
 ///
 /// # Errors
-/// A transient error when another run published in between, or when rows changed under the delta; the
-/// caller starts again from the beginning. Anything else: nothing was published.
-pub async fn publish(
+/// Whatever the server says.
+pub(super) async fn counts_of_deltas(engine: &mut dyn Engine, staging: &Staging<'_>) -> Result<Vec<Counts>> {
+    let op = staging.dialect.quote(OP);
+    let selects: Vec<String> = (0..staging.prepared.len())
+        .map(|index| {
+            format!(
+                "SELECT {index} AS nr, {op}, COUNT(*) FROM {} d WHERE {} GROUP BY {op}",
+                staging.delta(index),
+                staging.own()
+            )
+        })
+        .collect();
+    let mut all = vec![Counts::default(); selects.len()];
+    for row in engine.query(&selects.join(" UNION ALL ")).await? {
+        let cell = |at: usize| row.get(at).and_then(Option::as_deref).context("counting a delta");
+        let number = |at: usize| -> Result<u64> {
+            let text = cell(at)?;
+            text.parse().with_context(|| format!("counting a delta: {text}"))
+        };
+        let index = usize::try_from(number(0)?).unwrap_or(usize::MAX);
+        let counts = all.get_mut(index).context("counting a delta")?;
+        match cell(1)? {
+            "I" => counts.inserted = number(2)?,
+            "U" => counts.updated = number(2)?,
+            "D" => counts.deleted = number(2)?,
+            other => anyhow::bail!("a delta has the mark '{other}'"),
+        }
+    }
+    Ok(all)
+}
+
+/// How many rows of a delta leave by retention.
+///
+/// # Errors
+/// Whatever the server says.
+pub(super) async fn expired_in_delta(
     engine: &mut dyn Engine,
-    work: &Work<'_>,
-    state: &SetState,
-    outcomes: &[Outcome],
-    record: &RunRecord,
-    consume: &[String],
-) -> Result<()> {
-    engine.begin(Tx::Write).await?;
-    match inside(engine, work, state, outcomes, record, consume).await {
-        Ok(()) => {
-            fail::fail_point!("publishing");
-            engine.commit().await?;
-            Ok(())
-        }
-        Err(error) => {
-            // The first error is the one that matters; a failed roll-back ends with the connection.
-            let _ = engine.rollback().await;
-            Err(error)
-        }
+    staging: &Staging<'_>,
+    index: usize,
+) -> Result<u64> {
+    let summary = staging.prepared[index].summary;
+    let (Some(first), Some(column)) = (&summary.kept_from, summary.partition.first()) else { return Ok(0) };
+    let d = staging.dialect;
+    let sql = format!(
+        "SELECT COUNT(*) FROM {} d WHERE {} AND {} = 'D' AND {} < {}",
+        staging.delta(index),
+        staging.own(),
+        d.quote(OP),
+        d.quote(column),
+        d.literal(first)
+    );
+    super::views::count(engine, &sql).await
+}
+
+/// Those of a delta that have this mark.
+fn of(counts: Counts, mark: char) -> u64 {
+    match mark {
+        'I' => counts.inserted,
+        'U' => counts.updated,
+        _ => counts.deleted,
     }
 }
 
-async fn inside(
-    engine: &mut dyn Engine,
-    work: &Work<'_>,
-    state: &SetState,
-    outcomes: &[Outcome],
-    record: &RunRecord,
-    consume: &[String],
-) -> Result<()> {
-    let d = work.dialect;
-    ledger::pass_fence(engine, &work.set.name, state.fence).await?;
-    let mut published = Vec::new();
-    for outcome in outcomes {
-        let item = &work.prepared[outcome.index];
-        let shapes = Shapes { marks: work.run.marks(0), ..item.shapes(d) };
-        if outcome.counts.any() {
-            for (sql, marks) in shapes.apply(work.delta(outcome.index), item.replace) {
-                let expected: u64 = marks.iter().map(|mark| of(outcome.counts, *mark)).sum();
-                if expected == 0 {
-                    continue;
+/// One statement that applies a part of a delta.
+struct Apply<'a> {
+    sql: String,
+    table: &'a str,
+    /// Rows that it must write.
+    expected: u64,
+}
+
+impl Checked<'_> {
+    /// Publishes.
+    ///
+    /// # Errors
+    /// A transient error when another run published in between, or when rows changed under the delta; the
+    /// caller starts again from the beginning. Anything else: nothing was published.
+    pub async fn publish(self, engine: &mut dyn Engine, run: &Run<'_>) -> Result<SetRefresh> {
+        let record = self.record(run);
+        fail::fail_point!("publish");
+        match &self.rows {
+            Fresh::Tables(staging) => {
+                engine.begin(Tx::Write).await?;
+                if let Err(error) = self.apply(engine, staging, &record).await {
+                    // The first error is the one that matters; a failed roll-back ends with the connection.
+                    let _ = engine.rollback().await;
+                    return Err(error);
                 }
-                let written = match engine.execute(&sql).await {
-                    // Someone wrote the summary by hand since it was compared.
-                    Err(error) if error.class == ErrorClass::Duplicate => {
-                        return Err(again(&format!("{}: {error}", item.summary.table)));
-                    }
-                    other => other?,
-                };
-                if written != expected {
-                    return Err(again(&format!(
-                        "{} was changed by another program while it was being refreshed",
-                        item.summary.table
-                    )));
-                }
-                fail::fail_point!("applying");
+            }
+            Fresh::Views { as_of, .. } => self.note_views(engine, as_of, &record).await?,
+        }
+        fail::fail_point!("publishing");
+        engine.commit().await?;
+        match &self.rows {
+            Fresh::Tables(staging) => self.measure(engine, staging).await,
+            Fresh::Views { .. } => {
+                run.context.progress.finish(&format!("refreshed {}", self.facts.group.label()));
             }
         }
-        published.push(Published {
-            summary: item.summary,
+        Ok(self.report(run))
+    }
+
+    /// The deltas, and what the ledger notes of them.
+    async fn apply(&self, engine: &mut dyn Engine, staging: &Staging<'_>, record: &RunRecord) -> Result<()> {
+        let d = staging.dialect;
+        let mut parts = Vec::new();
+        for outcome in self.outcomes.iter().filter(|outcome| outcome.counts.any()) {
+            let item = &staging.prepared[outcome.index];
+            let shapes = Shapes { marks: staging.run.marks(0), ..item.shapes(d) };
+            for (sql, marks) in shapes.apply(staging.delta(outcome.index), item.replace) {
+                let expected: u64 = marks.iter().map(|mark| of(outcome.counts, *mark)).sum();
+                if expected > 0 {
+                    parts.push(Apply { sql, table: &item.summary.table, expected });
+                }
+            }
+        }
+        ledger::pass_fence(engine, &staging.set.name, self.fence).await?;
+        for part in &parts {
+            let written = match engine.execute(&part.sql).await {
+                // Someone wrote the summary by hand since it was compared.
+                Err(error) if error.class == ErrorClass::Duplicate => {
+                    return Err(again(&format!("{}: {error}", part.table)));
+                }
+                other => other?,
+            };
+            if written != part.expected {
+                return Err(again(&format!(
+                    "{} was changed by another program while it was being refreshed",
+                    part.table
+                )));
+            }
+            fail::fail_point!("applying");
+        }
+        let published = self.published(|_| None);
+        let mut statements = self.consume.clone();
+        statements.extend(publication::record(d, record, &published));
+        engine.execute_each(&statements).await?;
+        Ok(())
+    }
+
+    /// What the ledger notes of materialized views, in the transaction that refreshed them.
+    async fn note_views(&self, engine: &mut dyn Engine, as_of: &str, record: &RunRecord) -> Result<()> {
+        let d = engine.dialect();
+        let own = engine.server().schema.clone();
+        ledger::pass_fence(engine, &self.facts.set.name, self.fence).await?;
+        let published = self.published(|index| {
+            let summary = self.facts.prepared[index].summary;
+            Some(View {
+                changes: self.state.summary(&summary.name).map_or(0, |known| known.changes),
+                as_of: as_of.to_owned(),
+                bytes: d.bytes_sql(summary.schema_in(&own), &summary.table),
+            })
+        });
+        engine.execute_each(&publication::record(d, record, &published)).await?;
+        Ok(())
+    }
+
+    fn published(&self, view: impl Fn(usize) -> Option<View>) -> Vec<Published<'_>> {
+        let each = self.outcomes.iter().map(|outcome| Published {
+            summary: self.facts.prepared[outcome.index].summary,
             rows: outcome.rows,
             counts: outcome.counts,
             seconds: outcome.seconds,
             partial: outcome.partial,
             current: outcome.current,
             computed: outcome.computed,
-            view: None,
+            view: view(outcome.index),
         });
+        each.collect()
     }
-    for sql in consume.iter().chain(&publication::record(d, record, &published)) {
-        engine.execute(sql).await?;
+
+    fn record(&self, run: &Run<'_>) -> RunRecord {
+        RunRecord {
+            run_id: run.id.to_owned(),
+            set: self.facts.set.name.clone(),
+            mode: match self.plan.mode {
+                Mode::Complete => RunMode::Complete,
+                Mode::Incremental => RunMode::Incremental,
+            },
+            status: RunEnd::Ok,
+            started: self.facts.started,
+            seconds: run.began.elapsed().as_secs_f64(),
+            partitions: self.plan.partitions,
+            counts: self.outcomes.iter().map(|outcome| outcome.counts).sum(),
+            retries: run.retries,
+            error: None,
+        }
     }
-    Ok(())
+
+    /// Notes the sizes on disk for `status`, after the commit: it must be instant there, and it is not worth
+    /// failing a refresh for.
+    async fn measure(&self, engine: &mut dyn Engine, staging: &Staging<'_>) {
+        let d = staging.dialect;
+        let mut names = Vec::new();
+        let mut sizes = Vec::new();
+        for outcome in &self.outcomes {
+            let item = &staging.prepared[outcome.index];
+            let known = self.state.summary(&item.summary.name).is_some_and(|known| known.bytes.is_some());
+            if !outcome.counts.any() && known {
+                continue;
+            }
+            if staging.empty[outcome.index]
+                && let Some(sql) = d.analyze_first(&item.target)
+                && let Err(error) = engine.query(&sql).await
+            {
+                tracing::debug!("statistics of {}: {error}", item.summary.table);
+            }
+            names.push(item.summary.name.as_str());
+            sizes.push(format!(
+                "({})",
+                d.bytes_sql(item.summary.schema_in(&staging.schema), &item.summary.table)
+            ));
+        }
+        if names.is_empty() {
+            return;
+        }
+        let measured = async {
+            let row = engine.query(&format!("SELECT {}", sizes.join(", "))).await?.into_iter().next();
+            let sizes = row.unwrap_or_default().into_iter().map(|cell| cell?.parse::<u64>().ok());
+            let known: Vec<(&str, u64)> =
+                names.into_iter().zip(sizes).filter_map(|(name, size)| Some((name, size?))).collect();
+            publication::measured(engine, &staging.set.name, &known).await
+        };
+        if let Err(error) = measured.await {
+            tracing::debug!("noting sizes: {error:#}");
+        }
+    }
+
+    fn report(self, run: &Run<'_>) -> SetRefresh {
+        let summaries = self
+            .outcomes
+            .iter()
+            .map(|outcome| {
+                let summary = self.facts.prepared[outcome.index].summary;
+                SummaryRefresh {
+                    name: summary.name.clone(),
+                    table: summary.table.clone(),
+                    status: RunStatus::Ok,
+                    rows: Some(outcome.rows),
+                    inserted: outcome.counts.inserted,
+                    updated: outcome.counts.updated,
+                    deleted: outcome.counts.deleted,
+                    seconds: outcome.seconds,
+                    error: None,
+                    changed: outcome.changed.clone(),
+                }
+            })
+            .collect();
+        SetRefresh {
+            set: self.facts.set.name.clone(),
+            mode: match self.plan.mode {
+                Mode::Complete => ReportMode::Complete,
+                Mode::Incremental => ReportMode::Incremental,
+            },
+            status: RunStatus::Ok,
+            seconds: run.began.elapsed().as_secs_f64(),
+            partitions: self.plan.partitions,
+            summaries,
+            error: None,
+            reason: Some(self.plan.reason),
+            retries: run.retries,
+        }
+    }
 }
 
 fn again(message: &str) -> anyhow::Error {

@@ -5,24 +5,28 @@
 //! belongs to, so that runs which overlap (the lock is manners only) do not mix theirs; a run deletes its own at its
 //! end. What a killed one left, the next deletes.
 
-use anyhow::Result;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 
-use super::inspect::Prepared;
+use anyhow::{Result, anyhow};
+
+use super::facts::Facts;
 use super::lasting::{self, Lasting};
-use super::work::{self, Work};
+use super::staging::{self, Staging};
 use crate::catalog::Set;
 use crate::checksum;
 use crate::engine::dialect::{SOME, Scratch};
 use crate::engine::names;
 use crate::engine::statements::{self, KIND, Marks, RUN};
 use crate::engine::{Dialect, Engine, Tx};
+use crate::inspect::Prepared;
 use crate::ledger::{self, SetState};
 
 /// Numbers of its own that a run has: two for each connection that stages.
 const NUMBERS: i64 = 4096;
 
-/// One attempt at a run: how its rows are told from another's, and the tables that they are in.
-pub struct Run {
+/// The rows in scratch tables that are one attempt's own: how they are told from another's, and where they are.
+pub struct OwnRows {
     /// Its name among those that claim notes.
     pub token: String,
     /// Whether the set's lock is really held, which is always, except in a test that forces it open.
@@ -32,9 +36,11 @@ pub struct Run {
     deltas: Vec<String>,
     stages: Vec<String>,
     used: Vec<(String, Scratch)>,
+    /// Private stages that are there, by connection and summary.
+    open: Mutex<BTreeMap<(usize, usize), (String, Scratch)>>,
 }
 
-impl Run {
+impl OwnRows {
     /// Another attempt (`nth`, unique within `run_id`) at the run of a set.
     pub fn new(d: &dyn Dialect, set: &str, run_id: &str, nth: &str, held: bool) -> Self {
         let name = format!("{run_id}/{nth}");
@@ -48,6 +54,7 @@ impl Run {
             deltas: Vec::new(),
             stages: Vec::new(),
             used: Vec::new(),
+            open: Mutex::default(),
         }
     }
 
@@ -70,21 +77,41 @@ impl Run {
         self.stages.get(index).map(String::as_str)
     }
 
-    /// Takes the run's rows out of every table that it used; what cannot be done now is left to the next run.
-    pub async fn clear(&self, engine: &mut dyn Engine) {
+    /// Takes the run's rows out of every table that it used; what cannot be done now is left to the next run. Returns
+    /// whether the connection can serve another run: where all scratch tables are its own, they go with it.
+    pub async fn clear(&self, engine: &mut dyn Engine) -> bool {
         let d = engine.dialect();
-        for (table, scratch) in &self.used {
-            let cleared = if d.lasting().contains(scratch) {
-                let (first, last) = (self.number, self.number + NUMBERS - 1);
-                let ours = format!("{} BETWEEN {first} AND {last}", mark(d, *scratch));
-                delete(engine, table, &ours).await
-            } else {
-                engine.execute(&d.drop_scratch(table, *scratch)).await.map(drop).map_err(Into::into)
-            };
-            if let Err(error) = cleared {
-                tracing::debug!("clearing {table}: {error:#}");
-            }
+        if d.lasting().is_empty() {
+            return self.used.is_empty();
         }
+        let open = self.open.lock().map(|open| open.clone()).unwrap_or_default();
+        // Those of other connections went with them.
+        let stages = open.into_iter().filter(|((worker, _), _)| *worker == 0).map(|(_, stage)| stage);
+        let private = |scratch: &Scratch| !d.lasting().contains(scratch);
+        let gone = self.used.iter().filter(|(_, scratch)| private(scratch)).cloned().chain(stages);
+        let mut statements: Vec<String> =
+            gone.map(|(table, scratch)| d.drop_scratch(&table, scratch)).collect();
+        let lasting: Vec<&(String, Scratch)> = self.used.iter().filter(|(_, s)| !private(s)).collect();
+        statements
+            .extend(lasting.iter().map(|(table, scratch)| d.delete_some(table, &self.ours(d, *scratch))));
+        match engine.execute_each(&statements).await {
+            Ok(deleted) => {
+                let deleted = deleted.into_iter().skip(statements.len() - lasting.len());
+                for ((table, scratch), _) in lasting.iter().zip(deleted).filter(|(_, rows)| *rows >= SOME) {
+                    if let Err(error) = delete(engine, table, &self.ours(d, *scratch)).await {
+                        tracing::debug!("clearing {table}: {error:#}");
+                    }
+                }
+            }
+            Err(error) => tracing::debug!("clearing scratch tables: {error}"),
+        }
+        true
+    }
+
+    /// The condition that finds its rows in a table that lasts.
+    fn ours(&self, d: &dyn Dialect, scratch: Scratch) -> String {
+        let (first, last) = (self.number, self.number + NUMBERS - 1);
+        format!("{} BETWEEN {first} AND {last}", mark(d, scratch))
     }
 }
 
@@ -104,14 +131,14 @@ async fn delete(engine: &mut dyn Engine, table: &str, condition: &str) -> Result
 ///
 /// # Errors
 /// Whatever the server says; a transient error when another run published in between.
-pub async fn ready(
+pub(super) async fn ready(
     engine: &mut dyn Engine,
-    set: &Set,
-    prepared: &[Prepared<'_>],
+    facts: &Facts<'_>,
     look_up: bool,
     state: &mut SetState,
-    run: &mut Run,
+    run: &mut OwnRows,
 ) -> Result<()> {
+    let (set, prepared) = (facts.set, facts.prepared.as_slice());
     let d = engine.dialect();
     let schema = engine.server().schema.clone();
     if d.lasting().is_empty() {
@@ -121,7 +148,7 @@ pub async fn ready(
     let mut wanted = Vec::new();
     for (index, item) in prepared.iter().enumerate() {
         let summary = item.summary;
-        let above = work::is_read_above(prepared, index);
+        let above = staging::is_read_above(prepared, index);
         let tables = lasting::wanted(d, &schema, &set.name, summary, &item.stored, above);
         let delta = if look_up && above && d.lasting().contains(&Scratch::LookedUp) {
             Scratch::LookedUp
@@ -147,7 +174,7 @@ pub async fn ready(
 }
 
 /// Where scratch tables are a connection's own, a run makes its deltas itself.
-async fn make_private(engine: &mut dyn Engine, prepared: &[Prepared<'_>], run: &mut Run) -> Result<()> {
+async fn make_private(engine: &mut dyn Engine, prepared: &[Prepared<'_>], run: &mut OwnRows) -> Result<()> {
     let d = engine.dialect();
     let schema = engine.server().schema.clone();
     for (index, item) in prepared.iter().enumerate() {
@@ -172,7 +199,7 @@ async fn sweep(
     set: &Set,
     tables: &[Lasting],
     state: &mut SetState,
-    run: &Run,
+    run: &OwnRows,
 ) -> Result<()> {
     let d = engine.dialect();
     let (first, last) = (run.number, run.number + NUMBERS - 1);
@@ -204,45 +231,51 @@ async fn sweep(
     Ok(())
 }
 
-/// Makes the stage of one connection for one chunk's rows. `unique`: columns of its unique index.
+/// Makes the private stages of one connection for one chunk's rows, in one message. With each summary: whether the columns
+/// of a unique index are wanted first.
 ///
 /// # Errors
 /// Whatever the server says.
-pub async fn open_stage(
+pub async fn open_stages(
     engine: &mut dyn Engine,
-    work: &Work<'_>,
+    staging: &Staging<'_>,
     worker: usize,
-    index: usize,
-    unique: Option<&str>,
-) -> Result<String> {
-    let (d, stage) = (work.dialect, work.stage(worker, index));
-    // The rows of a shared one are told apart by their marks, and none is left of the chunk before.
-    if work.run.stage(index).is_none() {
-        let item = &work.prepared[index];
-        let scratch = work.private();
+    wanted: &[(usize, Option<String>)],
+) -> Result<()> {
+    let d = staging.dialect;
+    let scratch = staging.private();
+    let mut statements = Vec::new();
+    for (index, unique) in wanted {
+        // The rows of a shared one are told apart by their marks, and none is left of the chunk before.
+        if staging.run.stage(*index).is_some() {
+            continue;
+        }
+        let (stage, item) = (staging.stage(worker, *index), &staging.prepared[*index]);
         let columns = statements::scratch_columns(d, &item.columns, &item.summary.key, scratch);
-        engine.execute(&d.drop_scratch(&stage, scratch)).await?;
-        engine.execute(&d.create_scratch(&stage, &columns, unique, scratch)).await?;
+        let mut open = staging.run.open.lock().map_err(|_| anyhow!("another connection failed"))?;
+        if open.insert((worker, *index), (stage.clone(), scratch)).is_some() {
+            statements.push(d.drop_scratch(&stage, scratch));
+        }
+        statements.push(d.create_scratch(&stage, &columns, unique.as_deref(), scratch));
     }
-    Ok(stage)
+    engine.execute_each(&statements).await?;
+    Ok(())
 }
 
-/// Done with that chunk.
+/// Done with that chunk: takes its rows out of stages that connections share. Private ones wait for the next chunk.
 ///
 /// # Errors
 /// Whatever the server says.
-pub async fn close_stage(
+pub async fn close_stages(
     engine: &mut dyn Engine,
-    work: &Work<'_>,
+    staging: &Staging<'_>,
     worker: usize,
-    index: usize,
+    indexes: impl Iterator<Item = usize>,
 ) -> Result<()> {
-    let stage = work.stage(worker, index);
-    if work.run.stage(index).is_none() {
-        engine.execute(&work.dialect.drop_scratch(&stage, work.private())).await?;
-        return Ok(());
+    let Marks { computed, totals, .. } = staging.run.marks(worker);
+    let ours = format!("{} BETWEEN {computed} AND {totals}", staging.dialect.quote(KIND));
+    for index in indexes.filter(|index| staging.run.stage(*index).is_some()) {
+        delete(engine, &staging.stage(worker, index), &ours).await?;
     }
-    let Marks { computed, totals, .. } = work.run.marks(worker);
-    let ours = format!("{} BETWEEN {computed} AND {totals}", work.dialect.quote(KIND));
-    delete(engine, &stage, &ours).await
+    Ok(())
 }

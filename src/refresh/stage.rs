@@ -9,101 +9,138 @@ use std::sync::Mutex;
 use anyhow::Result;
 
 use super::check;
-use super::inspect::Prepared;
+use super::planned::forget_expired;
 use super::scratch;
-use super::work::Work;
+use super::staging::{Staging, TotalsText};
 use crate::engine::names;
-use crate::engine::statements::{self, Shapes, SourceTotals};
+use crate::engine::statements;
 use crate::engine::{Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
-use crate::plan::{self, Known, Plan, Scope, Tuple, Wave};
+use crate::inspect::Prepared;
+use crate::plan::{self, Known, Scope, Tuple, Wave, Work};
 use crate::session::Context;
 use crate::tracking;
 
-/// Stages everything that the plan asks for, on the lead connection and its helpers. `rows`: how many each
-/// summary holds, to choose between keys and partitions.
-///
-/// # Errors
-/// The first failure of any connection; the deltas are then worthless.
-pub async fn stage(
-    context: &Context,
-    lead: &mut dyn Engine,
-    helpers: &mut [Box<dyn Engine>],
-    work: &mut Work<'_>,
-    plan: &Plan,
-    rows: &[u64],
-    known: &[Known],
-) -> Result<()> {
-    if plan.waves.is_empty() {
-        return steps(context, lead, helpers, work, plan, rows, known).await;
-    }
-    for (at, wave) in plan.waves.iter().enumerate() {
-        run_wave(context, lead, helpers, work, wave).await?;
-        for index in &wave.members {
-            work.settled[*index] = true;
-        }
-        if at + 1 < plan.waves.len() {
-            for index in &wave.members {
-                index_delta(lead, work, *index).await?;
-            }
-        }
-    }
-    Ok(())
+/// The connections of a run, and what they go by.
+pub(super) struct Crew<'c> {
+    /// Signals, and progress.
+    pub context: &'c Context,
+    /// The run's own connection.
+    pub lead: &'c mut dyn Engine,
+    /// More of them.
+    pub helpers: Vec<Box<dyn Engine>>,
+    /// How many rows each summary holds, to choose between keys and partitions.
+    pub rows: &'c [u64],
+    /// The partitions that exist.
+    pub known: &'c [Known],
 }
 
-/// Tier by tier: what changed below decides what is recomputed above.
-async fn steps(
-    context: &Context,
-    lead: &mut dyn Engine,
-    helpers: &mut [Box<dyn Engine>],
-    work: &mut Work<'_>,
-    plan: &Plan,
-    rows: &[u64],
-    known: &[Known],
-) -> Result<()> {
-    let mut scopes: Vec<Scope> = vec![Scope::default(); work.prepared.len()];
-    let highest = work.prepared.iter().map(|item| item.summary.tier).max().unwrap_or(0);
-    for tier in 1..=highest {
-        let mut waves: Vec<Wave> = Vec::new();
-        let members: Vec<usize> =
-            (0..work.prepared.len()).filter(|index| work.prepared[*index].summary.tier == tier).collect();
-        for index in &members {
-            let item = &work.prepared[*index];
-            let mut scope = plan.scopes[*index].clone();
-            for lower in &item.summary.reads_summaries {
-                follow(lead, work, *lower, *index, &scopes[*lower], &mut scope).await?;
+impl Crew<'_> {
+    /// Stages everything that the plan asks for.
+    ///
+    /// # Errors
+    /// The first failure of any connection; the deltas are then worthless.
+    pub async fn stage(&mut self, staging: &mut Staging<'_>, work: &Work) -> Result<()> {
+        match work {
+            Work::Waves(waves) => self.waves(staging, waves).await,
+            Work::Cascade { first, scopes, .. } => self.cascade(staging, first, scopes).await,
+            Work::Views(_) => Ok(()),
+        }
+    }
+
+    async fn waves(&mut self, staging: &mut Staging<'_>, waves: &[Wave]) -> Result<()> {
+        for (at, wave) in waves.iter().enumerate() {
+            self.run(staging, wave).await?;
+            for index in &wave.members {
+                staging.settled[*index] = true;
             }
-            super::tables::forget_expired(item.summary, &mut scope);
-            scopes[*index] = plan::cheaper(item.summary, &scope, rows[*index], known);
-            for wave in plan::scope_waves(*index, item.summary, &scopes[*index], known) {
-                // Summaries of one tier that recompute the same chunks share them, and what they read.
-                match waves
-                    .iter_mut()
-                    .find(|other| other.columns == wave.columns && other.chunks == wave.chunks)
-                {
-                    Some(other) => other.members.extend(wave.members),
-                    None => waves.push(wave),
+            if at + 1 < waves.len() {
+                for index in &wave.members {
+                    index_delta(self.lead, staging, *index).await?;
                 }
             }
         }
-        for wave in &waves {
-            run_wave(context, lead, helpers, work, wave).await?;
-        }
-        for index in members {
-            work.settled[index] = true;
-            if work.read_above(index) && !scopes[index].is_empty() {
-                index_delta(lead, work, index).await?;
+        Ok(())
+    }
+
+    /// Tier by tier: what changed below decides what is recomputed above.
+    async fn cascade(&mut self, staging: &mut Staging<'_>, first: &[Wave], asked: &[Scope]) -> Result<()> {
+        let mut scopes: Vec<Scope> = vec![Scope::default(); staging.prepared.len()];
+        let highest = staging.prepared.iter().map(|item| item.summary.tier).max().unwrap_or(0);
+        for tier in 1..=highest {
+            let members: Vec<usize> = (0..staging.prepared.len())
+                .filter(|index| staging.prepared[*index].summary.tier == tier)
+                .collect();
+            let mut found = Vec::new();
+            for index in &members {
+                let summary = staging.prepared[*index].summary;
+                let mut scope = asked[*index].clone();
+                for lower in &summary.reads_summaries {
+                    follow(self.lead, staging, *lower, *index, &scopes[*lower], &mut scope).await?;
+                }
+                forget_expired(summary, &mut scope);
+                scopes[*index] = plan::cheaper(summary, &scope, self.rows[*index], self.known);
+                if !summary.reads_summaries.is_empty() {
+                    found.extend(plan::scope_waves(*index, summary, &scopes[*index], self.known));
+                }
+            }
+            let mut waves = plan::merged(found.into_iter());
+            self.context.progress.more(waves.iter().map(|wave| wave.chunks.len() as u64).sum());
+            // What the plan knew beforehand.
+            waves.extend(
+                first.iter().filter(|wave| wave.members.iter().all(|at| members.contains(at))).cloned(),
+            );
+            for wave in &waves {
+                self.run(staging, wave).await?;
+            }
+            for index in members {
+                staging.settled[index] = true;
+                if staging.read_above(index) && !scopes[index].is_empty() {
+                    index_delta(self.lead, staging, index).await?;
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    async fn run(&mut self, staging: &Staging<'_>, wave: &Wave) -> Result<()> {
+        let queue: Mutex<VecDeque<Option<Vec<Tuple>>>> = Mutex::new(wave.chunks.iter().cloned().collect());
+        // Every connection computes from the lead's snapshot where the engine can share one, so that the
+        // partitions of a complete refresh all show the same moment.
+        self.lead.begin(Tx::Stage(None)).await?;
+        let token = if self.helpers.is_empty() { None } else { self.lead.export_snapshot().await? };
+        let mut jobs = Vec::new();
+        let (shared, context) = (&queue, self.context);
+        for (at, helper) in self.helpers.iter_mut().enumerate() {
+            let token = token.clone();
+            jobs.push(async move {
+                helper.begin(Tx::Stage(token)).await?;
+                worker(context, helper.as_mut(), staging, wave, at + 1, shared).await?;
+                helper.commit().await?;
+                anyhow::Ok(())
+            });
+        }
+        let lead = &mut *self.lead;
+        let leading = async {
+            worker(context, lead, staging, wave, 0, shared).await?;
+            anyhow::Ok(())
+        };
+        // The lead's transaction stays open until all are done: a snapshot lives as long as its exporter.
+        let (led, helped) = futures::join!(leading, futures::future::join_all(jobs));
+        led?;
+        for result in helped {
+            result?;
+        }
+        self.lead.commit().await?;
+        Ok(())
+    }
 }
 
 /// Adds to `scope` (of summary `index`) what the changes of a lower tier reach.
 async fn follow(
     engine: &mut dyn Engine,
-    work: &Work<'_>,
+    staging: &Staging<'_>,
     lower: usize,
     index: usize,
     below: &Scope,
@@ -112,7 +149,7 @@ async fn follow(
     if below.is_empty() {
         return Ok(());
     }
-    let (under, item) = (&work.prepared[lower], &work.prepared[index]);
+    let (under, item) = (&staging.prepared[lower], &staging.prepared[index]);
     let summary = item.summary;
     if below.all {
         scope.all = true;
@@ -129,7 +166,7 @@ async fn follow(
     let present =
         |columns: &[String]| !columns.is_empty() && columns.iter().all(|name| under.column(name).is_some());
     if !below.keys.is_empty() && present(&summary.recompute_by) {
-        let keys = changed_values(engine, work, lower, &summary.recompute_by).await?;
+        let keys = changed_values(engine, staging, lower, &summary.recompute_by).await?;
         if keys.len() <= tracking::MOST_KEYS {
             scope.keys.extend(keys);
             return Ok(());
@@ -137,7 +174,7 @@ async fn follow(
     }
     if !below.keys.is_empty() {
         if present(&summary.partition) {
-            scope.partitions.extend(changed_values(engine, work, lower, &summary.partition).await?);
+            scope.partitions.extend(changed_values(engine, staging, lower, &summary.partition).await?);
         } else {
             scope.all = true;
         }
@@ -148,77 +185,40 @@ async fn follow(
 /// Values that some columns of a lower tier have in the rows that its delta changes, before or after.
 async fn changed_values(
     engine: &mut dyn Engine,
-    work: &Work<'_>,
+    staging: &Staging<'_>,
     lower: usize,
     columns: &[String],
 ) -> Result<Vec<Tuple>> {
-    let names: Vec<String> = columns.iter().map(|name| work.dialect.quote(name)).collect();
+    let names: Vec<String> = columns.iter().map(|name| staging.dialect.quote(name)).collect();
     let sql = format!(
         "SELECT DISTINCT {} FROM {} c LIMIT {}",
         names.join(", "),
-        work.changed_rows(lower, columns.iter()),
+        staging.changed_rows(lower, columns.iter()),
         tracking::MOST_KEYS + 1
     );
     Ok(engine.query(&sql).await?)
 }
 
 /// A later wave looks rows up by key in this delta.
-async fn index_delta(lead: &mut dyn Engine, work: &Work<'_>, index: usize) -> Result<()> {
-    let delta = work.delta(index);
-    if !work.dialect.lasting().is_empty() {
+async fn index_delta(lead: &mut dyn Engine, staging: &Staging<'_>, index: usize) -> Result<()> {
+    let delta = staging.delta(index);
+    if !staging.dialect.lasting().is_empty() {
         // It has its index. What is known of it is of another run, whose rows it will not find.
-        let written = work.written(index)?;
+        let written = staging.written(index)?;
         return tell(lead, delta, written, FEW).await;
     }
-    let name = names::delta_key(&work.run.token, index);
-    let columns = statements::delta_index(work.dialect, &work.prepared[index].summary.key);
-    if let Some(sql) = work.dialect.scratch_unique_index(delta, &name, &columns) {
+    let name = names::delta_key(&staging.run.token, index);
+    let columns = statements::delta_index(staging.dialect, &staging.prepared[index].summary.key);
+    if let Some(sql) = staging.dialect.scratch_unique_index(delta, &name, &columns) {
         lead.execute(&sql).await?;
     }
-    Ok(())
-}
-
-async fn run_wave(
-    context: &Context,
-    lead: &mut dyn Engine,
-    helpers: &mut [Box<dyn Engine>],
-    work: &Work<'_>,
-    wave: &Wave,
-) -> Result<()> {
-    let queue: Mutex<VecDeque<Option<Vec<Tuple>>>> = Mutex::new(wave.chunks.iter().cloned().collect());
-    // Every connection computes from the lead's snapshot where the engine can share one, so that the
-    // partitions of a complete refresh all show the same moment.
-    lead.begin(Tx::Stage(None)).await?;
-    let token = if helpers.is_empty() { None } else { lead.export_snapshot().await? };
-    let mut jobs = Vec::new();
-    let shared = &queue;
-    for (at, helper) in helpers.iter_mut().enumerate() {
-        let token = token.clone();
-        jobs.push(async move {
-            helper.begin(Tx::Stage(token)).await?;
-            worker(context, helper.as_mut(), work, wave, at + 1, shared).await?;
-            helper.commit().await?;
-            anyhow::Ok(())
-        });
-    }
-    let leading = async {
-        worker(context, lead, work, wave, 0, shared).await?;
-        anyhow::Ok(())
-    };
-    // The lead's transaction stays open until all are done: a snapshot lives as long as its exporter.
-    let (led, helped) = futures::join!(leading, futures::future::join_all(jobs));
-    led?;
-    for result in helped {
-        result?;
-    }
-    lead.commit().await?;
     Ok(())
 }
 
 async fn worker(
     context: &Context,
     engine: &mut dyn Engine,
-    work: &Work<'_>,
+    staging: &Staging<'_>,
     wave: &Wave,
     worker: usize,
     queue: &Mutex<VecDeque<Option<Vec<Tuple>>>>,
@@ -228,7 +228,7 @@ async fn worker(
         let next = queue.lock().ok().and_then(|mut queue| queue.pop_front());
         let Some(chunk) = next else { return Ok(()) };
         fail::fail_point!("staging");
-        if let Err(error) = stage_chunk(engine, work, wave, worker, chunk.as_deref()).await {
+        if let Err(error) = stage_chunk(engine, staging, wave, worker, chunk.as_deref()).await {
             // The others need not finish what cannot be published.
             if let Ok(mut queue) = queue.lock() {
                 queue.clear();
@@ -241,64 +241,88 @@ async fn worker(
 
 async fn stage_chunk(
     engine: &mut dyn Engine,
-    work: &Work<'_>,
+    staging: &Staging<'_>,
     wave: &Wave,
     worker: usize,
     chunk: Option<&[Tuple]>,
 ) -> Result<()> {
-    let d = work.dialect;
-    let copies = work.copies(wave, chunk);
+    let copies = staging.copies(wave, chunk);
+    let unique = |index: &usize| {
+        let shapes = staging.shapes(*index, wave, worker);
+        (*index, Some(statements::stage_index(staging.dialect, shapes.partition, shapes.key)))
+    };
+    let copied = copies.iter().map(|lower| (*lower, None));
+    let wanted: Vec<(usize, Option<String>)> = copied.chain(wave.members.iter().map(unique)).collect();
+    scratch::open_stages(engine, staging, worker, &wanted).await?;
     for lower in &copies {
-        let stage = scratch::open_stage(engine, work, worker, *lower, None).await?;
-        let filled = engine.execute(&work.fill_copy(worker, *lower, wave, chunk)).await?;
-        tell_planner(engine, &stage, filled).await?;
+        let filled = engine.execute(&staging.fill_copy(worker, *lower, wave, chunk)).await?;
+        tell_planner(engine, &staging.stage(worker, *lower), filled).await?;
     }
+    let piece = Piece { wave, worker, chunk };
     for index in &wave.members {
-        let item = &work.prepared[*index];
-        let shapes = if wave.by_key { item.shapes_by_key(d) } else { item.shapes(d) };
-        let shapes = Shapes { marks: work.run.marks(worker), ..shapes };
-        let slice = work.slice(*index, &wave.columns, chunk);
-        let unique = statements::stage_index(d, shapes.partition, shapes.key);
-        let stage = scratch::open_stage(engine, work, worker, *index, Some(&unique)).await?;
-        let shadows = work.shadows(worker, *index, wave, chunk);
-        let totals = work.totals(worker, *index, wave, chunk);
-        let borrowed = totals.as_ref().map(|totals| SourceTotals {
-            table: totals.table.clone(),
-            spelled: totals.spelled.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect(),
-            partition: totals.partition.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect(),
-            totals: totals.totals.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect(),
-        });
-        let fill = shapes.fill_stage(&stage, &slice, &shadows, borrowed.as_ref());
-        let filled = engine.execute(&fill).await.map_err(|error| in_words(error, item))?;
-        let name = format!("{}_key", work.stage_name(worker, *index));
-        if let Some(sql) = d.scratch_unique_index(&stage, &name, &unique) {
-            engine.execute(&sql).await.map_err(|error| in_words(error, item))?;
-        }
-        tell_planner(engine, &stage, filled).await?;
-        let (computed, published) =
-            check::profile(engine, work, *index, wave, &stage, &slice, &shapes).await?;
-        check::manifest_checks(engine, work, *index, |lower| work.fresh_body(worker, lower, wave, chunk))
-            .await?;
+        stage_member(engine, staging, &piece, *index).await?;
+    }
+    let all = wave.members.iter().chain(&copies).copied();
+    scratch::close_stages(engine, staging, worker, all).await
+}
 
-        let delta = work.delta(*index);
-        let mut written;
-        if work.empty[*index] {
-            written = engine.execute(&shapes.diff_all_new(&stage, delta)).await?;
-        } else {
-            let within = (!wave.by_key).then_some(&slice);
-            written = engine.execute(&shapes.diff_new(&stage, delta, within)).await?;
-            // Both sides have unique keys: when every computed row is there, equal, and the counts are too,
-            // no row can be left over.
-            if written > 0 || computed != published {
-                written += engine.execute(&shapes.diff_gone(&stage, delta, &slice)).await?;
-            }
+/// A chunk of a wave, on one connection.
+#[derive(Clone, Copy)]
+struct Piece<'p> {
+    wave: &'p Wave,
+    worker: usize,
+    chunk: Option<&'p [Tuple]>,
+}
+
+/// So few computed rows are compared in one go with what the table holds.
+const FEW_TO_COMPARE: u64 = 10_000;
+
+/// Computes one summary's rows, checks them, and keeps what differs.
+async fn stage_member(
+    engine: &mut dyn Engine,
+    staging: &Staging<'_>,
+    piece: &Piece<'_>,
+    index: usize,
+) -> Result<()> {
+    let (d, Piece { wave, worker, chunk }) = (staging.dialect, *piece);
+    let item = &staging.prepared[index];
+    let shapes = staging.shapes(index, wave, worker);
+    let slice = staging.slice(index, &wave.columns, chunk);
+    let stage = staging.stage(worker, index);
+    let shadows = staging.shadows(worker, index, wave, chunk);
+    let totals = staging.totals(worker, index, wave, chunk);
+    let borrowed = totals.as_ref().map(TotalsText::borrow);
+    let mut fill = vec![shapes.fill_stage(&stage, &slice, &shadows, borrowed.as_ref())];
+    let name = format!("{}_key", staging.stage_name(worker, index));
+    let unique = statements::stage_index(d, shapes.partition, shapes.key);
+    fill.extend(d.scratch_unique_index(&stage, &name, &unique));
+    let filled = engine.execute_each(&fill).await.map_err(|error| in_words(error, item))?;
+    let filled = filled.first().copied().unwrap_or(0);
+    tell_planner(engine, &stage, filled).await?;
+    let (computed, published) = check::profile(engine, staging, index, wave, (worker, &slice)).await?;
+    check::manifest_checks(engine, staging, index, |lower| staging.fresh_body(worker, lower, wave, chunk))
+        .await?;
+
+    let delta = staging.delta(index);
+    let within = (!wave.by_key).then_some(&slice);
+    let written = if staging.empty[index] {
+        engine.execute(&shapes.diff_all_new(&stage, delta)).await?
+    } else if filled <= FEW_TO_COMPARE && published <= FEW_TO_COMPARE {
+        let both = match d.reads_scratch_twice() {
+            true => vec![shapes.diff(&stage, delta, &slice, within)],
+            false => vec![shapes.diff_new(&stage, delta, within), shapes.diff_gone(&stage, delta, &slice)],
+        };
+        engine.execute_each(&both).await?.into_iter().sum()
+    } else {
+        let mut written = engine.execute(&shapes.diff_new(&stage, delta, within)).await?;
+        // Both sides have unique keys: when every computed row is there, equal, and the counts are too,
+        // no row can be left over.
+        if written > 0 || computed != published {
+            written += engine.execute(&shapes.diff_gone(&stage, delta, &slice)).await?;
         }
-        work.note_written(*index, written)?;
-    }
-    for index in wave.members.iter().chain(&copies) {
-        scratch::close_stage(engine, work, worker, *index).await?;
-    }
-    Ok(())
+        written
+    };
+    staging.note_written(index, written)
 }
 
 /// Scratch tables of more rows than this are worth the milliseconds of gathering statistics.

@@ -4,10 +4,10 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 
-use crate::catalog::{Kind, Set, Source, Summary};
+use crate::catalog::{Kind, Set, Summary};
 use crate::engine::Engine;
+use crate::inspect;
 use crate::ledger::{self, SetState, SummaryState};
-use crate::refresh::inspect;
 use crate::session::{self, Context, Spare};
 use crate::tracking;
 
@@ -42,16 +42,6 @@ impl<'a> Unit<'a> {
         self.part.summaries.iter().map(|summary| summary.name.as_str()).collect()
     }
 
-    /// The state of a source's tracking, out of the states of all the set's sources.
-    pub fn tracked(
-        &self,
-        states: &[(Option<String>, Option<String>)],
-        source: &Source,
-    ) -> (Option<String>, Option<String>) {
-        let at = self.set.sources.iter().position(|other| other.name == source.name);
-        at.and_then(|at| states.get(at).cloned()).unwrap_or_default()
-    }
-
     /// Whether a few cheap look-ups prove that there is nothing to do. Any doubt, or error, is a "no": the whole
     /// way then finds out, or says what is wrong.
     pub async fn is_current(&self, engine: &mut dyn Engine) -> bool {
@@ -63,7 +53,10 @@ impl<'a> Unit<'a> {
                     && known.changes == known.changes_done
             })
         });
-        if !built || !self.is_filled(engine).await || !tracking::is_quiet(engine, &self.part).await {
+        if !built
+            || !self.is_filled(engine).await
+            || !tracking::is_quiet(engine, &self.part, &state.sources).await
+        {
             return false;
         }
         if self

@@ -7,11 +7,14 @@
 
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
-use super::{Request, Unit, check, inspect, noop, unit};
+use super::facts::Facts;
+use super::publish::Outcome;
+use super::run::Run;
+use super::staged::Fresh;
+use super::{Request, check, unit};
 use crate::catalog::Method;
-use crate::create;
 use crate::engine::dialect::Scratch;
 use crate::engine::names::{self, VIEW_SAVEPOINT};
 use crate::engine::statements::{Shadow, Slice};
@@ -19,154 +22,69 @@ use crate::engine::{DbError, Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::hooks::Values;
-use crate::ledger::publication::{self, Published, View};
-use crate::ledger::{self, Counts, RunEnd, RunMode, RunRecord, SetState};
+use crate::inspect::{self, Prepared};
+use crate::ledger::{Counts, SetState};
 use crate::plan::Ask;
-use crate::refresh::inspect::Prepared;
-use crate::report::{Mode as ReportMode, RunStatus, SetRefresh, SummaryRefresh};
-use crate::session::Context;
-use crate::tracking;
-use crate::verify;
+use crate::reconcile;
 
 /// What happened to one view.
-struct Refreshed {
+pub(super) struct Refreshed {
+    index: usize,
     changed: Values,
     counts: Counts,
     rows: u64,
     seconds: f64,
 }
 
-#[allow(clippy::too_many_arguments)]
-pub(super) async fn locked(
-    context: &Context,
-    request: &Request<'_>,
-    unit: &Unit<'_>,
-    run_id: &str,
-    token: &str,
-    retries: u32,
-    start: Instant,
-    engine: &mut dyn Engine,
-) -> Result<SetRefresh> {
-    let set = unit.set;
-    if retries > 0 && publication::was_published(engine, run_id).await? {
-        return super::tables::republished(context, engine, &unit.part, retries, start).await;
-    }
-    publication::ensure(engine, &set.name, &set.summaries).await?;
-    let started = ledger::clock(engine).await? - start.elapsed();
-    let prepared = inspect::inspect(engine, &unit.part).await?;
-    let types = create::summary_columns(engine, set).await?;
-    let tracked = tracking::ensure(engine, set, &types).await?;
-    super::remake_live(engine, set, &tracked).await?;
-    tracking::claim(engine, set, &tracked, token).await?;
-    fail::fail_point!("claimed");
-    // Read after the claim and before the snapshot: exactly the changes that the snapshot includes, or fewer.
-    let state = SetState::read(engine, &set.name).await?.ok_or_else(|| ledger::missing(engine))?;
-    let Some(reason) = why(engine, unit, request, &state).await? else {
-        unit.heartbeat(engine, true).await?;
-        return Ok(noop(set, start, "nothing changed"));
-    };
-    tracing::debug!("{}: {reason}", unit.label());
-    context.progress.start(&format!("refreshing {}", unit.label()), prepared.len() as u64);
-
-    engine.begin(Tx::Stage(None)).await?;
-    let as_of = engine.scalar(engine.dialect().moment_sql()).await?.unwrap_or_default();
-    let mut done = Vec::new();
-    for item in &prepared {
-        context.interrupt.check()?;
-        done.push(refresh_view(context, request, unit, &prepared, item, engine).await?);
-        context.progress.step(1);
-    }
-    fail::fail_point!("publish");
-    let d = engine.dialect();
-    ledger::pass_fence(engine, &set.name, state.fence).await?;
-    let record = RunRecord {
-        run_id: run_id.to_owned(),
-        set: set.name.clone(),
-        mode: RunMode::Complete,
-        status: RunEnd::Ok,
-        started,
-        seconds: start.elapsed().as_secs_f64(),
-        partitions: prepared.len() as u64,
-        counts: done.iter().map(|view| view.counts).sum(),
-        retries,
-        error: None,
-    };
-    let own = engine.server().schema.clone();
-    let published: Vec<Published<'_>> = prepared
-        .iter()
-        .zip(&done)
-        .map(|(item, view)| Published {
-            summary: item.summary,
-            rows: view.rows,
-            counts: view.counts,
-            seconds: view.seconds,
+impl Refreshed {
+    /// The same as the publish wants it.
+    pub fn outcome(&self) -> Outcome {
+        Outcome {
+            index: self.index,
+            counts: self.counts,
+            rows: self.rows,
+            seconds: self.seconds,
+            changed: self.changed.clone(),
             partial: false,
             current: true,
             computed: true,
-            view: Some(View {
-                changes: state.summary(&item.summary.name).map_or(0, |known| known.changes),
-                as_of: as_of.clone(),
-                bytes: d.bytes_sql(item.summary.schema_in(&own), &item.summary.table),
-            }),
-        })
-        .collect();
-    for sql in publication::record(d, &record, &published) {
-        engine.execute(&sql).await?;
+        }
     }
-    fail::fail_point!("publishing");
-    engine.commit().await?;
-    context.progress.finish(&format!("refreshed {}", unit.label()));
-
-    Ok(SetRefresh {
-        set: set.name.clone(),
-        mode: ReportMode::Complete,
-        status: RunStatus::Ok,
-        seconds: start.elapsed().as_secs_f64(),
-        partitions: prepared.len() as u64,
-        summaries: prepared
-            .iter()
-            .zip(&done)
-            .map(|(item, view)| SummaryRefresh {
-                name: item.summary.name.clone(),
-                table: item.summary.table.clone(),
-                status: RunStatus::Ok,
-                rows: Some(view.rows),
-                inserted: view.counts.inserted,
-                updated: view.counts.updated,
-                deleted: view.counts.deleted,
-                seconds: view.seconds,
-                error: None,
-                changed: view.changed.clone(),
-            })
-            .collect(),
-        error: None,
-        reason: Some(reason),
-        retries,
-    })
 }
 
-/// The reason to refresh a unit of views, without claiming anything.
+/// Refreshes the views of a group, and checks them, in a transaction that stays open.
 ///
 /// # Errors
-/// Whatever the server says.
-pub(super) async fn foresee(
+/// A check that fails, in words; whatever the server says.
+pub(super) async fn stage<'f>(
     engine: &mut dyn Engine,
-    unit: &Unit<'_>,
-    request: &Request<'_>,
-    state: &SetState,
-) -> Result<Option<String>> {
-    if let Some(reason) = why(engine, unit, request, state).await? {
-        return Ok(Some(reason));
+    run: &Run<'_>,
+    facts: &'f Facts<'f>,
+) -> Result<Fresh<'f>> {
+    let progress = &run.context.progress;
+    progress.start(&format!("refreshing {}", facts.group.label()), facts.prepared.len() as u64);
+    engine.begin(Tx::Stage(None)).await?;
+    let as_of = engine.scalar(engine.dialect().moment_sql()).await?.unwrap_or_default();
+    let mut done = Vec::new();
+    for index in 0..facts.prepared.len() {
+        run.context.interrupt.check()?;
+        done.push(refresh_view(engine, run, facts, index).await?);
+        progress.step(1);
     }
-    Ok((!tracking::is_quiet(engine, &unit.part).await).then(|| "rows of its sources changed".to_owned()))
+    Ok(Fresh::Views { as_of, done })
 }
 
-async fn why(
+/// The reason to refresh the views of a group, if there is one. `state`: as of after the claim.
+///
+/// # Errors
+/// Partitions are asked for, which views have not; whatever the server says.
+pub(super) async fn why(
     engine: &mut dyn Engine,
-    unit: &Unit<'_>,
+    facts: &Facts<'_>,
     request: &Request<'_>,
     state: &SetState,
 ) -> Result<Option<String>> {
+    let unit = facts.group;
     match request.ask {
         Ask::Full => return Ok(Some("asked for".to_owned())),
         Ask::Partitions(_) | Ask::Since(_) => {
@@ -184,7 +102,6 @@ async fn why(
             return Ok(Some(format!("changes of {} are not noted by triggers", source.name)));
         }
     }
-    let now = ledger::clock(engine).await?;
     for summary in &unit.part.summaries {
         let populated = inspect::is_filled(engine, summary).await? == Some(true);
         let Some(known) =
@@ -198,7 +115,7 @@ async fn why(
         if known.changes > known.changes_done {
             return Ok(Some("rows of its sources changed".to_owned()));
         }
-        if let Some(moved) = unit::has_moved(summary, state, now) {
+        if let Some(moved) = unit::has_moved(summary, state, facts.now) {
             return Ok(Some(moved));
         }
     }
@@ -206,15 +123,14 @@ async fn why(
 }
 
 async fn refresh_view(
-    context: &Context,
-    request: &Request<'_>,
-    unit: &Unit<'_>,
-    prepared: &[Prepared<'_>],
-    item: &Prepared<'_>,
     engine: &mut dyn Engine,
+    run: &Run<'_>,
+    facts: &Facts<'_>,
+    index: usize,
 ) -> Result<Refreshed> {
     let began = Instant::now();
     let d = engine.dialect();
+    let item = &facts.prepared[index];
     let summary = item.summary;
     let own = engine.server().schema.clone();
     let concurrently = inspect::is_filled(engine, summary).await? == Some(true);
@@ -232,33 +148,14 @@ async fn refresh_view(
     let rows = count(engine, &format!("SELECT COUNT(*) FROM {}", item.target)).await?;
     let mut counts = Counts { inserted: rows, ..Counts::default() };
     if concurrently {
-        let sql = shapes.count_changes(&before);
-        let row = engine.query(&sql).await?.into_iter().next().unwrap_or_default();
-        let cell = |at: usize| row.get(at).cloned().flatten().and_then(|text| text.parse().ok()).unwrap_or(0);
-        counts = Counts { inserted: cell(0), updated: cell(1), deleted: cell(2) };
+        counts = changes(engine, &shapes.count_changes(&before)).await?;
     }
-    null_keys(engine, item).await?;
-    let as_it_is: Vec<Shadow> = prepared
-        .iter()
-        .map(|view| Shadow {
-            table: view.summary.table.clone(),
-            body: format!("SELECT * FROM {}", view.target),
-        })
-        .collect();
-    for entry in &summary.checks {
-        check::must_be_empty(engine, &unit.set.name, summary, entry, &shapes.with_clause(&as_it_is)).await?;
-    }
-    reconciled(engine, unit, prepared, item).await?;
+    check_view(engine, facts, index).await?;
     let previous = (rows + counts.deleted).saturating_sub(counts.inserted);
-    if !request.allow_shrink && concurrently {
-        check::collapse_guard(
-            &unit.set.name,
-            summary,
-            context.config.run.max_shrink,
-            previous,
-            counts.inserted,
-            counts.deleted,
-        )?;
+    if !run.request.allow_shrink && concurrently {
+        let share = run.context.config.run.max_shrink;
+        let name = &facts.set.name;
+        check::collapse_guard(name, summary, share, previous, counts.inserted, counts.deleted)?;
     }
     let mut changed = Values::new();
     if counts.any() {
@@ -271,7 +168,7 @@ async fn refresh_view(
         } else {
             item.target.clone()
         };
-        changed = super::changed_values(context, engine, &unit.set.name, item, &rows).await?;
+        changed = super::changed_values(run.context, engine, &facts.set.name, item, &rows).await?;
     }
     if concurrently {
         if !counts.any() {
@@ -280,11 +177,46 @@ async fn refresh_view(
         }
         engine.execute(&d.drop_scratch(&before, Scratch::Private)).await?;
     }
-    Ok(Refreshed { changed, counts, rows, seconds: began.elapsed().as_secs_f64() })
+    Ok(Refreshed { index, changed, counts, rows, seconds: began.elapsed().as_secs_f64() })
 }
 
-async fn count(engine: &mut dyn Engine, sql: &str) -> Result<u64> {
-    Ok(engine.scalar(sql).await?.and_then(|text| text.parse().ok()).unwrap_or(0))
+/// The counts of rows that came, changed and went.
+async fn changes(engine: &mut dyn Engine, sql: &str) -> Result<Counts> {
+    let row = engine.query(sql).await?.into_iter().next().unwrap_or_default();
+    let cell = |at: usize| -> Result<u64> {
+        let text = row.get(at).and_then(Option::as_deref).context("counting changes")?;
+        text.parse().with_context(|| format!("counting changes: {text}"))
+    };
+    Ok(Counts { inserted: cell(0)?, updated: cell(1)?, deleted: cell(2)? })
+}
+
+/// Keys, the manifest's own checks, and sums.
+async fn check_view(engine: &mut dyn Engine, facts: &Facts<'_>, index: usize) -> Result<()> {
+    let item = &facts.prepared[index];
+    null_keys(engine, item).await?;
+    let shapes = item.shapes(engine.dialect());
+    let as_it_is: Vec<Shadow> = facts
+        .prepared
+        .iter()
+        .map(|view| Shadow {
+            table: view.summary.table.clone(),
+            body: format!("SELECT * FROM {}", view.target),
+        })
+        .collect();
+    for entry in &item.summary.checks {
+        let with = shapes.with_clause(&as_it_is);
+        check::must_be_empty(engine, &facts.set.name, item.summary, entry, &with).await?;
+    }
+    reconciled(engine, facts, index).await
+}
+
+/// One number.
+///
+/// # Errors
+/// The answer is none; whatever the server says.
+pub(super) async fn count(engine: &mut dyn Engine, sql: &str) -> Result<u64> {
+    let text = engine.scalar(sql).await?.context("a count is missing")?;
+    text.parse().with_context(|| format!("a count reads {text}"))
 }
 
 /// A unique index lets NULL in twice; a key must not.
@@ -308,16 +240,9 @@ async fn null_keys(engine: &mut dyn Engine, item: &Prepared<'_>) -> Result<()> {
     .into())
 }
 
-async fn reconciled(
-    engine: &mut dyn Engine,
-    unit: &Unit<'_>,
-    prepared: &[Prepared<'_>],
-    item: &Prepared<'_>,
-) -> Result<()> {
-    let Some(index) = prepared.iter().position(|other| other.summary.name == item.summary.name) else {
-        return Ok(());
-    };
-    let found = verify::imbalances(engine, &unit.part, prepared, index, &Slice::All).await?;
+async fn reconciled(engine: &mut dyn Engine, facts: &Facts<'_>, index: usize) -> Result<()> {
+    let item = &facts.prepared[index];
+    let found = reconcile::imbalances(engine, facts.set, &facts.prepared, index, &Slice::All).await?;
     let Some(first) = found.1.first() else { return Ok(()) };
     Err(Failure::new(
         ExitCode::Failed,

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::safe::Safe;
 use super::{RefreshReport, StatusReport, VerifyReport};
 use crate::error::one_line;
 use crate::exit_code::ExitCode;
+use crate::words::safe::Safe;
 
 /// Version of the JSON contract; the first field of every object printed.
 pub const SCHEMA: u32 = 1;

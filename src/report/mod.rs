@@ -2,11 +2,9 @@
 //! Reports decide nothing; they print what they are given.
 
 mod json;
-pub mod safe;
 mod table;
-pub mod words;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use serde::Serialize;
 
@@ -33,19 +31,6 @@ pub trait Report {
 /// Those of the writer, a closed pipe among them.
 pub fn render(report: &dyn Report, json: bool, colour: bool, out: &mut dyn Write) -> io::Result<()> {
     if json { report.to_json(out) } else { report.table(out, colour) }
-}
-
-/// Whether stdout should be coloured: it is a terminal and `NO_COLOR` is unset or empty.
-#[must_use]
-pub fn colour_on_stdout() -> bool {
-    io::stdout().is_terminal() && colour_allowed()
-}
-
-/// Whether the user allows colour at all (`NO_COLOR`, `TERM=dumb`).
-#[must_use]
-pub fn colour_allowed() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// How a run, a set or a summary ended.

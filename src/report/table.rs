@@ -4,13 +4,13 @@ use std::io::{self, Write};
 
 use comfy_table::{Cell, CellAlignment, Color, Table, presets};
 
-use super::safe::escaped;
-use super::words::{age_in_words, bytes_in_words, count, duration_in_words, printable, thousands};
 use super::{
     Difference, Key, Mode, RefreshReport, Report, RunStatus, Sample, State, StatusReport, SummaryRefresh,
     SummaryStatus, SummaryVerify, VerifyReport, json,
 };
 use crate::error::one_line;
+use crate::words::safe::escaped;
+use crate::words::{age_in_words, bytes_in_words, count, duration_in_words, printable, thousands};
 
 /// Rows whose differences are printed per summary; all are counted.
 const SAMPLE_ROWS: usize = 10;

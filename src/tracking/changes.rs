@@ -4,44 +4,67 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use super::setup::{remembered, witness};
-use super::{Changes, MOST_KEYS, claimed, claimed_and_waiting_rows, outline, waiting_rows, with_any_column};
+use super::setup::witness;
+use super::{
+    Changes, Claimed, MOST_KEYS, Tracked, claimed, claimed_and_waiting_rows, outline, waiting_rows,
+    with_first_column,
+};
 use crate::catalog::{Method, Set, Source};
 use crate::checksum;
-use crate::engine::names::{CLAIM, GRAIN};
-use crate::engine::{Engine, Shape};
-use crate::ledger::sources;
+use crate::engine::names::GRAIN;
+use crate::engine::{Dialect, Engine, Shape, Tables};
+use crate::inspect::partition_expression;
+use crate::ledger::sources::{self, Remembered};
 use crate::plan::Tuple;
-use crate::refresh::inspect::partition_expression;
+
+/// What is known of one source when its changes are asked for.
+pub struct Evidence<'a> {
+    /// Its shape.
+    pub shape: &'a Shape,
+    /// How its tracking was found.
+    pub tracked: &'a Tracked,
+    /// Its claimed notes; `None`: nothing is claimed, and what waits is asked for.
+    pub claimed: Option<&'a Claimed>,
+    /// What the ledger remembers of it.
+    pub remembered: Option<&'a Remembered>,
+}
 
 /// What a refresh would find to do, without claiming or setting up anything.
 ///
 /// # Errors
 /// Whatever the server says.
-pub async fn foresee(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Changes>> {
+pub async fn foresee(
+    engine: &mut dyn Engine,
+    set: &Set,
+    tables: &Tables,
+    known: &[Remembered],
+) -> Result<Vec<Changes>> {
     let schema = engine.server().schema.clone();
     let mut all = Vec::new();
+    let none = Shape::default();
     for source in &set.sources {
-        let mut state = (None, None);
+        let mut tracked = Tracked { noted: true, ..Tracked::default() };
+        let remembered = known.iter().find(|known| known.source == source.name);
         if source.track == Method::Triggers {
             let spec = outline(set, source, &schema);
-            let known = remembered(engine, set, source).await?.unwrap_or_default();
-            let now = if known.track_id == spec.id { witness(engine, &spec).await? } else { None };
-            if now.is_none() || now != known.witness {
-                state.1 = Some(format!("changes of {} may have gone unseen", source.table));
+            let same = remembered.filter(|known| known.track_id == spec.id);
+            let now = if same.is_some() { witness(engine, &spec).await? } else { None };
+            if now.is_none() || same.is_none_or(|known| known.witness != now) {
+                tracked.gap = Some(format!("changes of {} may have gone unseen", source.table));
             }
-            if known.track_id != spec.id {
-                all.push(Changes { all: state.1, ..Changes::default() });
+            if same.is_none() {
+                all.push(Changes { all: tracked.gap, ..Changes::default() });
                 continue;
             }
         }
-        all.push(changes(engine, set, source, &state, true).await?);
+        let shape = tables.get(source.schema.as_deref(), &source.table).unwrap_or(&none);
+        let evidence = Evidence { shape, tracked: &tracked, claimed: None, remembered };
+        all.push(changes(engine, set, source, &evidence).await?);
     }
     Ok(all)
 }
 
-/// What changed in one source, from the notes claimed so far (to `foresee`: from all that wait) or by its own
-/// method.
+/// What changed in one source, from its claimed notes (to [`foresee`]: from all that wait) or by its own method.
 ///
 /// # Errors
 /// Whatever the server says.
@@ -49,28 +72,28 @@ pub async fn changes(
     engine: &mut dyn Engine,
     set: &Set,
     source: &Source,
-    state: &(Option<String>, Option<String>),
-    foresee: bool,
+    evidence: &Evidence<'_>,
 ) -> Result<Changes> {
     let mut changes = match &source.track {
-        Method::Triggers => noted(engine, set, source, foresee).await?,
+        Method::Triggers => noted(engine, set, source, evidence).await?,
         Method::Untracked => {
             Changes { all: Some(format!("changes of {} are not tracked", source.name)), ..Changes::default() }
         }
         Method::Window(count) => {
-            let mut partitions = partitions_where(engine, source, None).await?;
+            let mut partitions = partitions_where(engine, source, evidence.shape, None).await?;
             partitions.sort();
             let keep = partitions.len().saturating_sub(*count);
             Changes { partitions: partitions.split_off(keep).into_iter().collect(), ..Changes::default() }
         }
         Method::Watermark { column, overlap } => {
-            since_watermark(engine, set, source, column, overlap.as_secs_f64()).await?
+            since_watermark(engine, source, evidence, column, overlap.as_secs_f64()).await?
         }
-        Method::Fingerprint => fingerprinted(engine, set, source).await?,
+        Method::Fingerprint => fingerprinted(engine, set, source, evidence.shape).await?,
     };
-    changes.witness.clone_from(&state.0);
-    if let Some(gap) = &state.1 {
+    if let Some(gap) = &evidence.tracked.gap {
         changes.all = Some(gap.clone());
+        // Without a gap it is what is remembered.
+        changes.witness.clone_from(&evidence.tracked.signature);
     }
     changes.columns.clone_from(&source.track_columns);
     changes.partition = source.partition.len();
@@ -78,31 +101,39 @@ pub async fn changes(
 }
 
 /// The notes that are claimed, or, to foresee a refresh, all that are waiting.
-async fn noted(engine: &mut dyn Engine, set: &Set, source: &Source, foresee: bool) -> Result<Changes> {
+async fn noted(
+    engine: &mut dyn Engine,
+    set: &Set,
+    source: &Source,
+    evidence: &Evidence<'_>,
+) -> Result<Changes> {
     let d = engine.dialect();
     let spec = outline(set, source, &engine.server().schema.clone());
-    let mut work = d.qualify(&spec.schema, &spec.work());
+    let any = with_first_column(spec.clone(), Some(evidence.shape));
     let mut changes = Changes::default();
-    let mut among = "1 = 1".to_owned();
-    if foresee {
-        let spec = with_any_column(engine, spec.clone(), source).await?;
-        work = waiting_rows(d, &spec);
-    } else {
-        for row in engine.query(&format!("SELECT DISTINCT {CLAIM} FROM {work}")).await? {
-            changes.claims.extend(row.into_iter().next().flatten());
-        }
-        among = claimed(d, &changes.claims);
+    let (mut work, mut among) = (waiting_rows(d, &any), "1 = 1".to_owned());
+    let mut grains: Option<BTreeSet<String>> = None;
+    if let Some(notes) = evidence.claimed {
+        changes.claims.clone_from(&notes.claims);
+        let ours = claimed(d, &notes.claims);
         // What a claim had to leave, because a writer still relies on it, is about changes that can be seen all the same.
-        let spec = with_any_column(engine, spec.clone(), source).await?;
-        if !engine.query(&format!("SELECT 1 FROM ({}) n LIMIT 1", d.notes_sql(&spec))).await?.is_empty() {
-            work = claimed_and_waiting_rows(d, &spec, &among);
-            among = "1 = 1".to_owned();
-        } else if changes.claims.is_empty() {
+        if notes.left {
+            work = claimed_and_waiting_rows(d, &any, &ours);
+        } else if notes.claims.is_empty() {
             return Ok(changes);
+        } else {
+            (work, among) = (d.qualify(&spec.schema, &spec.work()), ours);
+            grains = Some(notes.grains.clone());
         }
     }
-    let grains = engine.query(&format!("SELECT DISTINCT {GRAIN} FROM {work} w WHERE {among}")).await?;
-    let has = |grain: &str| grains.iter().any(|row| row[0].as_deref() == Some(grain));
+    let grains = match grains {
+        Some(grains) => grains,
+        None => {
+            let sql = format!("SELECT DISTINCT {GRAIN} FROM {work} w WHERE {among}");
+            engine.query(&sql).await?.into_iter().flatten().flatten().collect()
+        }
+    };
+    let has = |grain: &str| grains.contains(grain);
     if has("a") || source.track_columns.is_empty() {
         changes.all = Some(format!(
             "all of {} changed (TRUNCATE, or rows that no partition tells apart)",
@@ -124,7 +155,7 @@ async fn noted(engine: &mut dyn Engine, set: &Set, source: &Source, foresee: boo
             MOST_KEYS + 1
         );
         let keys: BTreeSet<Tuple> = engine.query(&sql).await?.into_iter().collect();
-        changes.loose = loose(engine, source).await?;
+        changes.loose = loose_in(d, source, evidence.shape);
         if keys.len() <= MOST_KEYS {
             changes.keys = keys;
         } else if parts.is_empty() {
@@ -143,15 +174,19 @@ async fn noted(engine: &mut dyn Engine, set: &Set, source: &Source, foresee: boo
 /// Whatever the server says.
 pub async fn loose(engine: &mut dyn Engine, source: &Source) -> Result<BTreeMap<String, String>> {
     let shape = Shape::read(engine, source.schema.as_deref(), &source.table).await?.unwrap_or_default();
-    let d = engine.dialect();
+    Ok(loose_in(engine.dialect(), source, &shape))
+}
+
+fn loose_in(d: &dyn Dialect, source: &Source, shape: &Shape) -> BTreeMap<String, String> {
     let own = source.track_columns.iter().filter_map(|name| shape.column(name).map(|column| (name, column)));
-    Ok(own.filter_map(|(name, column)| d.loose(column).map(|how| (name.clone(), how.to_owned()))).collect())
+    own.filter_map(|(name, column)| d.loose(column).map(|how| (name.clone(), how.to_owned()))).collect()
 }
 
 /// Partition values of a source, of all rows or of those that meet a condition.
 async fn partitions_where(
     engine: &mut dyn Engine,
     source: &Source,
+    shape: &Shape,
     condition: Option<&str>,
 ) -> Result<Vec<Tuple>> {
     let d = engine.dialect();
@@ -168,8 +203,6 @@ async fn partitions_where(
                 .iter()
                 .map(|(name, expression)| expression.is_none().then(|| name.clone()))
                 .collect();
-            let shape =
-                Shape::read(engine, source.schema.as_deref(), &source.table).await?.unwrap_or_default();
             let led = plain.is_some_and(|columns| shape.index_led_by(&columns).is_some());
             engine.dialect().distinct_sql(&table, &expressions, led)
         }
@@ -179,17 +212,16 @@ async fn partitions_where(
 
 async fn since_watermark(
     engine: &mut dyn Engine,
-    set: &Set,
     source: &Source,
+    evidence: &Evidence<'_>,
     column: &str,
     overlap_seconds: f64,
 ) -> Result<Changes> {
     let d = engine.dialect();
-    let known = remembered(engine, set, source).await?.unwrap_or_default();
     let quoted = d.quote(column);
     // Read before the rows: what is written in between is found again next time.
     let newest = engine.scalar(&format!("SELECT MAX({quoted}) FROM {}", source.sql(d))).await?;
-    let Some(seen) = known.watermark else {
+    let Some(seen) = evidence.remembered.and_then(|known| known.watermark.clone()) else {
         return Ok(Changes {
             all: Some(format!("no watermark of {} is known yet", source.name)),
             watermark: newest,
@@ -197,7 +229,7 @@ async fn since_watermark(
         });
     };
     let condition = format!("{quoted} >= {}", d.seconds_before(&d.literal(&seen), overlap_seconds));
-    let partitions = partitions_where(engine, source, Some(&condition)).await?;
+    let partitions = partitions_where(engine, source, evidence.shape, Some(&condition)).await?;
     Ok(Changes {
         partitions: partitions.into_iter().collect(),
         watermark: newest.or(Some(seen)),
@@ -205,9 +237,13 @@ async fn since_watermark(
     })
 }
 
-async fn fingerprinted(engine: &mut dyn Engine, set: &Set, source: &Source) -> Result<Changes> {
+async fn fingerprinted(
+    engine: &mut dyn Engine,
+    set: &Set,
+    source: &Source,
+    shape: &Shape,
+) -> Result<Changes> {
     let d = engine.dialect();
-    let shape = Shape::read(engine, source.schema.as_deref(), &source.table).await?.unwrap_or_default();
     let expressions: Vec<String> =
         source.partition.iter().filter_map(|(name, _)| partition_expression(d, source, name)).collect();
     let parts = expressions.len();

@@ -1,70 +1,115 @@
 //! Claiming notes, and forgetting them in the transaction that publishes what they were about.
 
-use anyhow::Result;
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result};
 
 use super::coalesce::coalesce;
-use super::{Changes, claimed, outline, with_any_column};
+use super::{Changes, Tracked, claimed, outline, with_first_column};
 use crate::catalog::{Kind, Method, Set};
-use crate::engine::names::GRAIN;
+use crate::engine::names::{CLAIM, GRAIN};
 use crate::engine::statements::Slice;
 use crate::engine::track::TrackSpec;
-use crate::engine::{Column, Engine, Tx};
-use crate::ledger::{self, publication, sources};
+use crate::engine::{Column, Engine, Row, Tables, Tx};
+use crate::ledger::{publication, sources};
 use crate::plan::Tuple;
 
-/// Claims every note of every source under `token`. Commits: a run that dies afterwards leaves them claimed,
-/// and the next run finds them in the work table.
+/// The notes of one source that are claimed, by this run or one before it.
+#[derive(Debug, Clone, Default)]
+pub struct Claimed {
+    /// Under which names.
+    pub claims: BTreeSet<String>,
+    /// How fine they are: `k` names keys, `p` partitions, `a` everything.
+    pub grains: BTreeSet<String>,
+    /// There are notes that a claim had to leave, because a writer still relies on them.
+    pub left: bool,
+}
+
+/// Claims the notes of every source under `token`. Commits: a run that dies afterwards leaves them claimed,
+/// and the next run finds them in the work table. Returns what is claimed, a source after the other.
 ///
 /// # Errors
 /// Whatever the server says.
 pub async fn claim(
     engine: &mut dyn Engine,
     set: &Set,
-    tracked: &[(Option<String>, Option<String>)],
+    tables: &Tables,
+    tracked: &[Tracked],
     token: &str,
-) -> Result<()> {
+) -> Result<Vec<Claimed>> {
     let schema = engine.server().schema.clone();
-    for (at, source) in set.sources.iter().enumerate().filter(|(_, source)| source.track == Method::Triggers)
-    {
-        let spec = outline(set, source, &schema);
-        let spec = with_any_column(engine, spec, source).await?;
-        let sql = engine.dialect().claim_sql(&spec, token);
-        let views = readers(set, at, Kind::MaterializedView);
-        if views.is_empty() {
-            ledger::in_write(engine, &sql).await?;
-            tidy(engine, &spec, token).await?;
+    let mut all = Vec::new();
+    for (at, (source, tracked)) in set.sources.iter().zip(tracked).enumerate() {
+        if source.track != Method::Triggers || !tracked.noted {
+            all.push(Claimed::default());
             continue;
         }
+        let shape = tables.get(source.schema.as_deref(), &source.table);
+        let spec = with_first_column(outline(set, source, &schema), shape);
+        let claim = Claim { set, at, spec: &spec, token };
         engine.begin(Tx::Write).await?;
-        let told = tell_views(engine, set, at, &spec, &sql, &views, &tracked[at], token).await;
+        let told = claim.make(engine, tracked).await;
         if let Err(error) = told {
             let _ = engine.rollback().await;
             return Err(error);
         }
         engine.commit().await?;
-        tidy(engine, &spec, token).await?;
+        all.push(claimed_notes(engine, &spec, token).await?);
     }
-    Ok(())
+    Ok(all)
 }
 
 /// Claims of this many notes leave room behind that is worth giving back.
 const MANY: u32 = 5_000;
 
-/// Keeps the tables of notes small.
-async fn tidy(engine: &mut dyn Engine, spec: &TrackSpec, token: &str) -> Result<()> {
+/// What the work table holds now; its tables are kept small.
+async fn claimed_notes(engine: &mut dyn Engine, spec: &TrackSpec, token: &str) -> Result<Claimed> {
     let d = engine.dialect();
-    if let Some(sql) = d.shrink_log_sql(spec) {
-        let ours = claimed(d, &[token.to_owned()]);
-        let work = d.qualify(&spec.schema, &spec.work());
-        let many = MANY.min(spec.max_notes);
-        let more = format!("SELECT 1 FROM {work} WHERE {ours} LIMIT 1 OFFSET {many}");
-        if !engine.query(&more).await?.is_empty()
-            && let Err(error) = engine.execute(&sql).await
-        {
-            tracing::debug!("{}: {error}", spec.log());
+    let work = d.qualify(&spec.schema, &spec.work());
+    let most = u64::from(spec.max_notes) * 2;
+    let left = format!("SELECT 1 FROM ({}) n", d.notes_sql(spec));
+    let ours = claimed(d, &BTreeSet::from([token.to_owned()]));
+    let many = MANY.min(spec.max_notes);
+    let asked = [
+        format!("SELECT DISTINCT {CLAIM}, {GRAIN} FROM {work}"),
+        format!(
+            "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM {work} LIMIT {}) n), \
+             CASE WHEN EXISTS ({left}) THEN 1 ELSE 0 END, \
+             (SELECT COUNT(*) FROM (SELECT 1 FROM {work} WHERE {ours} LIMIT {}) m)",
+            most + 1,
+            many + 1
+        ),
+    ];
+    let mut answers = engine.query_each(&asked).await?.into_iter();
+    let notes = answers.next().unwrap_or_default();
+    let counts = answers.next().and_then(|rows| rows.into_iter().next()).context("counting notes")?;
+    let number = |at: usize| -> Result<u64> {
+        let cell = counts.get(at).and_then(Option::as_deref).context("counting notes")?;
+        cell.parse().with_context(|| format!("counting notes: {cell}"))
+    };
+    if number(2)? > u64::from(many)
+        && let Some(sql) = d.shrink_log_sql(spec)
+        && let Err(error) = engine.execute(&sql).await
+    {
+        tracing::debug!("{}: {error}", spec.log());
+    }
+    let mut found = Claimed { left: number(1)? > 0, ..Claimed::default() };
+    found.add(notes);
+    if number(0)? > most && coalesce(engine, spec, token).await? {
+        found = Claimed { left: found.left, ..Claimed::default() };
+        found.add(engine.query(&asked[0]).await?);
+    }
+    Ok(found)
+}
+
+impl Claimed {
+    fn add(&mut self, rows: Vec<Row>) {
+        for row in rows {
+            let mut cells = row.into_iter();
+            self.claims.extend(cells.next().flatten());
+            self.grains.extend(cells.next().flatten());
         }
     }
-    coalesce(engine, spec, token).await
 }
 
 /// Names of the summaries of one kind that read a source.
@@ -76,44 +121,47 @@ fn readers(set: &Set, source: usize, kind: Kind) -> Vec<&str> {
         .collect()
 }
 
-/// Claims, and counts the claim for every materialized view that reads the source: each is due until a publish
-/// that began after the count has covered it. Notes that no table needs end here.
-#[allow(clippy::too_many_arguments)]
-async fn tell_views(
-    engine: &mut dyn Engine,
-    set: &Set,
+/// The claim of one source's notes.
+struct Claim<'a> {
+    set: &'a Set,
     at: usize,
-    spec: &TrackSpec,
-    claim: &[String],
-    views: &[&str],
-    (witness, gap): &(Option<String>, Option<String>),
-    token: &str,
-) -> Result<()> {
-    let d = engine.dialect();
-    for sql in claim {
-        engine.execute(sql).await?;
-    }
-    let work = d.qualify(&spec.schema, &spec.work());
-    let ours = format!("FROM {work} WHERE {}", claimed(d, &[token.to_owned()]));
-    let any = !engine.query(&format!("SELECT 1 {ours} LIMIT 1")).await?.is_empty();
-    let left = !engine.query(&format!("SELECT 1 FROM ({}) n LIMIT 1", d.notes_sql(spec))).await?.is_empty();
-    if any || left || gap.is_some() {
-        engine.execute(&publication::due(d, &set.name, views)).await?;
-    }
-    let invalidates_table = set.sources[at].invalidates.as_ref().is_some_and(|(name, _)| {
-        set.summaries.iter().any(|summary| summary.name == *name && summary.kind == Kind::Table)
-    });
-    let for_tables = invalidates_table || !readers(set, at, Kind::Table).is_empty();
-    if !for_tables {
-        if any {
-            engine.execute(&format!("DELETE {ours}")).await?;
+    spec: &'a TrackSpec,
+    token: &'a str,
+}
+
+impl Claim<'_> {
+    /// Claims, and counts the claim for every materialized view that reads the source: each is due until a publish
+    /// that began after the count has covered it. Notes that no table needs end here.
+    async fn make(&self, engine: &mut dyn Engine, tracked: &Tracked) -> Result<()> {
+        let (set, source, spec) = (self.set, &self.set.sources[self.at], self.spec);
+        let d = engine.dialect();
+        engine.execute_each(&d.claim_sql(spec, self.token)).await?;
+        let views = readers(set, self.at, Kind::MaterializedView);
+        if views.is_empty() {
+            return Ok(());
         }
-        if let (Some(witness), Some(_)) = (witness, gap) {
-            let sql = sources::witnessed(d, &set.name, &set.sources[at].name, witness);
-            engine.execute(&sql).await?;
+        let work = d.qualify(&spec.schema, &spec.work());
+        let ours = format!("FROM {work} WHERE {}", claimed(d, &BTreeSet::from([self.token.to_owned()])));
+        let any = !engine.query(&format!("SELECT 1 {ours} LIMIT 1")).await?.is_empty();
+        let left =
+            !engine.query(&format!("SELECT 1 FROM ({}) n LIMIT 1", d.notes_sql(spec))).await?.is_empty();
+        if any || left || tracked.gap.is_some() {
+            engine.execute(&publication::due(d, &set.name, &views)).await?;
         }
+        let invalidates_table = source.invalidates.as_ref().is_some_and(|(name, _)| {
+            set.summaries.iter().any(|summary| summary.name == *name && summary.kind == Kind::Table)
+        });
+        let for_tables = invalidates_table || !readers(set, self.at, Kind::Table).is_empty();
+        if !for_tables {
+            if any {
+                engine.execute(&format!("DELETE {ours}")).await?;
+            }
+            if let (Some(signature), Some(_)) = (&tracked.signature, &tracked.gap) {
+                engine.execute(&sources::witnessed(d, &set.name, &source.name, signature)).await?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Statements for the publish transaction that forget what it publishes. `only`: the partitions that were

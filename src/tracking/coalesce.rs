@@ -1,6 +1,8 @@
 //! Claims that no publish has consumed pile up where refreshes keep failing, or only ever cover a part: beyond a limit
 //! they are told in fewer words.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 
 use super::claimed;
@@ -9,22 +11,22 @@ use crate::engine::track::TrackSpec;
 use crate::engine::{Engine, Tx};
 
 /// Makes of a source's claimed notes, where they are more than its `max_notes`, one a partition under `token`, and where
-/// those are too many one of everything.
+/// those are too many one of everything. Returns whether it did.
 ///
 /// Another run that has lost the lock may consume the same notes meanwhile: then a partition is computed once more than
 /// it need be.
 ///
 /// # Errors
 /// Whatever the server says; the notes are as they were then.
-pub(super) async fn coalesce(engine: &mut dyn Engine, spec: &TrackSpec, token: &str) -> Result<()> {
+pub(super) async fn coalesce(engine: &mut dyn Engine, spec: &TrackSpec, token: &str) -> Result<bool> {
     let d = engine.dialect();
     let work = d.qualify(&spec.schema, &spec.work());
     let most = u64::from(spec.max_notes);
     if count(engine, &format!("SELECT 1 FROM {work}"), most * 2).await? <= most * 2 {
-        return Ok(());
+        return Ok(false);
     }
     let rows = engine.query(&format!("SELECT DISTINCT {CLAIM} FROM {work}")).await?;
-    let claims: Vec<String> = rows.into_iter().flatten().flatten().collect();
+    let claims: BTreeSet<String> = rows.into_iter().flatten().flatten().collect();
     let among = claimed(d, &claims);
     let parts = spec.columns[..spec.partition].iter().map(|column| d.quote(&column.name)).collect::<Vec<_>>();
     let list = parts.join(", ");
@@ -56,7 +58,7 @@ pub(super) async fn coalesce(engine: &mut dyn Engine, spec: &TrackSpec, token: &
         spec.source,
         if whole { "nothing finer than everything" } else { "partition" }
     );
-    Ok(())
+    Ok(true)
 }
 
 /// How many rows a SELECT yields, up to one more than `most`.

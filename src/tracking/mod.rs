@@ -6,6 +6,7 @@ mod claim;
 mod coalesce;
 mod pending;
 mod removal;
+mod seen;
 mod setup;
 mod upgrade;
 
@@ -13,22 +14,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-pub use self::changes::{changes, foresee, loose};
-pub use self::claim::{claim, consume_sql};
+pub use self::changes::{Evidence, changes, foresee, loose};
+pub use self::claim::{Claimed, claim, consume_sql};
 pub use self::pending::{Pending, pending};
 pub use self::removal::untrack_sql;
-pub use self::setup::{ensure, forgotten_sql, preview};
-use self::setup::{remembered, witness};
+pub use self::seen::is_quiet;
+pub use self::setup::{ensure, ensure_anew, forgotten_sql, preview};
 pub use self::upgrade::leftovers_sql;
 use crate::catalog::{MAX_NOTES, Method, Set, Source};
 use crate::checksum;
 use crate::engine::names::{self, CLAIM, GRAIN};
 use crate::engine::statements::Slice;
 use crate::engine::track::{TrackColumn, TrackSpec};
-use crate::engine::{Column, Engine, Row, Shape};
-use crate::ledger::sources;
+use crate::engine::{Column, Engine, Shape, Tables};
+use crate::inspect::Prepared;
+use crate::ledger::sources::Remembered;
 use crate::plan::Tuple;
-use crate::refresh::inspect::Prepared;
 
 /// More changed keys than this are dealt with by partition: keys travel through the client, partitions do not.
 pub const MOST_KEYS: usize = 20_000;
@@ -52,7 +53,7 @@ pub struct Changes {
     /// [`Dialect::loose`]: crate::engine::Spelling::loose
     pub loose: BTreeMap<String, String>,
     /// Claims under which the work table holds these notes.
-    pub claims: Vec<String>,
+    pub claims: BTreeSet<String>,
     /// The witness to remember once everything is published.
     pub witness: Option<String>,
     /// The watermark to remember then.
@@ -65,6 +66,34 @@ impl Changes {
     /// Whether anything changed.
     pub fn any(&self) -> bool {
         self.all.is_some() || !self.partitions.is_empty() || !self.keys.is_empty()
+    }
+}
+
+/// How the tracking of one source was found.
+#[derive(Debug, Clone, Default)]
+pub struct Tracked {
+    /// The tracking signature: what would differ if a change had gone unnoticed. To be remembered once everything up to it
+    /// is published.
+    pub signature: Option<String>,
+    /// Why changes may have gone unseen.
+    pub gap: Option<String>,
+    /// Notes wait, or may.
+    pub noted: bool,
+}
+
+/// What was read before anything about tracking is decided.
+pub struct Found<'a> {
+    /// The shapes of the sources.
+    pub tables: &'a Tables,
+    /// What the ledger remembers of them.
+    pub sources: &'a [Remembered],
+    /// Columns of summaries: where a source's partition is an expression, they tell its type.
+    pub types: &'a [Column],
+}
+
+impl Found<'_> {
+    fn source(&self, source: &Source) -> Option<&Remembered> {
+        self.sources.iter().find(|known| known.source == source.name)
     }
 }
 
@@ -140,76 +169,28 @@ fn expressions(source: &Source) -> Vec<String> {
         .collect()
 }
 
-/// Whether nothing at all is waiting and no gap has opened: the path that must cost milliseconds. Makes no
-/// promise when it says no.
-///
-/// # Errors
-/// Never for a state that only [`ensure`] can judge; that is simply "no".
-pub async fn is_quiet(engine: &mut dyn Engine, set: &Set) -> bool {
-    let schema = engine.server().schema.clone();
-    let d = engine.dialect();
-    let mut asked = Vec::new();
-    let mut specs = Vec::new();
-    for source in &set.sources {
-        if source.track != Method::Triggers {
-            return false;
-        }
-        let spec = outline(set, source, &schema);
-        if spec.columns.is_empty() && !source.track_columns.is_empty() {
-            return false;
-        }
-        let Some(best) = d.witness_sql(&spec).into_iter().next() else { return false };
-        asked.extend([d.noted_sql(&spec), sources::query_one(d, &set.name, &source.name), best]);
-        specs.push(spec);
-    }
-    // One round trip for all sources, unless the best witness needs a right that this user lacks.
-    let answers = engine.query_each(&asked).await.unwrap_or_default();
-    if answers.len() < asked.len() {
-        return is_quiet_step_by_step(engine, set, &specs).await;
-    }
-    let mut answers = answers.into_iter();
-    specs.iter().all(|spec| {
-        let (Some(noted), Some(known), Some(seen)) = (answers.next(), answers.next(), answers.next()) else {
-            return false;
-        };
-        let known = sources::remembered(known).ok().and_then(|known| known.into_iter().next());
-        let first = |rows: Vec<Row>| rows.into_iter().next().and_then(|row| row.into_iter().next().flatten());
-        let (noted, seen) = (first(noted), first(seen).map(|text| checksum::hex(&text)));
-        noted.as_deref() == Some("0")
-            && seen.is_some()
-            && known.is_some_and(|known| known.track_id == spec.id && known.witness == seen)
-    })
-}
-
-async fn is_quiet_step_by_step(engine: &mut dyn Engine, set: &Set, specs: &[TrackSpec]) -> bool {
-    for (source, spec) in set.sources.iter().zip(specs) {
-        let noted = engine.scalar(&engine.dialect().noted_sql(spec)).await;
-        if !matches!(noted, Ok(Some(ref text)) if text == "0") {
-            return false;
-        }
-        let known = remembered(engine, set, source).await.ok().flatten().unwrap_or_default();
-        match witness(engine, spec).await {
-            Ok(Some(now)) if known.track_id == spec.id && known.witness == Some(now.clone()) => {}
-            _ => return false,
-        }
-    }
-    true
-}
-
 /// The channel on which the triggers of a set wake `refresh --watch`.
 pub fn channel(set: &str) -> String {
     names::channel(&checksum::hex(set)[..16])
 }
 
 /// A source without columns to tell changes apart by is noted by its first column.
-async fn with_any_column(engine: &mut dyn Engine, mut spec: TrackSpec, source: &Source) -> Result<TrackSpec> {
+fn with_first_column(mut spec: TrackSpec, shape: Option<&Shape>) -> TrackSpec {
     if spec.columns.is_empty()
-        && let Some(shape) = Shape::read(engine, source.schema.as_deref(), &source.table).await?
-        && let Some(first) = shape.columns.first()
+        && let Some(first) = shape.and_then(|shape| shape.columns.first())
     {
         spec.columns.push(TrackColumn { name: first.name.clone(), expression: None, column: first.clone() });
     }
-    Ok(spec)
+    spec
+}
+
+/// The same where the source's shape is not at hand.
+async fn with_any_column(engine: &mut dyn Engine, spec: TrackSpec, source: &Source) -> Result<TrackSpec> {
+    if !spec.columns.is_empty() {
+        return Ok(spec);
+    }
+    let shape = Shape::read(engine, source.schema.as_deref(), &source.table).await?;
+    Ok(with_first_column(spec, shape.as_ref()))
 }
 
 /// The rows of a summary that a dimension's changed keys occur in, from the published rows: as tuples of
@@ -256,7 +237,7 @@ pub async fn occurrences(
     Ok(Some(found))
 }
 
-fn claimed(d: &dyn crate::engine::Dialect, claims: &[String]) -> String {
+fn claimed(d: &dyn crate::engine::Dialect, claims: &BTreeSet<String>) -> String {
     if claims.is_empty() {
         return "1 = 0".to_owned();
     }

@@ -3,12 +3,13 @@
 use anyhow::Result;
 
 use super::removal::{remove_sql, untrack_sql};
+use super::seen::{Seen, look};
 use super::upgrade;
-use super::{ID_LENGTH, legacy_id, outline};
+use super::{Found, ID_LENGTH, Tracked, legacy_id, outline, with_first_column};
 use crate::catalog::{Method, Set, Source};
 use crate::checksum;
-use crate::engine::track::{Cascade, TrackColumn, TrackSpec};
-use crate::engine::{Column, DbError, Engine, ErrorClass, Shape, Tx};
+use crate::engine::track::{Cascade, TrackSpec};
+use crate::engine::{Column, DbError, Engine, ErrorClass, Shape, Tables, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
@@ -18,10 +19,16 @@ use crate::ledger::sources::{self, Remembered};
 ///
 /// # Errors
 /// A source or a column that does not exist.
-async fn detail(engine: &mut dyn Engine, set: &Set, source: &Source, types: &[Column]) -> Result<TrackSpec> {
+fn detail(
+    engine: &dyn Engine,
+    set: &Set,
+    source: &Source,
+    found: &Found<'_>,
+    keys: &[ForeignKey],
+) -> Result<TrackSpec> {
     let schema = engine.server().schema.clone();
     let mut spec = outline(set, source, &schema);
-    let Some(shape) = Shape::read(engine, source.schema.as_deref(), &source.table).await? else {
+    let Some(shape) = found.tables.get(source.schema.as_deref(), &source.table) else {
         return Err(Failure::new(
             ExitCode::Failed,
             format!("source table {} does not exist in {}", source.table, engine.server().database),
@@ -32,20 +39,12 @@ async fn detail(engine: &mut dyn Engine, set: &Set, source: &Source, types: &[Co
         ))
         .into());
     };
-    if spec.columns.is_empty() {
-        // Nothing to tell changes apart by; any note will do.
-        if let Some(first) = shape.columns.first() {
-            spec.columns.push(TrackColumn {
-                name: first.name.clone(),
-                expression: None,
-                column: first.clone(),
-            });
-        }
-    }
+    // Nothing to tell changes apart by; any note will do.
+    spec = with_first_column(spec, Some(shape));
     for column in &mut spec.columns {
         let found = match column.expression {
             None => shape.column(&column.name),
-            Some(_) => types.iter().find(|known| known.name.eq_ignore_ascii_case(&column.name)),
+            Some(_) => found.types.iter().find(|known| known.name.eq_ignore_ascii_case(&column.name)),
         };
         let Some(found) = found else {
             return Err(Failure::usage(format!(
@@ -68,7 +67,7 @@ async fn detail(engine: &mut dyn Engine, set: &Set, source: &Source, types: &[Co
         }
     }
     spec.source_columns = shape.columns.iter().map(|column| column.name.clone()).collect();
-    spec.cascades = cascades(engine, &source.table).await?;
+    spec.cascades = cascades(keys, &source.table);
     spec.uniques = shape
         .indexes
         .iter()
@@ -78,21 +77,24 @@ async fn detail(engine: &mut dyn Engine, set: &Set, source: &Source, types: &[Co
     Ok(spec)
 }
 
+/// A column of a foreign key with an action: table, the table that it refers to, its column, the other's, its name.
+type ForeignKey = [String; 5];
+
+/// All of them, where the engine's triggers do not see what they do.
+async fn foreign_keys(engine: &mut dyn Engine) -> Result<Vec<ForeignKey>> {
+    let Some(sql) = engine.dialect().cascades_sql() else { return Ok(Vec::new()) };
+    let rows = engine.query(&sql).await?.into_iter();
+    Ok(rows.map(|row| std::array::from_fn(|at| row.get(at).cloned().flatten().unwrap_or_default())).collect())
+}
+
 /// The foreign keys by which changes reach a table behind its triggers' back: its own, and, since a cascaded
 /// delete fires nothing either, those of its ancestors.
-async fn cascades(engine: &mut dyn Engine, table: &str) -> Result<Vec<Cascade>> {
-    let Some(sql) = engine.dialect().cascades_sql() else { return Ok(Vec::new()) };
-    let rows: Vec<[String; 5]> = engine
-        .query(&sql)
-        .await?
-        .into_iter()
-        .map(|row| std::array::from_fn(|at| row.get(at).cloned().flatten().unwrap_or_default()))
-        .collect();
+fn cascades(keys: &[ForeignKey], table: &str) -> Vec<Cascade> {
     let mut found: Vec<Cascade> = Vec::new();
     let mut reached = vec![table.to_owned()];
     let mut at = 0;
     while let Some(child) = reached.get(at).cloned() {
-        for [of, parent, own, other, name] in rows.iter().filter(|row| row[0] == child) {
+        for [of, parent, own, other, name] in keys.iter().filter(|row| row[0] == child) {
             let direct = of == table;
             let pair = (own.clone(), other.clone());
             // A key of several columns comes in several rows.
@@ -111,7 +113,7 @@ async fn cascades(engine: &mut dyn Engine, table: &str) -> Result<Vec<Cascade>> 
         }
         at += 1;
     }
-    Ok(found)
+    found
 }
 
 /// Reads the witness of a source's tracking; `None` if a trigger is missing.
@@ -139,76 +141,123 @@ pub(super) async fn remembered(
     sources::read(engine, &set.name, &source.name).await
 }
 
-/// Makes sure that every source's tracking is in place, before anything is computed. Returns, per source, why
-/// changes may have gone unseen (nothing, usually).
+/// Makes sure that every source's tracking is in place, before anything is computed.
 ///
 /// # Errors
 /// A missing right, in words: which one, and what else could be done.
-pub async fn ensure(
-    engine: &mut dyn Engine,
-    set: &Set,
-    types: &[Column],
-) -> Result<Vec<(Option<String>, Option<String>)>> {
-    let mut states = Vec::new();
+pub async fn ensure(engine: &mut dyn Engine, set: &Set, found: &Found<'_>) -> Result<Vec<Tracked>> {
+    let keys = if set.sources.iter().any(|source| source.track == Method::Triggers) {
+        foreign_keys(engine).await?
+    } else {
+        Vec::new()
+    };
+    let mut specs = Vec::new();
     for source in &set.sources {
-        if source.track != Method::Triggers {
-            let id = format!("{:?}", source.track).chars().take(64).collect::<String>();
-            let known = remembered(engine, set, source).await?;
-            let gap = match &known {
-                Some(known) if known.track_id == id => None,
-                _ => Some(format!("tracking of {} was just set up", source.name)),
-            };
-            if gap.is_some() {
-                // Triggers that it had before would go on writing notes that nobody reads.
-                if known.as_ref().is_some_and(|known| known.track_id.len() == ID_LENGTH) {
-                    let statements = untrack_sql(engine, set, source).await?;
-                    // In a transaction that gives up waiting: behind a reader that stays, writers would queue up.
-                    ledger::in_write(engine, &statements).await?;
-                }
-                remember_id(engine, set, source, known.as_ref(), &id).await?;
-            }
-            states.push((None, gap));
-            continue;
-        }
-        let spec = detail(engine, set, source, types).await?;
-        let mut known = remembered(engine, set, source).await?;
-        if let Some(old) = known.as_ref().filter(|old| old.track_id == legacy_id(set, source, &spec.schema)) {
-            known = Some(upgrade::carry_over(engine, set, source, &spec, old).await?);
-        }
-        let now = match &known {
-            Some(known) if known.track_id == spec.id => witness(engine, &spec).await?,
+        let spec = match source.track {
+            Method::Triggers => Some(detail(engine, set, source, found, &keys)?),
             _ => None,
         };
-        let gap = match (&known, &now) {
-            (Some(known), Some(now)) if known.witness.as_ref() == Some(now) => None,
-            (Some(known), Some(_)) if known.witness.is_some() => Some(format!(
-                "{} was truncated, altered or replaced, or its triggers were switched off for a while",
-                source.table
-            )),
-            (Some(known), None) if known.witness.is_some() && known.track_id == spec.id => {
-                Some(format!("triggers on {} were missing", source.table))
-            }
-            _ => Some(format!("tracking of {} was just set up", source.table)),
-        };
-        // Whatever opened the gap may also have changed what the triggers must look like.
-        let now = match now {
-            Some(now) if gap.is_none() => Some(now),
-            _ => {
-                install(engine, set, source, &spec, known.as_ref()).await?;
-                witness(engine, &spec).await?
-            }
-        };
-        if now.is_none() {
-            return Err(Failure::new(
-                ExitCode::Failed,
-                format!("the change triggers on {} do not show after they were made", source.table),
-            )
-            .hint("grant the TRIGGER privilege on the source, or use track = \"fingerprint\"")
-            .into());
-        }
-        states.push((now, gap));
+        specs.push(spec);
     }
-    Ok(states)
+    let same = |source: &Source, spec: &TrackSpec| {
+        found.source(source).is_some_and(|known| known.track_id == spec.id)
+    };
+    let asked: Vec<&TrackSpec> = set
+        .sources
+        .iter()
+        .zip(&specs)
+        .filter_map(|(source, spec)| spec.as_ref().filter(|spec| same(source, spec)))
+        .collect();
+    let mut seen = if asked.is_empty() { Vec::new() } else { look(engine, &asked).await? }.into_iter();
+    let mut all = Vec::new();
+    for (source, spec) in set.sources.iter().zip(&specs) {
+        let known = found.source(source);
+        all.push(match spec {
+            None => without_triggers(engine, set, source, known).await?,
+            Some(spec) => {
+                let seen = if same(source, spec) { seen.next().unwrap_or_default() } else { Seen::default() };
+                by_triggers(engine, set, source, spec, (known, seen)).await?
+            }
+        });
+    }
+    Ok(all)
+}
+
+/// The same where nothing was read yet.
+///
+/// # Errors
+/// As [`ensure`].
+pub async fn ensure_anew(engine: &mut dyn Engine, set: &Set, types: &[Column]) -> Result<Vec<Tracked>> {
+    let names: Vec<(Option<&str>, &str)> =
+        set.sources.iter().map(|source| (source.schema.as_deref(), source.table.as_str())).collect();
+    let tables = Tables::read(engine, &names).await?;
+    let sources = sources::read_all(engine, &set.name).await?;
+    ensure(engine, set, &Found { tables: &tables, sources: &sources, types }).await
+}
+
+async fn without_triggers(
+    engine: &mut dyn Engine,
+    set: &Set,
+    source: &Source,
+    known: Option<&Remembered>,
+) -> Result<Tracked> {
+    let id = format!("{:?}", source.track).chars().take(64).collect::<String>();
+    let gap = match known {
+        Some(known) if known.track_id == id => None,
+        _ => Some(format!("tracking of {} was just set up", source.name)),
+    };
+    if gap.is_some() {
+        // Triggers that it had before would go on writing notes that nobody reads.
+        if known.is_some_and(|known| known.track_id.len() == ID_LENGTH) {
+            let statements = untrack_sql(engine, set, source).await?;
+            // In a transaction that gives up waiting: behind a reader that stays, writers would queue up.
+            ledger::in_write(engine, &statements).await?;
+        }
+        remember_id(engine, set, source, known, &id).await?;
+    }
+    Ok(Tracked { signature: None, gap, noted: true })
+}
+
+async fn by_triggers(
+    engine: &mut dyn Engine,
+    set: &Set,
+    source: &Source,
+    spec: &TrackSpec,
+    (known, seen): (Option<&Remembered>, Seen),
+) -> Result<Tracked> {
+    let (mut known, mut now, mut noted) = (known.cloned(), seen.signature, seen.noted);
+    if let Some(old) = known.as_ref().filter(|old| old.track_id == legacy_id(set, source, &spec.schema)) {
+        known = Some(upgrade::carry_over(engine, set, source, spec, old).await?);
+        (now, noted) = (witness(engine, spec).await?, true);
+    }
+    let gap = match (&known, &now) {
+        (Some(known), Some(now)) if known.witness.as_ref() == Some(now) => None,
+        (Some(known), Some(_)) if known.witness.is_some() => Some(format!(
+            "{} was truncated, altered or replaced, or its triggers were switched off for a while",
+            source.table
+        )),
+        (Some(known), None) if known.witness.is_some() && known.track_id == spec.id => {
+            Some(format!("triggers on {} were missing", source.table))
+        }
+        _ => Some(format!("tracking of {} was just set up", source.table)),
+    };
+    // Whatever opened the gap may also have changed what the triggers must look like.
+    let now = match now {
+        Some(now) if gap.is_none() => Some(now),
+        _ => {
+            install(engine, set, source, spec, known.as_ref()).await?;
+            witness(engine, spec).await?
+        }
+    };
+    if now.is_none() {
+        return Err(Failure::new(
+            ExitCode::Failed,
+            format!("the change triggers on {} do not show after they were made", source.table),
+        )
+        .hint("grant the TRIGGER privilege on the source, or use track = \"fingerprint\"")
+        .into());
+    }
+    Ok(Tracked { signature: now, noted: noted || gap.is_some(), gap })
 }
 
 /// The SQL by which [`ensure`] would set tracking up, for `create --dry-run`. Only looks. `fresh`: there is no
@@ -224,8 +273,12 @@ pub async fn preview(
 ) -> Result<Vec<String>> {
     let d = engine.dialect();
     let mut sql = Vec::new();
+    let names: Vec<(Option<&str>, &str)> =
+        set.sources.iter().map(|source| (source.schema.as_deref(), source.table.as_str())).collect();
+    let tables = Tables::read(engine, &names).await?;
+    let keys = foreign_keys(engine).await?;
     for source in set.sources.iter().filter(|source| source.track == Method::Triggers) {
-        let spec = detail(engine, set, source, types).await?;
+        let spec = detail(engine, set, source, &Found { tables: &tables, sources: &[], types }, &keys)?;
         let known = if fresh { None } else { remembered(engine, set, source).await? };
         let same = known.is_some_and(|known| known.track_id == spec.id);
         if !same || witness(engine, &spec).await?.is_none() {

@@ -1,7 +1,7 @@
 //! Rows that differ, collected as they arrive.
 
 use crate::engine::Row;
-use crate::refresh::inspect::Prepared;
+use crate::inspect::Prepared;
 use crate::report::{Difference, Key, Sample};
 
 /// Rows that are shown in full; all are counted.

@@ -4,26 +4,27 @@
 mod compare;
 mod waiting;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use anyhow::Result;
 
-use crate::catalog::{Against, Catalog, Kind, Selected, Set, Summary};
+use crate::catalog::{Catalog, Kind, Selected, Set, Summary};
 use crate::checksum;
 use crate::cli::VerifyArgs;
-use crate::create::explain;
 use crate::engine::statements::{Shadow, Slice};
 use crate::engine::{Engine, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
+use crate::inspect::retention;
+use crate::inspect::{self, Prepared};
 use crate::ledger;
 use crate::ledger::SetState;
+use crate::objects::explain;
 use crate::plan::{Ask, Chosen, Tuple};
-use crate::refresh::check::{plain_number, spell};
-use crate::refresh::inspect::{self, Prepared, partition_expression};
-use crate::refresh::{keep, unit};
-use crate::report::{Imbalance, SummaryVerify, Verdict, VerifyReport};
+use crate::reconcile::imbalances;
+use crate::refresh::unit;
+use crate::report::{SummaryVerify, Verdict, VerifyReport};
 use crate::session::{self, Context};
 use compare::Comparison;
 
@@ -79,7 +80,7 @@ async fn verify_units(
     }
     for members in set.units() {
         let chosen: Vec<bool> = members.iter().map(|index| selected.includes(*index)).collect();
-        let mut part = keep::cut(engine, &set.part(&members), now);
+        let mut part = retention::cut(engine, &set.part(&members), now);
         // A unit of views has no partitions; the partitions named are somebody else's.
         let of_views = part.summaries.iter().any(|summary| summary.kind == Kind::MaterializedView);
         if !chosen.contains(&true)
@@ -133,8 +134,9 @@ async fn verify_set(
     args: &VerifyArgs,
     report: &mut VerifyReport,
 ) -> Result<()> {
-    let prepared = inspect::inspect(engine, set).await?;
-    let known = inspect::known_partitions(engine, set, &prepared, true).await?;
+    let tables = inspect::tables(engine, set).await?;
+    let prepared = inspect::prepare(engine, set, &tables).await?;
+    let known = inspect::known_partitions(engine, set, &prepared, &tables, true).await?.known;
     let ask = if args.partition.is_empty() { Ask::Full } else { Ask::Partitions(args.partition.clone()) };
     let mut chosen = Chosen::new(&set.name, &ask, &known)?;
     if let Some(count) = args.sample {
@@ -292,108 +294,4 @@ fn raw_shadows(
         });
     }
     shadows
-}
-
-/// Sums per partition, from whatever table.
-type Sums = BTreeMap<Tuple, Vec<Option<String>>>;
-
-async fn sums(engine: &mut dyn Engine, sql: &str, parts: usize) -> Result<Sums> {
-    Ok(engine
-        .query(sql)
-        .await?
-        .into_iter()
-        .map(|mut row| {
-            let values = row.split_off(parts);
-            (row, values)
-        })
-        .collect())
-}
-
-/// Compares the reconciled sums of the published rows with the source's totals, or the tier below.
-/// Returns how many were compared, and those that differ.
-///
-/// # Errors
-/// Whatever the server says.
-pub(crate) async fn imbalances(
-    engine: &mut dyn Engine,
-    set: &Set,
-    prepared: &[Prepared<'_>],
-    index: usize,
-    slice: &Slice,
-) -> Result<(u64, Vec<Imbalance>)> {
-    let item = &prepared[index];
-    let summary = item.summary;
-    let (mut checked, mut wrong) = (0, Vec::new());
-    if summary.reconcile.is_empty() || summary.against == Against::Nothing {
-        return Ok((checked, wrong));
-    }
-    let d = engine.dialect();
-    let parts: Vec<String> = summary.partition.iter().map(|name| d.quote(name)).collect();
-    let group = |parts: &[String]| {
-        if parts.is_empty() { String::new() } else { format!(" GROUP BY {}", parts.join(", ")) }
-    };
-    for entry in &summary.reconcile {
-        let list = |table: &str, condition: Option<&str>, where_slice: &str| {
-            let mut cells = parts.clone();
-            cells.extend(entry.columns.iter().map(|name| format!("SUM({})", d.quote(name))));
-            let condition = condition.map(|c| format!(" AND ({c})")).unwrap_or_default();
-            format!(
-                "SELECT {} FROM {table} t WHERE {where_slice}{condition}{}",
-                cells.join(", "),
-                group(&parts)
-            )
-        };
-        let own = list(&item.target, entry.condition.as_deref(), &slice.over(d, "t"));
-        let actual = sums(engine, &own, parts.len()).await?;
-        let expected = match summary.against {
-            Against::Summary(lower) => {
-                let lower = &prepared[lower];
-                let condition = lower.summary.reconcile.first().and_then(|entry| entry.condition.as_deref());
-                let sql = list(&lower.target, condition, &slice.over(d, "t"));
-                sums(engine, &sql, parts.len()).await?
-            }
-            Against::Source(source) => {
-                let source = &set.sources[source];
-                let expressions: Option<Vec<String>> =
-                    summary.partition.iter().map(|name| partition_expression(d, source, name)).collect();
-                let Some(expressions) = expressions else { continue };
-                let mut cells = expressions.clone();
-                for name in &entry.columns {
-                    let total = source.totals.iter().find(|(column, _)| column == name);
-                    cells.push(total.map_or("NULL".to_owned(), |(_, aggregate)| aggregate.clone()));
-                }
-                let spelled =
-                    |name: &str| partition_expression(d, source, name).unwrap_or_else(|| d.quote(name));
-                let sql = format!(
-                    "SELECT {} FROM {} WHERE {}{}",
-                    cells.join(", "),
-                    source.sql(d),
-                    slice.condition(d, &spelled),
-                    group(&expressions)
-                );
-                sums(engine, &sql, parts.len()).await?
-            }
-            Against::Nothing => continue,
-        };
-        let mut all: Vec<&Tuple> = actual.keys().chain(expected.keys()).collect();
-        all.sort();
-        all.dedup();
-        for partition in all {
-            for (at, column) in entry.columns.iter().enumerate() {
-                let cell = |sums: &Sums| sums.get(partition).and_then(|row| row.get(at).cloned().flatten());
-                let (have, want) = (cell(&actual), cell(&expected));
-                checked += 1;
-                if plain_number(have.as_deref()) != plain_number(want.as_deref()) {
-                    wrong.push(Imbalance {
-                        summary: format!("{}.{}", set.name, summary.name),
-                        partition: spell(&summary.partition, partition),
-                        column: column.clone(),
-                        expected: want,
-                        actual: have,
-                    });
-                }
-            }
-        }
-    }
-    Ok((checked, wrong))
 }

@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use crate::catalog::{Set, Source};
 use crate::engine::Engine;
+use crate::inspect::Prepared;
 use crate::plan::{Tuple, project};
-use crate::refresh::inspect::Prepared;
 use crate::tracking;
 
 /// Partitions of a summary that wait, under its own partition columns. `None`: nothing tells which, so all of them.

@@ -63,6 +63,30 @@ impl Shapes<'_> {
         )
     }
 
+    /// Both at once: for few rows, where each statement more costs as much as they do.
+    pub fn diff(&self, stage: &str, delta: &str, slice: &Slice, within: Option<&Slice>) -> String {
+        let d = self.dialect;
+        let kind = d.quote(KIND);
+        let keys = self.columns.iter().map(|column| {
+            let name = &column.name;
+            match self.key.iter().any(|key| key.eq_ignore_ascii_case(name)) {
+                true => format!("t.{}", d.quote(name)),
+                false => "NULL".to_owned(),
+            }
+        });
+        format!(
+            "{} UNION ALL SELECT {}, 'D', {} FROM {} t LEFT JOIN {stage} s ON s.{kind} = {} AND {} \
+             WHERE {} AND s.{kind} IS NULL",
+            self.diff_new(stage, delta, within),
+            self.marks.run,
+            keys.collect::<Vec<_>>().join(", "),
+            self.target,
+            self.marks.computed,
+            on_key(d, "s", "t", self.key),
+            slice.over(d, "t"),
+        )
+    }
+
     /// Copies a whole stage as rows to insert: the first build of an empty table.
     pub fn diff_all_new(&self, stage: &str, delta: &str) -> String {
         format!(

@@ -116,8 +116,15 @@ impl Shapes<'_> {
     }
 
     /// Per partition of the staged slice: partition values, rows, rows with a NULL in the key, then the
-    /// sum of each `(column, condition)` over computed rows, then the source's total of each `column`.
-    pub fn profile_stage(&self, stage: &str, sums: &[(String, Option<String>)], source: &[String]) -> String {
+    /// sum of each `(column, condition)` over computed rows, then the source's total of each `column`, then the rows that
+    /// the table holds for the slice, if one is given.
+    pub fn profile_stage(
+        &self,
+        stage: &str,
+        sums: &[(String, Option<String>)],
+        source: &[String],
+        published: Option<&Slice>,
+    ) -> String {
         let d = self.dialect;
         let kind = d.quote(KIND);
         let Marks { computed, totals, .. } = self.marks;
@@ -137,6 +144,7 @@ impl Shapes<'_> {
         for column in source {
             cells.push(format!("SUM(CASE WHEN {kind} = {totals} THEN {} END)", d.quote(column)));
         }
+        cells.extend(published.map(|slice| format!("({})", self.count(slice))));
         let mut sql = format!("SELECT {} FROM {stage}", cells.join(", "));
         if self.marks.computed != Marks::PRIVATE.computed {
             sql.push_str(&format!(" WHERE {kind} IN ({computed}, {totals})"));

@@ -7,7 +7,7 @@ use crate::catalog::Set;
 use crate::engine::Engine;
 
 /// The statements that let every reader read what it should; safe to run again.
-pub(super) fn sql(engine: &dyn Engine, set: &Set) -> Vec<String> {
+pub(crate) fn sql(engine: &dyn Engine, set: &Set) -> Vec<String> {
     let d = engine.dialect();
     let own = &engine.server().schema;
     let mut statements: Vec<String> = Vec::new();

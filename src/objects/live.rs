@@ -10,8 +10,8 @@ use crate::engine::names::{self, GRAIN};
 use crate::engine::{Column, Dialect, Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
+use crate::inspect::{self, Prepared};
 use crate::ledger::publication;
-use crate::refresh::inspect::{self, Prepared};
 use crate::tracking;
 
 /// The view's name.
@@ -275,7 +275,7 @@ impl Pending<'_> {
                     .summary
                     .partition
                     .iter()
-                    .map(|name| crate::refresh::inspect::partition_expression(d, source, name))
+                    .map(|name| crate::inspect::partition_expression(d, source, name))
                     .collect();
                 if let Some(expressions) = expressions {
                     let from = source.sql(d);

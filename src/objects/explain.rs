@@ -6,7 +6,7 @@ use anyhow::Result;
 use crate::catalog::{Kind, Set, Source, Summary};
 use crate::engine::statements::Slice;
 use crate::engine::{Engine, Shape, Tx};
-use crate::refresh::inspect::{self, Prepared};
+use crate::inspect::{self, Prepared};
 
 /// A smaller table is read whole as quickly, and the server knows.
 const FEW_ROWS: u64 = 20_000;

@@ -6,23 +6,24 @@ use std::sync::Mutex;
 use anyhow::{Result, anyhow};
 
 use super::check::Findings;
-use super::inspect::{Prepared, partition_expression};
-use super::scratch::Run;
+use super::scratch::OwnRows;
 use crate::catalog::{Against, Set};
 use crate::engine::Dialect;
 use crate::engine::dialect::{Scratch, on_key};
 use crate::engine::names;
-use crate::engine::statements::{KIND, OP, RUN, Shadow, Slice};
+use crate::engine::statements::{KIND, OP, RUN, Shadow, Shapes, Slice, SourceTotals};
+use crate::inspect::{Prepared, partition_expression};
 use crate::plan::{Tuple, Wave};
+use crate::reconcile::reconciled;
 
-/// The work that every connection of a run shares.
-pub struct Work<'a> {
+/// What every connection of a run shares while it computes.
+pub struct Staging<'a> {
     /// The set.
     pub set: &'a Set,
     /// Its summaries, as inspected.
     pub prepared: &'a [Prepared<'a>],
     /// Distinguishes this run's rows in scratch tables from any other's.
-    pub run: &'a Run,
+    pub run: &'a OwnRows,
     /// Schema of scratch tables.
     pub schema: String,
     /// The engine's text.
@@ -37,7 +38,7 @@ pub struct Work<'a> {
     pub findings: Mutex<Findings>,
 }
 
-impl Work<'_> {
+impl Staging<'_> {
     /// A table of these columns of what the delta of a summary brings and takes, old rows and new ones; before the
     /// publish.
     pub fn changed_rows<'c>(&self, index: usize, columns: impl Iterator<Item = &'c String>) -> String {
@@ -77,6 +78,15 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// The rows of the recomputed slices of a summary that were published before.
+    ///
+    /// # Errors
+    /// Another connection's thread broke off.
+    pub(super) fn published(&self, index: usize) -> Result<u64> {
+        let findings = self.findings.lock().map_err(|_| anyhow!("another connection failed"))?;
+        Ok(findings.published.get(&index).copied().unwrap_or(0))
+    }
+
     /// The rows that a delta has.
     ///
     /// # Errors
@@ -104,6 +114,13 @@ impl Work<'_> {
         let private =
             || self.dialect.scratch_name(&self.schema, &self.stage_name(worker, index), self.private());
         self.run.stage(index).map_or_else(private, str::to_owned)
+    }
+
+    /// The statements of a summary, for a connection's part of a wave.
+    pub(super) fn shapes(&self, index: usize, wave: &Wave, worker: usize) -> Shapes<'_> {
+        let item = &self.prepared[index];
+        let shapes = if wave.by_key { item.shapes_by_key(self.dialect) } else { item.shapes(self.dialect) };
+        Shapes { marks: self.run.marks(worker), ..shapes }
     }
 
     /// The slice of a summary that a chunk stands for.
@@ -305,18 +322,21 @@ pub(super) struct TotalsText {
     pub totals: Vec<(String, String)>,
 }
 
+impl TotalsText {
+    pub fn borrow(&self) -> SourceTotals<'_> {
+        fn pairs(owned: &[(String, String)]) -> Vec<(&str, &str)> {
+            owned.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect()
+        }
+        SourceTotals {
+            table: self.table.clone(),
+            spelled: pairs(&self.spelled),
+            partition: pairs(&self.partition),
+            totals: pairs(&self.totals),
+        }
+    }
+}
+
 /// Whether a tier above reads this summary.
 pub fn is_read_above(prepared: &[Prepared<'_>], index: usize) -> bool {
     prepared.iter().any(|above| above.summary.reads_summaries.contains(&index))
-}
-
-/// Every column that a summary conserves, each once.
-pub fn reconciled(summary: &crate::catalog::Summary) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for name in summary.reconcile.iter().flat_map(|entry| &entry.columns) {
-        if !names.contains(name) {
-            names.push(name.clone());
-        }
-    }
-    names
 }

@@ -1,6 +1,8 @@
 //! Numbers as people read them.
 
-use super::safe::is_unsafe;
+pub mod safe;
+
+use self::safe::is_unsafe;
 
 /// `1234567` → `1,234,567`.
 #[must_use]

@@ -1,14 +1,17 @@
 //! Before computing anything: do sources, summary tables and SELECTs fit together? Every mismatch is one
 //! sentence that names file, table and column.
 
+pub mod partitions;
+pub mod retention;
+
 use anyhow::Result;
 
+pub use self::partitions::{known_partitions, may_hide_partitions, partition_expression};
 use crate::catalog::{Kind, Set, Source, Summary};
 use crate::engine::statements::{Marks, Shapes};
-use crate::engine::{Column, Dialect, Engine, ErrorClass, Shape};
+use crate::engine::{Column, Dialect, Engine, ErrorClass, Shape, Tables};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
-use crate::plan::{Known, Tuple};
 
 /// A summary together with what the database says of its table.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub struct Prepared<'a> {
     pub stamped: Vec<String>,
     /// The table has another unique index, so differing rows are replaced, not updated.
     pub replace: bool,
+    /// An index of the table begins with the partition columns.
+    pub led: bool,
 }
 
 impl Prepared<'_> {
@@ -60,23 +65,68 @@ impl Prepared<'_> {
     }
 }
 
+/// The shapes of all tables of a set, as [`shape_of`] and [`source_shape`] find them.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn tables(engine: &mut dyn Engine, set: &Set) -> Result<Tables> {
+    let own = engine.server().schema.clone();
+    let sources = set.sources.iter().map(|source| (source.schema.as_deref(), source.table.as_str()));
+    let summaries =
+        set.summaries.iter().map(|summary| (Some(summary.schema_in(&own)), summary.table.as_str()));
+    let mut names: Vec<(Option<&str>, &str)> = sources.chain(summaries).collect();
+    names.sort_unstable();
+    names.dedup();
+    Ok(Tables::read(engine, &names).await?)
+}
+
+/// The shape of a source's table.
+pub fn source_shape<'t>(tables: &'t Tables, source: &Source) -> Option<&'t Shape> {
+    tables.get(source.schema.as_deref(), &source.table)
+}
+
+/// The shape of a summary's table.
+pub fn shape_of<'t>(tables: &'t Tables, summary: &Summary, own: &str) -> Option<&'t Shape> {
+    tables.get(Some(summary.schema_in(own)), &summary.table)
+}
+
+/// The columns of a set's summary tables, as far as there are tables: where a source's partition is an expression, they
+/// tell its type.
+pub fn summary_columns(tables: &Tables, set: &Set, own: &str) -> Vec<Column> {
+    let shapes = set.summaries.iter().filter_map(|summary| shape_of(tables, summary, own));
+    shapes.flat_map(|shape| shape.columns.iter().cloned()).collect()
+}
+
 /// Checks a set against the database.
 ///
 /// # Errors
 /// The first mismatch, exit code 1 (2 where the set itself is at fault).
 pub async fn inspect<'a>(engine: &mut dyn Engine, set: &'a Set) -> Result<Vec<Prepared<'a>>> {
+    let tables = tables(engine, set).await?;
+    prepare(engine, set, &tables).await
+}
+
+/// The same where the shapes are known.
+///
+/// # Errors
+/// As [`inspect`].
+pub async fn prepare<'a>(
+    engine: &mut dyn Engine,
+    set: &'a Set,
+    tables: &Tables,
+) -> Result<Vec<Prepared<'a>>> {
     for source in &set.sources {
-        inspect_source(engine, set, source).await?;
+        inspect_source(engine, set, source, tables)?;
     }
     let mut prepared = Vec::new();
     for summary in &set.summaries {
-        prepared.push(inspect_summary(engine, set, summary).await?);
+        prepared.push(inspect_summary(engine, set, summary, tables).await?);
     }
     Ok(prepared)
 }
 
-async fn inspect_source(engine: &mut dyn Engine, set: &Set, source: &Source) -> Result<()> {
-    let Some(shape) = Shape::read(engine, source.schema.as_deref(), &source.table).await? else {
+fn inspect_source(engine: &dyn Engine, set: &Set, source: &Source, tables: &Tables) -> Result<()> {
+    let Some(shape) = source_shape(tables, source) else {
         return Err(Failure::new(
             ExitCode::Failed,
             format!("source table {} does not exist in {}", source.table, engine.server().database),
@@ -103,123 +153,25 @@ async fn inspect_summary<'a>(
     engine: &mut dyn Engine,
     set: &'a Set,
     summary: &'a Summary,
+    tables: &Tables,
 ) -> Result<Prepared<'a>> {
-    let dialect = engine.dialect();
     let own = engine.server().schema.clone();
-    let schema = summary.schema_in(&own);
-    let fail = |message: String| Failure::new(ExitCode::Failed, message);
-    let Some(shape) = Shape::read(engine, Some(schema), &summary.table).await? else {
-        return Err(fail(format!(
-            "summary table {} does not exist in {}",
-            summary.table,
-            engine.server().database
-        ))
+    let Some(shape) = shape_of(tables, summary, &own) else {
+        return Err(Failure::new(
+            ExitCode::Failed,
+            format!("summary table {} does not exist in {}", summary.table, engine.server().database),
+        )
         .hint("run `dashagg create` first")
         .into());
     };
+    let dialect = engine.dialect();
     let manifest = format!("{}/summaries.toml: summaries.{}", set.location, summary.name);
-    for name in &summary.key {
-        match shape.column(name) {
-            None => {
-                return Err(Failure::usage(format!(
-                    "{manifest}.key names column {name}, which table {} does not have",
-                    summary.table
-                ))
-                .into());
-            }
-            // The columns of a materialized view take NULL; its refresh looks for one.
-            Some(column) if column.nullable && summary.kind == Kind::Table => {
-                return Err(fail(format!("{}.{name} is part of the key but may be NULL", summary.table))
-                    .hint("declare the column NOT NULL in a new script")
-                    .into());
-            }
-            Some(_) => {}
-        }
-    }
-    let unique = shape.indexes.iter().any(|index| {
-        index.unique
-            && !index.partial
-            && index.columns.len() == summary.key.len()
-            && summary.key.iter().all(|k| index.columns.iter().any(|c| c.eq_ignore_ascii_case(k)))
-    });
-    if !unique {
-        return Err(fail(format!(
-            "table {} has no unique index on exactly its key ({})",
-            summary.table,
-            summary.key.join(", ")
-        ))
-        .hint("add a primary key or unique index in a new script")
-        .into());
-    }
-
-    if let (Some(_), Some(name)) = (summary.keep, summary.partition.first())
-        && let Some(column) = shape.column(name)
-        && !dialect.is_date(&column.sql_type)
-    {
-        return Err(super::keep::no_dates(summary, &format!("{} is {}", column.name, column.sql_type)).into());
-    }
-
+    fitting_key(dialect, summary, shape, &manifest)?;
     let target = summary.target(dialect, &own);
-    let bare = Shapes {
-        dialect,
-        target: target.clone(),
-        select: &summary.select,
-        columns: &[],
-        compared: Vec::new(),
-        stamped: &[],
-        key: &summary.key,
-        partition: &summary.partition,
-        marks: Marks::PRIVATE,
-    };
-    let probe = bare.probe(&[]);
-    let produced = engine.column_names(&probe).await.map_err(|error| {
-        let failure = fail(format!("{}: {error}", summary.select_file));
-        match error.class {
-            ErrorClass::Missing => failure.hint("correct the SELECT, or the table that it reads"),
-            ErrorClass::Denied => failure.hint("grant SELECT on the tables that it reads"),
-            _ => failure,
-        }
-    })?;
-    let ignored = |name: &str| summary.ignore.iter().any(|other| other.eq_ignore_ascii_case(name));
-    for name in &produced {
-        match shape.column(name) {
-            None => {
-                return Err(fail(format!(
-                    "{}: produces column {name}, which table {} does not have",
-                    summary.select_file, summary.table
-                ))
-                .hint("add it to the table in a new script, or leave it out of the SELECT")
-                .into());
-            }
-            Some(column) if column.generated => {
-                return Err(fail(format!(
-                    "{}: produces column {name}, which table {} computes by itself",
-                    summary.select_file, summary.table
-                ))
-                .into());
-            }
-            Some(_) => {}
-        }
-    }
-    let is_produced = |name: &str| produced.iter().any(|other| other.eq_ignore_ascii_case(name));
-    let mut columns = Vec::new();
-    let mut stamped = Vec::new();
-    for column in &shape.columns {
-        if is_produced(&column.name) {
-            columns.push(column.clone());
-        } else if ignored(&column.name) {
-            stamped.push(column.name.clone());
-        } else if !column.generated {
-            return Err(fail(format!(
-                "{}: does not produce column {} of table {}",
-                summary.select_file, column.name, summary.table
-            ))
-            .hint("add it to the SELECT, or list it under `ignore` if dashagg is to set it to the time of writing")
-            .into());
-        }
-    }
+    let produced = produced(engine, summary, &target).await?;
+    let (columns, stamped) = fitting_columns(summary, shape, &produced)?;
     for name in summary.reconcile.iter().flat_map(|entry| &entry.columns) {
-        if !is_produced(name) {
+        if !has(&produced, name) {
             return Err(Failure::usage(format!(
                 "{manifest}.reconcile names column {name}, which {} does not produce",
                 summary.select_file
@@ -228,7 +180,122 @@ async fn inspect_summary<'a>(
         }
     }
     let replace = shape.has_other_unique(&summary.key);
-    Ok(Prepared { summary, target, columns, stored: shape.columns, stamped, replace })
+    let led = shape.index_led_by(&summary.partition).is_some();
+    Ok(Prepared { summary, target, columns, stored: shape.columns.clone(), stamped, replace, led })
+}
+
+fn has(names: &[String], name: &str) -> bool {
+    names.iter().any(|other| other.eq_ignore_ascii_case(name))
+}
+
+fn fail(message: String) -> Failure {
+    Failure::new(ExitCode::Failed, message)
+}
+
+/// The key is there, never NULL, and unique.
+fn fitting_key(d: &dyn Dialect, summary: &Summary, shape: &Shape, manifest: &str) -> Result<(), Failure> {
+    for name in &summary.key {
+        match shape.column(name) {
+            None => {
+                return Err(Failure::usage(format!(
+                    "{manifest}.key names column {name}, which table {} does not have",
+                    summary.table
+                )));
+            }
+            // The columns of a materialized view take NULL; its refresh looks for one.
+            Some(column) if column.nullable && summary.kind == Kind::Table => {
+                return Err(fail(format!("{}.{name} is part of the key but may be NULL", summary.table))
+                    .hint("declare the column NOT NULL in a new script"));
+            }
+            Some(_) => {}
+        }
+    }
+    let unique = shape.indexes.iter().any(|index| {
+        index.unique
+            && !index.partial
+            && index.columns.len() == summary.key.len()
+            && summary.key.iter().all(|name| has(&index.columns, name))
+    });
+    if !unique {
+        return Err(fail(format!(
+            "table {} has no unique index on exactly its key ({})",
+            summary.table,
+            summary.key.join(", ")
+        ))
+        .hint("add a primary key or unique index in a new script"));
+    }
+    if let (Some(_), Some(name)) = (summary.keep, summary.partition.first())
+        && let Some(column) = shape.column(name)
+        && !d.is_date(&column.sql_type)
+    {
+        return Err(retention::no_dates(summary, &format!("{} is {}", column.name, column.sql_type)));
+    }
+    Ok(())
+}
+
+/// Names of the columns that the SELECT yields.
+async fn produced(engine: &mut dyn Engine, summary: &Summary, target: &str) -> Result<Vec<String>, Failure> {
+    let bare = Shapes {
+        dialect: engine.dialect(),
+        target: target.to_owned(),
+        select: &summary.select,
+        columns: &[],
+        compared: Vec::new(),
+        stamped: &[],
+        key: &summary.key,
+        partition: &summary.partition,
+        marks: Marks::PRIVATE,
+    };
+    engine.column_names(&bare.probe(&[])).await.map_err(|error| {
+        let failure = fail(format!("{}: {error}", summary.select_file));
+        match error.class {
+            ErrorClass::Missing => failure.hint("correct the SELECT, or the table that it reads"),
+            ErrorClass::Denied => failure.hint("grant SELECT on the tables that it reads"),
+            _ => failure,
+        }
+    })
+}
+
+/// The table's columns that the SELECT yields, and those that dashagg sets itself.
+fn fitting_columns(
+    summary: &Summary,
+    shape: &Shape,
+    produced: &[String],
+) -> Result<(Vec<Column>, Vec<String>), Failure> {
+    for name in produced {
+        match shape.column(name) {
+            None => {
+                return Err(fail(format!(
+                    "{}: produces column {name}, which table {} does not have",
+                    summary.select_file, summary.table
+                ))
+                .hint("add it to the table in a new script, or leave it out of the SELECT"));
+            }
+            Some(column) if column.generated => {
+                return Err(fail(format!(
+                    "{}: produces column {name}, which table {} computes by itself",
+                    summary.select_file, summary.table
+                )));
+            }
+            Some(_) => {}
+        }
+    }
+    let mut columns = Vec::new();
+    let mut stamped = Vec::new();
+    for column in &shape.columns {
+        if has(produced, &column.name) {
+            columns.push(column.clone());
+        } else if has(&summary.ignore, &column.name) {
+            stamped.push(column.name.clone());
+        } else if !column.generated {
+            return Err(fail(format!(
+                "{}: does not produce column {} of table {}",
+                summary.select_file, column.name, summary.table
+            ))
+            .hint("add it to the SELECT, or list it under `ignore` if dashagg is to set it to the time of writing"));
+        }
+    }
+    Ok((columns, stamped))
 }
 
 /// Whether a materialized view has rows that can be read; `None`: there is no such view.
@@ -239,89 +306,4 @@ pub async fn is_filled(engine: &mut dyn Engine, summary: &Summary) -> Result<Opt
     let own = engine.server().schema.clone();
     let sql = engine.dialect().populated_sql(summary.schema_in(&own), &summary.table);
     Ok(engine.scalar(&sql).await?.map(|text| text == "1"))
-}
-
-/// Whether a summary may have partitions that no source tells of: it reads a table that has not its partition columns
-/// and is no dimension (a calendar, say, on whose days nothing happened).
-pub fn may_hide_partitions(set: &Set, summary: &Summary) -> bool {
-    let tells = |source: &Source| {
-        let has =
-            |name: &String| source.partition.iter().any(|(column, _)| column.eq_ignore_ascii_case(name));
-        source.invalidates.is_some() || summary.partition.iter().all(has)
-    };
-    !summary.partition.is_empty() && !summary.reads_sources.iter().all(|at| tells(&set.sources[*at]))
-}
-
-/// The partitions that exist, in the sources or in the published rows, per list of partition columns. `computed`: also
-/// in what the SELECT yields, where the sources may not tell; that costs a run of it.
-///
-/// # Errors
-/// Whatever the server says.
-pub async fn known_partitions(
-    engine: &mut dyn Engine,
-    set: &Set,
-    prepared: &[Prepared<'_>],
-    computed: bool,
-) -> Result<Vec<Known>> {
-    let dialect = engine.dialect();
-    let mut known: Vec<Known> = Vec::new();
-    for item in prepared {
-        let columns = &item.summary.partition;
-        if columns.is_empty() {
-            continue;
-        }
-        let quoted: Vec<String> = columns.iter().map(|name| dialect.quote(name)).collect();
-        let own = engine.server().schema.clone();
-        let led = Shape::read(engine, Some(item.summary.schema_in(&own)), &item.summary.table)
-            .await?
-            .is_some_and(|shape| shape.index_led_by(columns).is_some());
-        let mut tuples: Vec<Tuple> = engine.query(&dialect.distinct_sql(&item.target, &quoted, led)).await?;
-        if !known.iter().any(|other| other.columns == *columns) {
-            for source in &set.sources {
-                tuples.extend(source_partitions(engine, source, columns).await?);
-            }
-            known.push(Known { columns: columns.clone(), nameless: false, tuples: Vec::new() });
-        }
-        let Some(entry) = known.iter_mut().find(|other| other.columns == *columns) else { continue };
-        // No summary has NULL in its key: which partition such rows are in, only the SELECT tells.
-        let named = tuples.len();
-        tuples.retain(|tuple| tuple.iter().all(Option::is_some));
-        entry.nameless |= tuples.len() < named;
-        if computed && (entry.nameless || may_hide_partitions(set, item.summary)) {
-            let from = format!("(\n{}\n) q", item.summary.select);
-            tuples.extend(engine.query(&dialect.distinct_sql(&from, &quoted, false)).await?);
-        }
-        entry.tuples.append(&mut tuples);
-        entry.tuples.sort();
-        entry.tuples.dedup();
-    }
-    Ok(known)
-}
-
-async fn source_partitions(
-    engine: &mut dyn Engine,
-    source: &Source,
-    columns: &[String],
-) -> Result<Vec<Tuple>> {
-    let dialect = engine.dialect();
-    let Some(expressions) =
-        columns.iter().map(|name| partition_expression(dialect, source, name)).collect::<Option<Vec<_>>>()
-    else {
-        return Ok(Vec::new());
-    };
-    let plain = source.partition.iter().all(|(_, expression)| expression.is_none());
-    let led = plain
-        && Shape::read(engine, source.schema.as_deref(), &source.table)
-            .await?
-            .is_some_and(|shape| shape.index_led_by(columns).is_some());
-    Ok(engine.query(&dialect.distinct_sql(&source.sql(dialect), &expressions, led)).await?)
-}
-
-/// The SQL of a source's partition column, if the source has it.
-pub fn partition_expression(dialect: &dyn Dialect, source: &Source, name: &str) -> Option<String> {
-    source
-        .partition
-        .iter()
-        .find(|(column, _)| column.eq_ignore_ascii_case(name))
-        .map(|(column, expression)| expression.clone().unwrap_or_else(|| dialect.quote(column)))
 }

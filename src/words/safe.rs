@@ -90,7 +90,7 @@ impl Safe<StdoutLock<'static>> {
     pub fn stdout(json: bool, script: bool) -> Self {
         let inner = io::stdout().lock();
         let raw = script && !inner.is_terminal();
-        Self { inner, json, colour: !json && super::colour_on_stdout(), raw }
+        Self { inner, json, colour: !json && crate::terminal::colour_on_stdout(), raw }
     }
 }
 

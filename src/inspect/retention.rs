@@ -6,11 +6,11 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 
+use super::Prepared;
 use crate::catalog::{Set, Summary};
 use crate::engine::Engine;
 use crate::error::Failure;
 use crate::plan::Tuple;
-use crate::refresh::inspect::Prepared;
 
 /// The set with every SELECT cut off where its retention begins.
 pub(crate) fn cut(engine: &dyn Engine, set: &Set, now: SystemTime) -> Set {
@@ -34,7 +34,7 @@ pub(crate) fn cut(engine: &dyn Engine, set: &Set, now: SystemTime) -> Set {
 ///
 /// # Errors
 /// Whatever the server says.
-pub(super) async fn expired(engine: &mut dyn Engine, item: &Prepared<'_>) -> Result<Vec<Tuple>> {
+pub(crate) async fn expired(engine: &mut dyn Engine, item: &Prepared<'_>) -> Result<Vec<Tuple>> {
     let summary = item.summary;
     let (Some(first), Some(column)) = (&summary.kept_from, summary.partition.first()) else {
         return Ok(Vec::new());

@@ -1,0 +1,166 @@
+//! Sums that must agree: those of a summary's rows with the source's totals, or with the tier below.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use crate::catalog::{Against, Set, Summary};
+use crate::engine::Engine;
+use crate::engine::statements::Slice;
+use crate::inspect::{Prepared, partition_expression};
+use crate::plan::Tuple;
+use crate::report::Imbalance;
+
+/// Every column that a summary reconciles, each once.
+pub fn reconciled(summary: &Summary) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in summary.reconcile.iter().flat_map(|entry| &entry.columns) {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+/// `month=2025-01-01 marketplace=US`, or `all rows`.
+pub fn spell(columns: &[String], values: &[Option<String>]) -> String {
+    if columns.is_empty() {
+        return "all rows".to_owned();
+    }
+    columns
+        .iter()
+        .zip(values)
+        .map(|(column, value)| format!("{column}={}", value.as_deref().unwrap_or("NULL")))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A decimal without the zeros that engines add or leave out; no value at all counts as zero.
+pub fn plain_number(text: Option<&str>) -> String {
+    let text = text.unwrap_or("0");
+    let plain = if text.contains('.') && !text.contains(['e', 'E']) {
+        text.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        text
+    };
+    if plain.is_empty() || plain == "-0" || plain == "-" { "0".to_owned() } else { plain.to_owned() }
+}
+
+/// Sums per partition, from whatever table.
+type Sums = BTreeMap<Tuple, Vec<Option<String>>>;
+
+async fn sums(engine: &mut dyn Engine, sql: &str, parts: usize) -> Result<Sums> {
+    Ok(engine
+        .query(sql)
+        .await?
+        .into_iter()
+        .map(|mut row| {
+            let values = row.split_off(parts);
+            (row, values)
+        })
+        .collect())
+}
+
+/// Compares the reconciled sums of the published rows with the source's totals, or the tier below.
+/// Returns how many were compared, and those that differ.
+///
+/// # Errors
+/// Whatever the server says.
+pub(crate) async fn imbalances(
+    engine: &mut dyn Engine,
+    set: &Set,
+    prepared: &[Prepared<'_>],
+    index: usize,
+    slice: &Slice,
+) -> Result<(u64, Vec<Imbalance>)> {
+    let item = &prepared[index];
+    let summary = item.summary;
+    let (mut checked, mut wrong) = (0, Vec::new());
+    if summary.reconcile.is_empty() || summary.against == Against::Nothing {
+        return Ok((checked, wrong));
+    }
+    let d = engine.dialect();
+    let parts: Vec<String> = summary.partition.iter().map(|name| d.quote(name)).collect();
+    let group = |parts: &[String]| {
+        if parts.is_empty() { String::new() } else { format!(" GROUP BY {}", parts.join(", ")) }
+    };
+    for entry in &summary.reconcile {
+        let list = |table: &str, condition: Option<&str>, where_slice: &str| {
+            let mut cells = parts.clone();
+            cells.extend(entry.columns.iter().map(|name| format!("SUM({})", d.quote(name))));
+            let condition = condition.map(|c| format!(" AND ({c})")).unwrap_or_default();
+            format!(
+                "SELECT {} FROM {table} t WHERE {where_slice}{condition}{}",
+                cells.join(", "),
+                group(&parts)
+            )
+        };
+        let own = list(&item.target, entry.condition.as_deref(), &slice.over(d, "t"));
+        let actual = sums(engine, &own, parts.len()).await?;
+        let expected = match summary.against {
+            Against::Summary(lower) => {
+                let lower = &prepared[lower];
+                let condition = lower.summary.reconcile.first().and_then(|entry| entry.condition.as_deref());
+                let sql = list(&lower.target, condition, &slice.over(d, "t"));
+                sums(engine, &sql, parts.len()).await?
+            }
+            Against::Source(source) => {
+                let source = &set.sources[source];
+                let expressions: Option<Vec<String>> =
+                    summary.partition.iter().map(|name| partition_expression(d, source, name)).collect();
+                let Some(expressions) = expressions else { continue };
+                let mut cells = expressions.clone();
+                for name in &entry.columns {
+                    let total = source.totals.iter().find(|(column, _)| column == name);
+                    cells.push(total.map_or("NULL".to_owned(), |(_, aggregate)| aggregate.clone()));
+                }
+                let spelled =
+                    |name: &str| partition_expression(d, source, name).unwrap_or_else(|| d.quote(name));
+                let sql = format!(
+                    "SELECT {} FROM {} WHERE {}{}",
+                    cells.join(", "),
+                    source.sql(d),
+                    slice.condition(d, &spelled),
+                    group(&expressions)
+                );
+                sums(engine, &sql, parts.len()).await?
+            }
+            Against::Nothing => continue,
+        };
+        let mut all: Vec<&Tuple> = actual.keys().chain(expected.keys()).collect();
+        all.sort();
+        all.dedup();
+        for partition in all {
+            for (at, column) in entry.columns.iter().enumerate() {
+                let cell = |sums: &Sums| sums.get(partition).and_then(|row| row.get(at).cloned().flatten());
+                let (have, want) = (cell(&actual), cell(&expected));
+                checked += 1;
+                if plain_number(have.as_deref()) != plain_number(want.as_deref()) {
+                    wrong.push(Imbalance {
+                        summary: format!("{}.{}", set.name, summary.name),
+                        partition: spell(&summary.partition, partition),
+                        column: column.clone(),
+                        expected: want,
+                        actual: have,
+                    });
+                }
+            }
+        }
+    }
+    Ok((checked, wrong))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::plain_number;
+
+    #[test]
+    fn numbers_compare_by_value_whatever_their_scale() {
+        assert_eq!(plain_number(Some("12.00")), plain_number(Some("12")));
+        assert_eq!(plain_number(Some("-0.50")), "-0.5");
+        assert_eq!(plain_number(None), plain_number(Some("0.00")));
+        assert_eq!(plain_number(Some("100")), "100");
+        assert_ne!(plain_number(Some("0.1")), plain_number(Some("0.01")));
+    }
+}
