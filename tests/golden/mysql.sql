@@ -1348,7 +1348,19 @@ WHERE w.dashagg_claim = '<hash>' AND w.dashagg_grain = 'p';
 
 COMMIT;
 
-SELECT COUNT(*) FROM (SELECT 1 FROM `<database>`.`dashagg_work_<financials>` LIMIT 40001) n;
+SELECT DISTINCT dashagg_claim, dashagg_grain FROM `<database>`.`dashagg_work_<financials>`;
+
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM `<database>`.`dashagg_work_<financials>` LIMIT 40001) n), CASE WHEN EXISTS
+    (SELECT 1
+  FROM (SELECT dashagg_grain, `month`, `metric`, `marketplace`, `asin`
+    FROM `dashagg_log_<financials>`
+    UNION ALL
+    SELECT _utf8mb4'a' COLLATE utf8mb4_bin, NULL, NULL, NULL, NULL
+    FROM `dashagg_all_<financials>`
+    UNION ALL
+    SELECT _utf8mb4'p' COLLATE utf8mb4_bin, `month`, NULL, NULL, NULL
+    FROM `dashagg_mark_<financials>`) n) THEN 1 ELSE 0 END, (SELECT COUNT(*)
+  FROM (SELECT 1 FROM `<database>`.`dashagg_work_<financials>` WHERE dashagg_claim IN ('<hash>') LIMIT 5001) m);
 
 START TRANSACTION;
 
@@ -1389,43 +1401,25 @@ UPDATE `dashagg_work_<products>` SET dashagg_grain = 'a' WHERE dashagg_claim = '
 
 COMMIT;
 
-SELECT COUNT(*) FROM (SELECT 1 FROM `<database>`.`dashagg_work_<products>` LIMIT 40001) n;
+SELECT DISTINCT dashagg_claim, dashagg_grain FROM `<database>`.`dashagg_work_<products>`;
 
-SELECT DISTINCT dashagg_claim FROM `<database>`.`dashagg_work_<financials>`;
-
-SELECT 1
-FROM (SELECT dashagg_grain, `month`, `metric`, `marketplace`, `asin`
-  FROM `dashagg_log_<financials>`
-  UNION ALL
-  SELECT _utf8mb4'a' COLLATE utf8mb4_bin, NULL, NULL, NULL, NULL
-  FROM `dashagg_all_<financials>`
-  UNION ALL
-  SELECT _utf8mb4'p' COLLATE utf8mb4_bin, `month`, NULL, NULL, NULL
-  FROM `dashagg_mark_<financials>`) n LIMIT 1;
-
-SELECT DISTINCT dashagg_claim FROM `<database>`.`dashagg_work_<products>`;
-
-SELECT 1
-FROM (SELECT dashagg_grain, `asin`
-  FROM `dashagg_log_<products>`
-  UNION ALL
-  SELECT _utf8mb4'a' COLLATE utf8mb4_bin, NULL
-  FROM `dashagg_all_<products>`) n LIMIT 1;
-
-SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_asin_marketplace`;
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM `<database>`.`dashagg_work_<products>` LIMIT 40001) n), CASE WHEN EXISTS
+    (SELECT 1
+  FROM (SELECT dashagg_grain, `asin`
+    FROM `dashagg_log_<products>`
+    UNION ALL
+    SELECT _utf8mb4'a' COLLATE utf8mb4_bin, NULL
+    FROM `dashagg_all_<products>`) n) THEN 1 ELSE 0 END, (SELECT COUNT(*)
+  FROM (SELECT 1 FROM `<database>`.`dashagg_work_<products>` WHERE dashagg_claim IN ('<hash>') LIMIT 5001) m);
 
 SELECT DISTINCT `month` FROM `financials`;
+
+SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_asin_marketplace`;
 
 SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_brand`;
 
 SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_category`;
 
-SELECT 1 FROM `<database>`.`financials_summary_monthly_asin_marketplace` LIMIT 1;
-
-SELECT 1 FROM `<database>`.`financials_summary_monthly_brand` LIMIT 1;
-
-SELECT 1 FROM `<database>`.`financials_summary_monthly_category` LIMIT 1;
-
 SELECT DISTINCT `dashagg_run` - `dashagg_run` % 4096
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` NOT BETWEEN <hash> AND <hash>;
@@ -1437,8 +1431,6 @@ WHERE `dashagg_run` NOT BETWEEN <hash> AND <hash>;
 SELECT DISTINCT `dashagg_run` - `dashagg_run` % 4096
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` NOT BETWEEN <hash> AND <hash>;
-
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_0`;
 
 CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_0` (`dashagg_kind` INTEGER NOT NULL, `asin` varchar(32)
       CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `marketplace` varchar(32) CHARACTER SET utf8mb4 COLLATE
@@ -1446,6 +1438,17 @@ CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_0` (`dashagg_kind` I
       `brand_id` bigint(20) NULL, `category_id` bigint(20) NULL, `amount` decimal(20,2) NULL, `row_count` bigint(20)
       NULL, UNIQUE KEY (`dashagg_kind`, `month`, `metric`, `marketplace`, `asin`)) ENGINE=MEMORY DEFAULT CHARSET=utf8mb4
     COLLATE=utf8mb4_bin;
+
+CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_1` (`dashagg_kind` INTEGER NOT NULL, `brand_id` bigint(20)
+      NULL, `marketplace` varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `month` date NULL, `metric`
+      varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `amount` decimal(20,2) NULL, `row_count` bigint(20)
+      NULL, UNIQUE KEY (`dashagg_kind`, `month`, `marketplace`, `metric`, `brand_id`)) ENGINE=MEMORY DEFAULT
+    CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_2` (`dashagg_kind` INTEGER NOT NULL, `category_id`
+      bigint(20) NULL, `month` date NULL, `metric` varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `amount`
+      decimal(20,2) NULL, `row_count` bigint(20) NULL, UNIQUE KEY (`dashagg_kind`, `month`, `metric`, `category_id`))
+    ENGINE=MEMORY DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 INSERT INTO `<database>`.`dashagg_stage_<hash>_0_0` (`dashagg_kind`, `asin`, `marketplace`, `month`, `metric`,
       `brand_id`, `category_id`, `amount`, `row_count`)
@@ -1499,14 +1502,6 @@ SELECT <hash>, 'I', s.`asin`, s.`marketplace`, s.`month`, s.`metric`, s.`brand_i
     s.`row_count`
 FROM `<database>`.`dashagg_stage_<hash>_0_0` s
 WHERE s.`dashagg_kind` = 0;
-
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_1`;
-
-CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_1` (`dashagg_kind` INTEGER NOT NULL, `brand_id` bigint(20)
-      NULL, `marketplace` varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `month` date NULL, `metric`
-      varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `amount` decimal(20,2) NULL, `row_count` bigint(20)
-      NULL, UNIQUE KEY (`dashagg_kind`, `month`, `marketplace`, `metric`, `brand_id`)) ENGINE=MEMORY DEFAULT
-    CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 INSERT INTO `<database>`.`dashagg_stage_<hash>_0_1` (`dashagg_kind`, `brand_id`, `marketplace`, `month`, `metric`,
       `amount`, `row_count`) WITH `financials_summary_monthly_asin_marketplace` AS (SELECT `asin`, `marketplace`,
@@ -1565,13 +1560,6 @@ SELECT <hash>, 'I', s.`brand_id`, s.`marketplace`, s.`month`, s.`metric`, s.`amo
 FROM `<database>`.`dashagg_stage_<hash>_0_1` s
 WHERE s.`dashagg_kind` = 0;
 
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_2`;
-
-CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_2` (`dashagg_kind` INTEGER NOT NULL, `category_id`
-      bigint(20) NULL, `month` date NULL, `metric` varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `amount`
-      decimal(20,2) NULL, `row_count` bigint(20) NULL, UNIQUE KEY (`dashagg_kind`, `month`, `metric`, `category_id`))
-    ENGINE=MEMORY DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
 INSERT INTO `<database>`.`dashagg_stage_<hash>_0_2` (`dashagg_kind`, `category_id`, `month`, `metric`, `amount`,
       `row_count`) WITH `financials_summary_monthly_asin_marketplace` AS (SELECT `asin`, `marketplace`, `month`,
       `metric`, `brand_id`, `category_id`, `amount`, `row_count`
@@ -1600,23 +1588,17 @@ SELECT <hash>, 'I', s.`category_id`, s.`month`, s.`metric`, s.`amount`, s.`row_c
 FROM `<database>`.`dashagg_stage_<hash>_0_2` s
 WHERE s.`dashagg_kind` = 0;
 
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_0`;
-
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_1`;
-
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_2`;
-
-SELECT `dashagg_op`, COUNT(*)
+SELECT 0 AS nr, `dashagg_op`, COUNT(*)
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d
 WHERE d.`dashagg_run` = <hash>
-GROUP BY `dashagg_op`;
-
-SELECT `dashagg_op`, COUNT(*)
+GROUP BY `dashagg_op`
+UNION ALL
+SELECT 1 AS nr, `dashagg_op`, COUNT(*)
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d
 WHERE d.`dashagg_run` = <hash>
-GROUP BY `dashagg_op`;
-
-SELECT `dashagg_op`, COUNT(*)
+GROUP BY `dashagg_op`
+UNION ALL
+SELECT 2 AS nr, `dashagg_op`, COUNT(*)
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d
 WHERE d.`dashagg_run` = <hash>
 GROUP BY `dashagg_op`;
@@ -1707,27 +1689,19 @@ COMMIT;
 
 ANALYZE NO_WRITE_TO_BINLOG TABLE `<database>`.`financials_summary_monthly_asin_marketplace`;
 
-START TRANSACTION;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('asin');
-
-COMMIT;
-
 ANALYZE NO_WRITE_TO_BINLOG TABLE `<database>`.`financials_summary_monthly_brand`;
-
-START TRANSACTION;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('brand');
-
-COMMIT;
 
 ANALYZE NO_WRITE_TO_BINLOG TABLE `<database>`.`financials_summary_monthly_category`;
 
-START TRANSACTION;
+UPDATE dashagg_summary SET bytes = CASE summary WHEN 'asin' THEN 65536 WHEN 'brand' THEN 32768 WHEN 'category' THEN
+    16384 END
+WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('category');
+DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_0`;
 
-COMMIT;
+DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_1`;
+
+DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_2`;
 
 DELETE
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
@@ -1742,14 +1716,6 @@ FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` BETWEEN <hash> AND <hash> LIMIT 20000;
 
 -- ---- refresh, one changed row ----
-
-SELECT CASE WHEN EXISTS(SELECT 1 FROM `dashagg_work_<financials>`) OR EXISTS(SELECT 1 FROM `dashagg_log_<financials>`)
-    OR EXISTS(SELECT 1 FROM `dashagg_mark_<financials>`) OR EXISTS(SELECT 1
-  FROM (SELECT NULL AS `month`, NULL AS `metric`, NULL AS `marketplace`, NULL AS `asin` FROM `dashagg_all_<financials>`)
-      s) THEN 1 ELSE 0 END;
-
-SELECT CASE WHEN EXISTS(SELECT 1 FROM `dashagg_work_<products>`) OR EXISTS(SELECT 1 FROM `dashagg_log_<products>`) OR
-    EXISTS(SELECT 1 FROM (SELECT NULL AS `asin` FROM `dashagg_all_<products>`) s) THEN 1 ELSE 0 END;
 
 SELECT @@log_bin, @@binlog_format;
 
@@ -1810,90 +1776,32 @@ WHERE w.dashagg_claim = '<hash>' AND w.dashagg_grain = 'p';
 
 COMMIT;
 
-SELECT COUNT(*) FROM (SELECT 1 FROM `<database>`.`dashagg_work_<financials>` LIMIT 40001) n;
+SELECT DISTINCT dashagg_claim, dashagg_grain FROM `<database>`.`dashagg_work_<financials>`;
 
-START TRANSACTION;
-
-INSERT INTO `dashagg_work_<products>` (dashagg_claim, dashagg_note, dashagg_grain, `asin`)
-SELECT '<hash>', dashagg_id, dashagg_grain, `asin`
-FROM `dashagg_log_<products>` FOR UPDATE SKIP LOCKED;
-
-DELETE l
-FROM `dashagg_work_<products>` w
-STRAIGHT_JOIN `dashagg_log_<products>` l ON l.dashagg_id = w.dashagg_note
-WHERE w.dashagg_claim = '<hash>' AND w.dashagg_grain <> 'p';
-
-INSERT INTO `dashagg_log_<products>` (dashagg_grain) VALUES ('x');
-
-SET @dashagg_number = LAST_INSERT_ID();
-
-INSERT IGNORE INTO `dashagg_log_<products>` (dashagg_id, dashagg_grain)
-SELECT (@dashagg_number DIV 4294967296 + 1) * 4294967296, 'x'
-FROM DUAL
-WHERE @dashagg_number MOD 4294967296 > 5000;
-
-DELETE FROM `dashagg_log_<products>` WHERE dashagg_id = @dashagg_number;
-
-DELETE
-FROM `dashagg_log_<products>`
-WHERE dashagg_id = CAST((@dashagg_number DIV 4294967296 + 1) * 4294967296 AS SIGNED) AND dashagg_grain = 'x';
-
-INSERT INTO `dashagg_work_<products>` (dashagg_claim, dashagg_note, dashagg_grain)
-SELECT '<hash>', dashagg_slot, 's'
-FROM `dashagg_all_<products>` FOR UPDATE SKIP LOCKED;
-
-DELETE s
-FROM `dashagg_work_<products>` w
-STRAIGHT_JOIN `dashagg_all_<products>` s ON s.dashagg_slot = w.dashagg_note
-WHERE w.dashagg_claim = '<hash>' AND w.dashagg_grain = 's';
-
-UPDATE `dashagg_work_<products>` SET dashagg_grain = 'a' WHERE dashagg_claim = '<hash>' AND dashagg_grain = 's';
-
-COMMIT;
-
-SELECT COUNT(*) FROM (SELECT 1 FROM `<database>`.`dashagg_work_<products>` LIMIT 40001) n;
-
-SELECT DISTINCT dashagg_claim FROM `<database>`.`dashagg_work_<financials>`;
-
-SELECT 1
-FROM (SELECT dashagg_grain, `month`, `metric`, `marketplace`, `asin`
-  FROM `dashagg_log_<financials>`
-  UNION ALL
-  SELECT _utf8mb4'a' COLLATE utf8mb4_bin, NULL, NULL, NULL, NULL
-  FROM `dashagg_all_<financials>`
-  UNION ALL
-  SELECT _utf8mb4'p' COLLATE utf8mb4_bin, `month`, NULL, NULL, NULL
-  FROM `dashagg_mark_<financials>`) n LIMIT 1;
-
-SELECT DISTINCT dashagg_grain FROM `<database>`.`dashagg_work_<financials>` w WHERE dashagg_claim IN ('<hash>');
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM `<database>`.`dashagg_work_<financials>` LIMIT 40001) n), CASE WHEN EXISTS
+    (SELECT 1
+  FROM (SELECT dashagg_grain, `month`, `metric`, `marketplace`, `asin`
+    FROM `dashagg_log_<financials>`
+    UNION ALL
+    SELECT _utf8mb4'a' COLLATE utf8mb4_bin, NULL, NULL, NULL, NULL
+    FROM `dashagg_all_<financials>`
+    UNION ALL
+    SELECT _utf8mb4'p' COLLATE utf8mb4_bin, `month`, NULL, NULL, NULL
+    FROM `dashagg_mark_<financials>`) n) THEN 1 ELSE 0 END, (SELECT COUNT(*)
+  FROM (SELECT 1 FROM `<database>`.`dashagg_work_<financials>` WHERE dashagg_claim IN ('<hash>') LIMIT 5001) m);
 
 SELECT DISTINCT `month`, `metric`, `marketplace`, `asin`
 FROM `<database>`.`dashagg_work_<financials>` w
 WHERE dashagg_claim IN ('<hash>') AND dashagg_grain = 'k' LIMIT 20001;
 
-SELECT DISTINCT dashagg_claim FROM `<database>`.`dashagg_work_<products>`;
-
-SELECT 1
-FROM (SELECT dashagg_grain, `asin`
-  FROM `dashagg_log_<products>`
-  UNION ALL
-  SELECT _utf8mb4'a' COLLATE utf8mb4_bin, NULL
-  FROM `dashagg_all_<products>`) n LIMIT 1;
+SELECT DISTINCT `month` FROM `financials`;
 
 SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_asin_marketplace`;
-
-SELECT DISTINCT `month` FROM `financials`;
 
 SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_brand`;
 
 SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_category`;
 
-SELECT 1 FROM `<database>`.`financials_summary_monthly_asin_marketplace` LIMIT 1;
-
-SELECT 1 FROM `<database>`.`financials_summary_monthly_brand` LIMIT 1;
-
-SELECT 1 FROM `<database>`.`financials_summary_monthly_category` LIMIT 1;
-
 SELECT DISTINCT `dashagg_run` - `dashagg_run` % 4096
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` NOT BETWEEN <hash> AND <hash>;
@@ -1905,8 +1813,6 @@ WHERE `dashagg_run` NOT BETWEEN <hash> AND <hash>;
 SELECT DISTINCT `dashagg_run` - `dashagg_run` % 4096
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
 WHERE `dashagg_run` NOT BETWEEN <hash> AND <hash>;
-
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_0`;
 
 CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_0` (`dashagg_kind` INTEGER NOT NULL, `asin` varchar(32)
       CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `marketplace` varchar(32) CHARACTER SET utf8mb4 COLLATE
@@ -1914,6 +1820,17 @@ CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_0` (`dashagg_kind` I
       `brand_id` bigint(20) NULL, `category_id` bigint(20) NULL, `amount` decimal(20,2) NULL, `row_count` bigint(20)
       NULL, UNIQUE KEY (`dashagg_kind`, `month`, `metric`, `marketplace`, `asin`)) ENGINE=MEMORY DEFAULT CHARSET=utf8mb4
     COLLATE=utf8mb4_bin;
+
+CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_1` (`dashagg_kind` INTEGER NOT NULL, `brand_id` bigint(20)
+      NULL, `marketplace` varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `month` date NULL, `metric`
+      varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `amount` decimal(20,2) NULL, `row_count` bigint(20)
+      NULL, UNIQUE KEY (`dashagg_kind`, `month`, `marketplace`, `metric`, `brand_id`)) ENGINE=MEMORY DEFAULT
+    CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_2` (`dashagg_kind` INTEGER NOT NULL, `category_id`
+      bigint(20) NULL, `month` date NULL, `metric` varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `amount`
+      decimal(20,2) NULL, `row_count` bigint(20) NULL, UNIQUE KEY (`dashagg_kind`, `month`, `metric`, `category_id`))
+    ENGINE=MEMORY DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 INSERT INTO `<database>`.`dashagg_stage_<hash>_0_0` (`dashagg_kind`, `asin`, `marketplace`, `month`, `metric`,
       `brand_id`, `category_id`, `amount`, `row_count`)
@@ -1946,13 +1863,11 @@ GROUP BY `month`;
 SELECT `month`, SUM(CASE WHEN `dashagg_kind` = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN `dashagg_kind` = 0 AND (`month` IS
         NULL OR `metric` IS NULL OR `marketplace` IS NULL OR `asin` IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN
       `dashagg_kind` = 0 THEN `amount` END), SUM(CASE WHEN `dashagg_kind` = 0 THEN `row_count` END), SUM(CASE WHEN
-      `dashagg_kind` = 1 THEN `amount` END), SUM(CASE WHEN `dashagg_kind` = 1 THEN `row_count` END)
+      `dashagg_kind` = 1 THEN `amount` END), SUM(CASE WHEN `dashagg_kind` = 1 THEN `row_count` END), (SELECT COUNT(*)
+  FROM `<database>`.`financials_summary_monthly_asin_marketplace` t
+  WHERE (t.`month` >= '2025-01-01' AND t.`month` <= '2025-01-01'))
 FROM `<database>`.`dashagg_stage_<hash>_0_0`
 GROUP BY `month`;
-
-SELECT COUNT(*)
-FROM `<database>`.`financials_summary_monthly_asin_marketplace` t
-WHERE (t.`month` >= '2025-01-01' AND t.`month` <= '2025-01-01');
 
 WITH `financials_summary_monthly_asin_marketplace` AS (SELECT `asin`, `marketplace`, `month`, `metric`, `brand_id`,
       `category_id`, `amount`, `row_count`
@@ -1987,14 +1902,6 @@ LEFT JOIN `<database>`.`dashagg_stage_<hash>_0_0` s ON s.`dashagg_kind` = 0 AND 
     t.`metric` AND s.`marketplace` = t.`marketplace` AND s.`asin` = t.`asin`
 WHERE (t.`month` >= '2025-01-01' AND t.`month` <= '2025-01-01') AND s.`dashagg_kind` IS NULL;
 
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_1`;
-
-CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_1` (`dashagg_kind` INTEGER NOT NULL, `brand_id` bigint(20)
-      NULL, `marketplace` varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `month` date NULL, `metric`
-      varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `amount` decimal(20,2) NULL, `row_count` bigint(20)
-      NULL, UNIQUE KEY (`dashagg_kind`, `month`, `marketplace`, `metric`, `brand_id`)) ENGINE=MEMORY DEFAULT
-    CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
 INSERT INTO `<database>`.`dashagg_stage_<hash>_0_1` (`dashagg_kind`, `brand_id`, `marketplace`, `month`, `metric`,
       `amount`, `row_count`) WITH `financials_summary_monthly_asin_marketplace` AS (SELECT `asin`, `marketplace`,
       `month`, `metric`, `brand_id`, `category_id`, `amount`, `row_count`
@@ -2025,13 +1932,11 @@ SELECT `month`, SUM(CASE WHEN `dashagg_kind` = 0 THEN 1 ELSE 0 END), SUM(CASE WH
         NULL OR `marketplace` IS NULL OR `metric` IS NULL OR `brand_id` IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN
       `dashagg_kind` = 0 AND (marketplace <> 'ALL') THEN `amount` END), SUM(CASE WHEN `dashagg_kind` = 0 AND
       (marketplace <> 'ALL') THEN `row_count` END), SUM(CASE WHEN `dashagg_kind` = 0 AND (marketplace = 'ALL') THEN
-      `amount` END), SUM(CASE WHEN `dashagg_kind` = 0 AND (marketplace = 'ALL') THEN `row_count` END)
+      `amount` END), SUM(CASE WHEN `dashagg_kind` = 0 AND (marketplace = 'ALL') THEN `row_count` END), (SELECT COUNT(*)
+  FROM `<database>`.`financials_summary_monthly_brand` t
+  WHERE (t.`month` >= '2025-01-01' AND t.`month` <= '2025-01-01'))
 FROM `<database>`.`dashagg_stage_<hash>_0_1`
 GROUP BY `month`;
-
-SELECT COUNT(*)
-FROM `<database>`.`financials_summary_monthly_brand` t
-WHERE (t.`month` >= '2025-01-01' AND t.`month` <= '2025-01-01');
 
 WITH `financials_summary_monthly_asin_marketplace` AS (SELECT `asin`, `marketplace`, `month`, `metric`, `brand_id`,
       `category_id`, `amount`, `row_count`
@@ -2071,13 +1976,6 @@ LEFT JOIN `<database>`.`dashagg_stage_<hash>_0_1` s ON s.`dashagg_kind` = 0 AND 
     s.`marketplace` = t.`marketplace` AND s.`metric` = t.`metric` AND s.`brand_id` = t.`brand_id`
 WHERE (t.`month` >= '2025-01-01' AND t.`month` <= '2025-01-01') AND s.`dashagg_kind` IS NULL;
 
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_2`;
-
-CREATE TEMPORARY TABLE `<database>`.`dashagg_stage_<hash>_0_2` (`dashagg_kind` INTEGER NOT NULL, `category_id`
-      bigint(20) NULL, `month` date NULL, `metric` varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `amount`
-      decimal(20,2) NULL, `row_count` bigint(20) NULL, UNIQUE KEY (`dashagg_kind`, `month`, `metric`, `category_id`))
-    ENGINE=MEMORY DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
 INSERT INTO `<database>`.`dashagg_stage_<hash>_0_2` (`dashagg_kind`, `category_id`, `month`, `metric`, `amount`,
       `row_count`) WITH `financials_summary_monthly_asin_marketplace` AS (SELECT `asin`, `marketplace`, `month`,
       `metric`, `brand_id`, `category_id`, `amount`, `row_count`
@@ -2096,13 +1994,11 @@ GROUP BY month, metric, category_id
 
 SELECT `month`, SUM(CASE WHEN `dashagg_kind` = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN `dashagg_kind` = 0 AND (`month` IS
         NULL OR `metric` IS NULL OR `category_id` IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN `dashagg_kind` = 0 THEN
-      `amount` END), SUM(CASE WHEN `dashagg_kind` = 0 THEN `row_count` END)
+      `amount` END), SUM(CASE WHEN `dashagg_kind` = 0 THEN `row_count` END), (SELECT COUNT(*)
+  FROM `<database>`.`financials_summary_monthly_category` t
+  WHERE (t.`month` >= '2025-01-01' AND t.`month` <= '2025-01-01'))
 FROM `<database>`.`dashagg_stage_<hash>_0_2`
 GROUP BY `month`;
-
-SELECT COUNT(*)
-FROM `<database>`.`financials_summary_monthly_category` t
-WHERE (t.`month` >= '2025-01-01' AND t.`month` <= '2025-01-01');
 
 INSERT INTO `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` (`dashagg_run`, `dashagg_op`, `category_id`, `month`,
       `metric`, `amount`, `row_count`)
@@ -2123,23 +2019,17 @@ LEFT JOIN `<database>`.`dashagg_stage_<hash>_0_2` s ON s.`dashagg_kind` = 0 AND 
     t.`metric` AND s.`category_id` = t.`category_id`
 WHERE (t.`month` >= '2025-01-01' AND t.`month` <= '2025-01-01') AND s.`dashagg_kind` IS NULL;
 
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_0`;
-
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_1`;
-
-DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_2`;
-
-SELECT `dashagg_op`, COUNT(*)
+SELECT 0 AS nr, `dashagg_op`, COUNT(*)
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d
 WHERE d.`dashagg_run` = <hash>
-GROUP BY `dashagg_op`;
-
-SELECT `dashagg_op`, COUNT(*)
+GROUP BY `dashagg_op`
+UNION ALL
+SELECT 1 AS nr, `dashagg_op`, COUNT(*)
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d
 WHERE d.`dashagg_run` = <hash>
-GROUP BY `dashagg_op`;
-
-SELECT `dashagg_op`, COUNT(*)
+GROUP BY `dashagg_op`
+UNION ALL
+SELECT 2 AS nr, `dashagg_op`, COUNT(*)
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d
 WHERE d.`dashagg_run` = <hash>
 GROUP BY `dashagg_op`;
@@ -2169,10 +2059,6 @@ JOIN `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>` d ON t.`month` = d.`mon
 WHERE d.`dashagg_run` = <hash> AND d.`dashagg_op` IN ('U');
 
 DELETE FROM `<database>`.`dashagg_work_<financials>` WHERE dashagg_claim IN ('<hash>');
-
-UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'financials';
-
-UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'products';
 
 UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_asin_marketplace', tier = 1, select_checksum =
     '<hash>', row_count = 2, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>,
@@ -2231,23 +2117,15 @@ DELETE FROM dashagg_run WHERE set_name = 'financials' AND run_id < '<moment>';
 
 COMMIT;
 
-START TRANSACTION;
+UPDATE dashagg_summary SET bytes = CASE summary WHEN 'asin' THEN 65536 WHEN 'brand' THEN 32768 WHEN 'category' THEN
+    16384 END
+WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('asin');
+DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_0`;
 
-COMMIT;
+DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_1`;
 
-START TRANSACTION;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('brand');
-
-COMMIT;
-
-START TRANSACTION;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('category');
-
-COMMIT;
+DROP TEMPORARY TABLE IF EXISTS `<database>`.`dashagg_stage_<hash>_0_2`;
 
 DELETE
 FROM `<database>`.`dashagg_scratch_<hash>_<hash>_<hash>`
@@ -2267,9 +2145,9 @@ SELECT CAST(UNIX_TIMESTAMP(NOW(3)) AS CHAR);
 
 START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;
 
-SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_asin_marketplace`;
-
 SELECT DISTINCT `month` FROM `financials`;
+
+SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_asin_marketplace`;
 
 SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_brand`;
 

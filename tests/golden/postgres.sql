@@ -1481,9 +1481,13 @@ UPDATE "public"."dashagg_log_<financials>" SET dashagg_open = false WHERE dashag
 
 COMMIT;
 
-SELECT 1 FROM "public"."dashagg_work_<financials>" WHERE dashagg_claim IN ('<hash>') LIMIT 1 OFFSET 5000;
+SELECT DISTINCT dashagg_claim, dashagg_grain FROM "public"."dashagg_work_<financials>";
 
-SELECT COUNT(*) FROM (SELECT 1 FROM "public"."dashagg_work_<financials>" LIMIT 40001) n;
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM "public"."dashagg_work_<financials>" LIMIT 40001) n), CASE WHEN EXISTS
+    (SELECT 1
+  FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "public"."dashagg_log_<financials>") n) THEN
+    1 ELSE 0 END, (SELECT COUNT(*)
+  FROM (SELECT 1 FROM "public"."dashagg_work_<financials>" WHERE dashagg_claim IN ('<hash>') LIMIT 5001) m);
 
 BEGIN ISOLATION LEVEL READ COMMITTED;
 
@@ -1500,18 +1504,23 @@ UPDATE "public"."dashagg_log_<products>" SET dashagg_open = false WHERE dashagg_
 
 COMMIT;
 
-SELECT 1 FROM "public"."dashagg_work_<products>" WHERE dashagg_claim IN ('<hash>') LIMIT 1 OFFSET 5000;
+SELECT DISTINCT dashagg_claim, dashagg_grain FROM "public"."dashagg_work_<products>";
 
-SELECT COUNT(*) FROM (SELECT 1 FROM "public"."dashagg_work_<products>" LIMIT 40001) n;
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM "public"."dashagg_work_<products>" LIMIT 40001) n), CASE WHEN EXISTS (SELECT
+      1 FROM (SELECT dashagg_grain, "asin" FROM "public"."dashagg_log_<products>") n) THEN 1 ELSE 0 END, (SELECT
+      COUNT(*) FROM (SELECT 1 FROM "public"."dashagg_work_<products>" WHERE dashagg_claim IN ('<hash>') LIMIT 5001) m);
 
-SELECT DISTINCT dashagg_claim FROM "public"."dashagg_work_<financials>";
-
-SELECT 1
-FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "public"."dashagg_log_<financials>") n LIMIT 1;
-
-SELECT DISTINCT dashagg_claim FROM "public"."dashagg_work_<products>";
-
-SELECT 1 FROM (SELECT dashagg_grain, "asin" FROM "public"."dashagg_log_<products>") n LIMIT 1;
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "public"."financials_summary_monthly_asin_marketplace" WHERE
         "month" IS NOT NULL ORDER BY 1 LIMIT 1)
@@ -1526,18 +1535,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "public"."financials_summary_monthly_asin_marketplace" WHERE "month" IS NULL LIMIT 1) n;
-
-WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
-  UNION ALL
-  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
-  FROM jump
-  WHERE jump.v IS NOT NULL)
-SELECT v
-FROM jump
-WHERE v IS NOT NULL
-UNION ALL
-SELECT *
-FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "public"."financials_summary_monthly_brand" WHERE "month" IS NOT
         NULL ORDER BY 1 LIMIT 1)
@@ -1565,12 +1562,6 @@ UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "public"."financials_summary_monthly_category" WHERE "month" IS NULL LIMIT 1) n;
 
-SELECT 1 FROM "public"."financials_summary_monthly_asin_marketplace" LIMIT 1;
-
-SELECT 1 FROM "public"."financials_summary_monthly_brand" LIMIT 1;
-
-SELECT 1 FROM "public"."financials_summary_monthly_category" LIMIT 1;
-
 SELECT DISTINCT "dashagg_run" - "dashagg_run" % 4096
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>"
 WHERE "dashagg_run" NOT BETWEEN <hash> AND <hash>;
@@ -1589,11 +1580,16 @@ WHERE "dashagg_run" NOT BETWEEN <hash> AND <hash>;
 
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_0";
-
 CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind" INTEGER NOT NULL, "asin" text NULL,
       "marketplace" text NULL, "month" date NULL, "metric" text NULL, "brand_id" bigint NULL, "category_id" bigint NULL,
       "amount" numeric(20,2) NULL, "row_count" bigint NULL) ON COMMIT DROP;
+
+CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind" INTEGER NOT NULL, "brand_id" bigint NULL,
+      "marketplace" text NULL, "month" date NULL, "metric" text NULL, "amount" numeric(20,2) NULL, "row_count" bigint
+      NULL) ON COMMIT DROP;
+
+CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind" INTEGER NOT NULL, "category_id" bigint NULL,
+      "month" date NULL, "metric" text NULL, "amount" numeric(20,2) NULL, "row_count" bigint NULL) ON COMMIT DROP;
 
 INSERT INTO "pg_temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind", "asin", "marketplace", "month", "metric", "brand_id",
       "category_id", "amount", "row_count")
@@ -1650,12 +1646,6 @@ SELECT <hash>, 'I', s."asin", s."marketplace", s."month", s."metric", s."brand_i
     s."row_count"
 FROM "pg_temp"."dashagg_stage_<hash>_0_0" s
 WHERE s."dashagg_kind" = 0;
-
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_1";
-
-CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind" INTEGER NOT NULL, "brand_id" bigint NULL,
-      "marketplace" text NULL, "month" date NULL, "metric" text NULL, "amount" numeric(20,2) NULL, "row_count" bigint
-      NULL) ON COMMIT DROP;
 
 INSERT INTO "pg_temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind", "brand_id", "marketplace", "month", "metric",
       "amount", "row_count") WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace",
@@ -1717,11 +1707,6 @@ SELECT <hash>, 'I', s."brand_id", s."marketplace", s."month", s."metric", s."amo
 FROM "pg_temp"."dashagg_stage_<hash>_0_1" s
 WHERE s."dashagg_kind" = 0;
 
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_2";
-
-CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind" INTEGER NOT NULL, "category_id" bigint NULL,
-      "month" date NULL, "metric" text NULL, "amount" numeric(20,2) NULL, "row_count" bigint NULL) ON COMMIT DROP;
-
 INSERT INTO "pg_temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind", "category_id", "month", "metric", "amount",
       "row_count") WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month",
       "metric", "brand_id", "category_id", "amount", "row_count"
@@ -1753,25 +1738,19 @@ SELECT <hash>, 'I', s."category_id", s."month", s."metric", s."amount", s."row_c
 FROM "pg_temp"."dashagg_stage_<hash>_0_2" s
 WHERE s."dashagg_kind" = 0;
 
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_0";
-
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_1";
-
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_2";
-
 COMMIT;
 
-SELECT "dashagg_op", COUNT(*)
+SELECT 0 AS nr, "dashagg_op", COUNT(*)
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" d
 WHERE d."dashagg_run" = <hash>
-GROUP BY "dashagg_op";
-
-SELECT "dashagg_op", COUNT(*)
+GROUP BY "dashagg_op"
+UNION ALL
+SELECT 1 AS nr, "dashagg_op", COUNT(*)
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" d
 WHERE d."dashagg_run" = <hash>
-GROUP BY "dashagg_op";
-
-SELECT "dashagg_op", COUNT(*)
+GROUP BY "dashagg_op"
+UNION ALL
+SELECT 2 AS nr, "dashagg_op", COUNT(*)
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" d
 WHERE d."dashagg_run" = <hash>
 GROUP BY "dashagg_op";
@@ -1862,36 +1841,26 @@ COMMIT;
 
 ANALYZE "public"."financials_summary_monthly_asin_marketplace";
 
-SELECT
-    pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_asin_marketplace"')::pg_catalog.oid::pg_catalog.regclass);
-
-BEGIN ISOLATION LEVEL READ COMMITTED;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('asin');
-
-COMMIT;
-
 ANALYZE "public"."financials_summary_monthly_brand";
-
-SELECT
-    pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_brand"')::pg_catalog.oid::pg_catalog.regclass);
-
-BEGIN ISOLATION LEVEL READ COMMITTED;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('brand');
-
-COMMIT;
 
 ANALYZE "public"."financials_summary_monthly_category";
 
-SELECT
-    pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_category"')::pg_catalog.oid::pg_catalog.regclass);
+SELECT (SELECT
+      pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_asin_marketplace"')::pg_catalog.oid::pg_catalog.regclass)),
+    (SELECT
+      pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_brand"')::pg_catalog.oid::pg_catalog.regclass)),
+    (SELECT
+      pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_category"')::pg_catalog.oid::pg_catalog.regclass));
 
-BEGIN ISOLATION LEVEL READ COMMITTED;
+UPDATE dashagg_summary SET bytes = CASE summary WHEN 'asin' THEN 81920 WHEN 'brand' THEN 49152 WHEN 'category' THEN
+    32768 END
+WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('category');
+DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_0";
 
-COMMIT;
+DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_1";
+
+DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_2";
 
 DELETE FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" WHERE "dashagg_run" BETWEEN <hash> AND <hash>;
 
@@ -1903,12 +1872,6 @@ DELETE FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" WHERE "dashagg_run" 
 
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_version'),
     pg_catalog.current_database()::pg_catalog.text, pg_catalog.current_schema()::pg_catalog.text;
-
-SELECT CASE WHEN EXISTS(SELECT 1 FROM "public"."dashagg_work_<financials>") OR EXISTS(SELECT 1 FROM
-      "public"."dashagg_log_<financials>") THEN 1 ELSE 0 END;
-
-SELECT CASE WHEN EXISTS(SELECT 1 FROM "public"."dashagg_work_<products>") OR EXISTS(SELECT 1 FROM
-      "public"."dashagg_log_<products>") THEN 1 ELSE 0 END;
 
 BEGIN ISOLATION LEVEL READ COMMITTED;
 
@@ -1937,43 +1900,29 @@ UPDATE "public"."dashagg_log_<financials>" SET dashagg_open = false WHERE dashag
 
 COMMIT;
 
-SELECT 1 FROM "public"."dashagg_work_<financials>" WHERE dashagg_claim IN ('<hash>') LIMIT 1 OFFSET 5000;
+SELECT DISTINCT dashagg_claim, dashagg_grain FROM "public"."dashagg_work_<financials>";
 
-SELECT COUNT(*) FROM (SELECT 1 FROM "public"."dashagg_work_<financials>" LIMIT 40001) n;
-
-BEGIN ISOLATION LEVEL READ COMMITTED;
-
-WITH gone AS (DELETE
-  FROM "public"."dashagg_log_<products>"
-  WHERE dashagg_grain <> 'a' OR ctid = ANY (ARRAY(SELECT ctid FROM "public"."dashagg_log_<products>" WHERE dashagg_grain
-          = 'a' FOR UPDATE SKIP LOCKED))
-  RETURNING dashagg_grain, "asin")
-INSERT INTO "public"."dashagg_work_<products>" (dashagg_claim, dashagg_grain, "asin")
-SELECT '<hash>', dashagg_grain, "asin"
-FROM gone;
-
-UPDATE "public"."dashagg_log_<products>" SET dashagg_open = false WHERE dashagg_grain = 'a' AND dashagg_open;
-
-COMMIT;
-
-SELECT 1 FROM "public"."dashagg_work_<products>" WHERE dashagg_claim IN ('<hash>') LIMIT 1 OFFSET 5000;
-
-SELECT COUNT(*) FROM (SELECT 1 FROM "public"."dashagg_work_<products>" LIMIT 40001) n;
-
-SELECT DISTINCT dashagg_claim FROM "public"."dashagg_work_<financials>";
-
-SELECT 1
-FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "public"."dashagg_log_<financials>") n LIMIT 1;
-
-SELECT DISTINCT dashagg_grain FROM "public"."dashagg_work_<financials>" w WHERE dashagg_claim IN ('<hash>');
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM "public"."dashagg_work_<financials>" LIMIT 40001) n), CASE WHEN EXISTS
+    (SELECT 1
+  FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "public"."dashagg_log_<financials>") n) THEN
+    1 ELSE 0 END, (SELECT COUNT(*)
+  FROM (SELECT 1 FROM "public"."dashagg_work_<financials>" WHERE dashagg_claim IN ('<hash>') LIMIT 5001) m);
 
 SELECT DISTINCT "month", "metric", "marketplace", "asin"
 FROM "public"."dashagg_work_<financials>" w
 WHERE dashagg_claim IN ('<hash>') AND dashagg_grain = 'k' LIMIT 20001;
 
-SELECT DISTINCT dashagg_claim FROM "public"."dashagg_work_<products>";
-
-SELECT 1 FROM (SELECT dashagg_grain, "asin" FROM "public"."dashagg_log_<products>") n LIMIT 1;
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "public"."financials_summary_monthly_asin_marketplace" WHERE
         "month" IS NOT NULL ORDER BY 1 LIMIT 1)
@@ -1988,18 +1937,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "public"."financials_summary_monthly_asin_marketplace" WHERE "month" IS NULL LIMIT 1) n;
-
-WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
-  UNION ALL
-  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
-  FROM jump
-  WHERE jump.v IS NOT NULL)
-SELECT v
-FROM jump
-WHERE v IS NOT NULL
-UNION ALL
-SELECT *
-FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "public"."financials_summary_monthly_brand" WHERE "month" IS NOT
         NULL ORDER BY 1 LIMIT 1)
@@ -2027,12 +1964,6 @@ UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "public"."financials_summary_monthly_category" WHERE "month" IS NULL LIMIT 1) n;
 
-SELECT 1 FROM "public"."financials_summary_monthly_asin_marketplace" LIMIT 1;
-
-SELECT 1 FROM "public"."financials_summary_monthly_brand" LIMIT 1;
-
-SELECT 1 FROM "public"."financials_summary_monthly_category" LIMIT 1;
-
 SELECT DISTINCT "dashagg_run" - "dashagg_run" % 4096
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>"
 WHERE "dashagg_run" NOT BETWEEN <hash> AND <hash>;
@@ -2051,11 +1982,16 @@ WHERE "dashagg_run" NOT BETWEEN <hash> AND <hash>;
 
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_0";
-
 CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind" INTEGER NOT NULL, "asin" text NULL,
       "marketplace" text NULL, "month" date NULL, "metric" text NULL, "brand_id" bigint NULL, "category_id" bigint NULL,
       "amount" numeric(20,2) NULL, "row_count" bigint NULL) ON COMMIT DROP;
+
+CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind" INTEGER NOT NULL, "brand_id" bigint NULL,
+      "marketplace" text NULL, "month" date NULL, "metric" text NULL, "amount" numeric(20,2) NULL, "row_count" bigint
+      NULL) ON COMMIT DROP;
+
+CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind" INTEGER NOT NULL, "category_id" bigint NULL,
+      "month" date NULL, "metric" text NULL, "amount" numeric(20,2) NULL, "row_count" bigint NULL) ON COMMIT DROP;
 
 INSERT INTO "pg_temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind", "asin", "marketplace", "month", "metric", "brand_id",
       "category_id", "amount", "row_count")
@@ -2091,11 +2027,10 @@ CREATE UNIQUE INDEX "dashagg_stage_<hash>_0_0_key" ON "pg_temp"."dashagg_stage_<
 SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 AND ("month" IS
         NULL OR "metric" IS NULL OR "marketplace" IS NULL OR "asin" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN
       "dashagg_kind" = 0 THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 THEN "row_count" END), SUM(CASE WHEN
-      "dashagg_kind" = 1 THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 1 THEN "row_count" END)
+      "dashagg_kind" = 1 THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 1 THEN "row_count" END), (SELECT COUNT(*)
+      FROM "public"."financials_summary_monthly_asin_marketplace" t WHERE t."month" = '2025-01-01')
 FROM "pg_temp"."dashagg_stage_<hash>_0_0"
 GROUP BY "month";
-
-SELECT COUNT(*) FROM "public"."financials_summary_monthly_asin_marketplace" t WHERE t."month" = '2025-01-01';
 
 WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month", "metric", "brand_id",
       "category_id", "amount", "row_count"
@@ -2121,21 +2056,13 @@ WHERE s."dashagg_kind" = 0 AND (t."month" IS NULL OR NOT ((s."asin")::pg_catalog
         NOT DISTINCT FROM t."month" AND (s."metric")::pg_catalog.text COLLATE pg_catalog."C" IS NOT DISTINCT FROM
         (t."metric")::pg_catalog.text COLLATE pg_catalog."C" AND s."brand_id" IS NOT DISTINCT FROM t."brand_id" AND
         s."category_id" IS NOT DISTINCT FROM t."category_id" AND s."amount" IS NOT DISTINCT FROM t."amount" AND
-        s."row_count" IS NOT DISTINCT FROM t."row_count"));
-
-INSERT INTO "public"."dashagg_scratch_<hash>_<hash>_<hash>" ("dashagg_run", "dashagg_op", "month", "metric",
-      "marketplace", "asin")
-SELECT <hash>, 'D', t."month", t."metric", t."marketplace", t."asin"
+        s."row_count" IS NOT DISTINCT FROM t."row_count"))
+UNION ALL
+SELECT <hash>, 'D', t."asin", t."marketplace", t."month", t."metric", NULL, NULL, NULL, NULL
 FROM "public"."financials_summary_monthly_asin_marketplace" t
 LEFT JOIN "pg_temp"."dashagg_stage_<hash>_0_0" s ON s."dashagg_kind" = 0 AND s."month" = t."month" AND s."metric" =
     t."metric" AND s."marketplace" = t."marketplace" AND s."asin" = t."asin"
 WHERE t."month" = '2025-01-01' AND s."dashagg_kind" IS NULL;
-
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_1";
-
-CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind" INTEGER NOT NULL, "brand_id" bigint NULL,
-      "marketplace" text NULL, "month" date NULL, "metric" text NULL, "amount" numeric(20,2) NULL, "row_count" bigint
-      NULL) ON COMMIT DROP;
 
 INSERT INTO "pg_temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind", "brand_id", "marketplace", "month", "metric",
       "amount", "row_count") WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace",
@@ -2170,11 +2097,10 @@ SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WH
         NULL OR "marketplace" IS NULL OR "metric" IS NULL OR "brand_id" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN
       "dashagg_kind" = 0 AND (marketplace <> 'ALL') THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 AND
       (marketplace <> 'ALL') THEN "row_count" END), SUM(CASE WHEN "dashagg_kind" = 0 AND (marketplace = 'ALL') THEN
-      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 AND (marketplace = 'ALL') THEN "row_count" END)
+      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 AND (marketplace = 'ALL') THEN "row_count" END), (SELECT COUNT(*)
+      FROM "public"."financials_summary_monthly_brand" t WHERE t."month" = '2025-01-01')
 FROM "pg_temp"."dashagg_stage_<hash>_0_1"
 GROUP BY "month";
-
-SELECT COUNT(*) FROM "public"."financials_summary_monthly_brand" t WHERE t."month" = '2025-01-01';
 
 WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month", "metric", "brand_id",
       "category_id", "amount", "row_count"
@@ -2205,20 +2131,13 @@ WHERE s."dashagg_kind" = 0 AND (t."month" IS NULL OR NOT (s."brand_id" IS NOT DI
         (t."marketplace")::pg_catalog.text COLLATE pg_catalog."C" AND s."month" IS NOT DISTINCT FROM t."month" AND
         (s."metric")::pg_catalog.text COLLATE pg_catalog."C" IS NOT DISTINCT FROM (t."metric")::pg_catalog.text COLLATE
         pg_catalog."C" AND s."amount" IS NOT DISTINCT FROM t."amount" AND s."row_count" IS NOT DISTINCT FROM
-        t."row_count"));
-
-INSERT INTO "public"."dashagg_scratch_<hash>_<hash>_<hash>" ("dashagg_run", "dashagg_op", "month", "marketplace",
-      "metric", "brand_id")
-SELECT <hash>, 'D', t."month", t."marketplace", t."metric", t."brand_id"
+        t."row_count"))
+UNION ALL
+SELECT <hash>, 'D', t."brand_id", t."marketplace", t."month", t."metric", NULL, NULL
 FROM "public"."financials_summary_monthly_brand" t
 LEFT JOIN "pg_temp"."dashagg_stage_<hash>_0_1" s ON s."dashagg_kind" = 0 AND s."month" = t."month" AND s."marketplace" =
     t."marketplace" AND s."metric" = t."metric" AND s."brand_id" = t."brand_id"
 WHERE t."month" = '2025-01-01' AND s."dashagg_kind" IS NULL;
-
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_2";
-
-CREATE TEMPORARY TABLE "pg_temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind" INTEGER NOT NULL, "category_id" bigint NULL,
-      "month" date NULL, "metric" text NULL, "amount" numeric(20,2) NULL, "row_count" bigint NULL) ON COMMIT DROP;
 
 INSERT INTO "pg_temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind", "category_id", "month", "metric", "amount",
       "row_count") WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month",
@@ -2241,11 +2160,10 @@ CREATE UNIQUE INDEX "dashagg_stage_<hash>_0_2_key" ON "pg_temp"."dashagg_stage_<
 
 SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 AND ("month" IS
         NULL OR "metric" IS NULL OR "category_id" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 THEN
-      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 THEN "row_count" END)
+      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 THEN "row_count" END), (SELECT COUNT(*) FROM
+      "public"."financials_summary_monthly_category" t WHERE t."month" = '2025-01-01')
 FROM "pg_temp"."dashagg_stage_<hash>_0_2"
 GROUP BY "month";
-
-SELECT COUNT(*) FROM "public"."financials_summary_monthly_category" t WHERE t."month" = '2025-01-01';
 
 INSERT INTO "public"."dashagg_scratch_<hash>_<hash>_<hash>" ("dashagg_run", "dashagg_op", "category_id", "month",
       "metric", "amount", "row_count")
@@ -2257,35 +2175,27 @@ LEFT JOIN "public"."financials_summary_monthly_category" t ON t."month" = s."mon
 WHERE s."dashagg_kind" = 0 AND (t."month" IS NULL OR NOT (s."category_id" IS NOT DISTINCT FROM t."category_id" AND
         s."month" IS NOT DISTINCT FROM t."month" AND (s."metric")::pg_catalog.text COLLATE pg_catalog."C" IS NOT
         DISTINCT FROM (t."metric")::pg_catalog.text COLLATE pg_catalog."C" AND s."amount" IS NOT DISTINCT FROM
-        t."amount" AND s."row_count" IS NOT DISTINCT FROM t."row_count"));
-
-INSERT INTO "public"."dashagg_scratch_<hash>_<hash>_<hash>" ("dashagg_run", "dashagg_op", "month", "metric",
-      "category_id")
-SELECT <hash>, 'D', t."month", t."metric", t."category_id"
+        t."amount" AND s."row_count" IS NOT DISTINCT FROM t."row_count"))
+UNION ALL
+SELECT <hash>, 'D', t."category_id", t."month", t."metric", NULL, NULL
 FROM "public"."financials_summary_monthly_category" t
 LEFT JOIN "pg_temp"."dashagg_stage_<hash>_0_2" s ON s."dashagg_kind" = 0 AND s."month" = t."month" AND s."metric" =
     t."metric" AND s."category_id" = t."category_id"
 WHERE t."month" = '2025-01-01' AND s."dashagg_kind" IS NULL;
 
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_0";
-
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_1";
-
-DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_2";
-
 COMMIT;
 
-SELECT "dashagg_op", COUNT(*)
+SELECT 0 AS nr, "dashagg_op", COUNT(*)
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" d
 WHERE d."dashagg_run" = <hash>
-GROUP BY "dashagg_op";
-
-SELECT "dashagg_op", COUNT(*)
+GROUP BY "dashagg_op"
+UNION ALL
+SELECT 1 AS nr, "dashagg_op", COUNT(*)
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" d
 WHERE d."dashagg_run" = <hash>
-GROUP BY "dashagg_op";
-
-SELECT "dashagg_op", COUNT(*)
+GROUP BY "dashagg_op"
+UNION ALL
+SELECT 2 AS nr, "dashagg_op", COUNT(*)
 FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" d
 WHERE d."dashagg_run" = <hash>
 GROUP BY "dashagg_op";
@@ -2315,10 +2225,6 @@ WHERE t."month" = d."month" AND t."metric" = d."metric" AND t."category_id" = d.
     <hash> AND d."dashagg_op" IN ('U');
 
 DELETE FROM "public"."dashagg_work_<financials>" WHERE dashagg_claim IN ('<hash>');
-
-UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'financials';
-
-UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'products';
 
 UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_asin_marketplace', tier = 1, select_checksum =
     '<hash>', row_count = 2, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>,
@@ -2377,32 +2283,22 @@ DELETE FROM dashagg_run WHERE set_name = 'financials' AND run_id < '<moment>';
 
 COMMIT;
 
-SELECT
-    pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_asin_marketplace"')::pg_catalog.oid::pg_catalog.regclass);
+SELECT (SELECT
+      pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_asin_marketplace"')::pg_catalog.oid::pg_catalog.regclass)),
+    (SELECT
+      pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_brand"')::pg_catalog.oid::pg_catalog.regclass)),
+    (SELECT
+      pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_category"')::pg_catalog.oid::pg_catalog.regclass));
 
-BEGIN ISOLATION LEVEL READ COMMITTED;
+UPDATE dashagg_summary SET bytes = CASE summary WHEN 'asin' THEN 81920 WHEN 'brand' THEN 49152 WHEN 'category' THEN
+    32768 END
+WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('asin');
+DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_0";
 
-COMMIT;
+DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_1";
 
-SELECT
-    pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_brand"')::pg_catalog.oid::pg_catalog.regclass);
-
-BEGIN ISOLATION LEVEL READ COMMITTED;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('brand');
-
-COMMIT;
-
-SELECT
-    pg_catalog.pg_total_relation_size(pg_catalog.to_regclass('"public"."financials_summary_monthly_category"')::pg_catalog.oid::pg_catalog.regclass);
-
-BEGIN ISOLATION LEVEL READ COMMITTED;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('category');
-
-COMMIT;
+DROP TABLE IF EXISTS "pg_temp"."dashagg_stage_<hash>_0_2";
 
 DELETE FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" WHERE "dashagg_run" BETWEEN <hash> AND <hash>;
 
@@ -2419,6 +2315,18 @@ SELECT extract(epoch FROM pg_catalog.clock_timestamp());
 
 BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
+
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "public"."financials_summary_monthly_asin_marketplace" WHERE
         "month" IS NOT NULL ORDER BY 1 LIMIT 1)
   UNION ALL
@@ -2432,18 +2340,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "public"."financials_summary_monthly_asin_marketplace" WHERE "month" IS NULL LIMIT 1) n;
-
-WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
-  UNION ALL
-  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
-  FROM jump
-  WHERE jump.v IS NOT NULL)
-SELECT v
-FROM jump
-WHERE v IS NOT NULL
-UNION ALL
-SELECT *
-FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "public"."financials_summary_monthly_brand" WHERE "month" IS NOT
         NULL ORDER BY 1 LIMIT 1)

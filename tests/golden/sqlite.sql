@@ -1214,7 +1214,12 @@ DELETE FROM "dashagg_log_<financials>";
 
 COMMIT;
 
-SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<financials>" LIMIT 40001) n;
+SELECT DISTINCT dashagg_claim, dashagg_grain FROM "main"."dashagg_work_<financials>";
+
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<financials>" LIMIT 40001) n), CASE WHEN EXISTS (SELECT
+      1 FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n) THEN 1
+    ELSE 0 END, (SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<financials>" WHERE dashagg_claim IN
+        ('<hash>') LIMIT 5001) m);
 
 BEGIN IMMEDIATE;
 
@@ -1226,15 +1231,23 @@ DELETE FROM "dashagg_log_<products>";
 
 COMMIT;
 
-SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<products>" LIMIT 40001) n;
+SELECT DISTINCT dashagg_claim, dashagg_grain FROM "main"."dashagg_work_<products>";
 
-SELECT DISTINCT dashagg_claim FROM "main"."dashagg_work_<financials>";
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<products>" LIMIT 40001) n), CASE WHEN EXISTS (SELECT 1
+      FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n) THEN 1 ELSE 0 END, (SELECT COUNT(*) FROM
+      (SELECT 1 FROM "main"."dashagg_work_<products>" WHERE dashagg_claim IN ('<hash>') LIMIT 5001) m);
 
-SELECT 1 FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n LIMIT 1;
-
-SELECT DISTINCT dashagg_claim FROM "main"."dashagg_work_<products>";
-
-SELECT 1 FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n LIMIT 1;
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE
         "month" IS NOT NULL ORDER BY 1 LIMIT 1)
@@ -1249,18 +1262,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE "month" IS NULL LIMIT 1) n;
-
-WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
-  UNION ALL
-  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
-  FROM jump
-  WHERE jump.v IS NOT NULL)
-SELECT v
-FROM jump
-WHERE v IS NOT NULL
-UNION ALL
-SELECT *
-FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_brand" WHERE "month" IS NOT
         NULL ORDER BY 1 LIMIT 1)
@@ -1288,12 +1289,6 @@ UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "main"."financials_summary_monthly_category" WHERE "month" IS NULL LIMIT 1) n;
 
-SELECT 1 FROM "main"."financials_summary_monthly_asin_marketplace" LIMIT 1;
-
-SELECT 1 FROM "main"."financials_summary_monthly_brand" LIMIT 1;
-
-SELECT 1 FROM "main"."financials_summary_monthly_category" LIMIT 1;
-
 CREATE TABLE "temp"."dashagg_delta_<hash>_0" ("dashagg_run" BIGINT NOT NULL, "dashagg_op" CHAR(1) NOT NULL, "asin" TEXT
       NOT NULL, "marketplace" TEXT NOT NULL, "month" TEXT NOT NULL, "metric" TEXT NOT NULL, "brand_id" INTEGER NULL,
       "category_id" INTEGER NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
@@ -1308,11 +1303,15 @@ CREATE TABLE "temp"."dashagg_delta_<hash>_2" ("dashagg_run" BIGINT NOT NULL, "da
 
 BEGIN DEFERRED;
 
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_0";
-
 CREATE TABLE "temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind" INTEGER NOT NULL, "asin" TEXT NULL, "marketplace" TEXT
       NULL, "month" TEXT NULL, "metric" TEXT NULL, "brand_id" INTEGER NULL, "category_id" INTEGER NULL, "amount" INTEGER
       NULL, "row_count" INTEGER NULL);
+
+CREATE TABLE "temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind" INTEGER NOT NULL, "brand_id" INTEGER NULL, "marketplace"
+      TEXT NULL, "month" TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
+
+CREATE TABLE "temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind" INTEGER NOT NULL, "category_id" INTEGER NULL, "month"
+      TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
 
 INSERT INTO "temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind", "asin", "marketplace", "month", "metric", "brand_id",
       "category_id", "amount", "row_count")
@@ -1369,11 +1368,6 @@ SELECT <hash>, 'I', s."asin", s."marketplace", s."month", s."metric", s."brand_i
     s."row_count"
 FROM "temp"."dashagg_stage_<hash>_0_0" s
 WHERE s."dashagg_kind" = 0;
-
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_1";
-
-CREATE TABLE "temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind" INTEGER NOT NULL, "brand_id" INTEGER NULL, "marketplace"
-      TEXT NULL, "month" TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
 
 INSERT INTO "temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind", "brand_id", "marketplace", "month", "metric", "amount",
       "row_count") WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month",
@@ -1435,11 +1429,6 @@ SELECT <hash>, 'I', s."brand_id", s."marketplace", s."month", s."metric", s."amo
 FROM "temp"."dashagg_stage_<hash>_0_1" s
 WHERE s."dashagg_kind" = 0;
 
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_2";
-
-CREATE TABLE "temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind" INTEGER NOT NULL, "category_id" INTEGER NULL, "month"
-      TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
-
 INSERT INTO "temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind", "category_id", "month", "metric", "amount", "row_count")
     WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month", "metric", "brand_id",
       "category_id", "amount", "row_count"
@@ -1471,25 +1460,19 @@ SELECT <hash>, 'I', s."category_id", s."month", s."metric", s."amount", s."row_c
 FROM "temp"."dashagg_stage_<hash>_0_2" s
 WHERE s."dashagg_kind" = 0;
 
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_0";
-
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_1";
-
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_2";
-
 COMMIT;
 
-SELECT "dashagg_op", COUNT(*)
+SELECT 0 AS nr, "dashagg_op", COUNT(*)
 FROM "temp"."dashagg_delta_<hash>_0" d
 WHERE d."dashagg_run" = <hash>
-GROUP BY "dashagg_op";
-
-SELECT "dashagg_op", COUNT(*)
+GROUP BY "dashagg_op"
+UNION ALL
+SELECT 1 AS nr, "dashagg_op", COUNT(*)
 FROM "temp"."dashagg_delta_<hash>_1" d
 WHERE d."dashagg_run" = <hash>
-GROUP BY "dashagg_op";
-
-SELECT "dashagg_op", COUNT(*)
+GROUP BY "dashagg_op"
+UNION ALL
+SELECT 2 AS nr, "dashagg_op", COUNT(*)
 FROM "temp"."dashagg_delta_<hash>_2" d
 WHERE d."dashagg_run" = <hash>
 GROUP BY "dashagg_op";
@@ -1579,39 +1562,13 @@ DELETE FROM dashagg_run WHERE set_name = 'financials' AND run_id < '<moment>';
 
 COMMIT;
 
-BEGIN IMMEDIATE;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('asin');
-
-COMMIT;
-
-BEGIN IMMEDIATE;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('brand');
-
-COMMIT;
-
-BEGIN IMMEDIATE;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('category');
-
-COMMIT;
-
-DROP TABLE IF EXISTS "temp"."dashagg_delta_<hash>_0";
-
-DROP TABLE IF EXISTS "temp"."dashagg_delta_<hash>_1";
-
-DROP TABLE IF EXISTS "temp"."dashagg_delta_<hash>_2";
+UPDATE dashagg_summary SET bytes = CASE summary WHEN 'asin' THEN 16384 WHEN 'brand' THEN 8192 WHEN 'category' THEN 4096
+    END
+WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
 -- ---- refresh, one changed row ----
 
 SELECT sqlite_version();
-
-SELECT CASE WHEN EXISTS(SELECT 1 FROM "dashagg_work_<financials>") OR EXISTS(SELECT 1 FROM "dashagg_log_<financials>")
-    THEN 1 ELSE 0 END;
-
-SELECT CASE WHEN EXISTS(SELECT 1 FROM "dashagg_work_<products>") OR EXISTS(SELECT 1 FROM "dashagg_log_<products>") THEN
-    1 ELSE 0 END;
 
 SELECT (julianday('now') - 2440587.5) * 86400.0;
 
@@ -1627,33 +1584,28 @@ DELETE FROM "dashagg_log_<financials>";
 
 COMMIT;
 
-SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<financials>" LIMIT 40001) n;
+SELECT DISTINCT dashagg_claim, dashagg_grain FROM "main"."dashagg_work_<financials>";
 
-BEGIN IMMEDIATE;
-
-INSERT INTO "dashagg_work_<products>" (dashagg_claim, dashagg_grain, "asin")
-SELECT '<hash>', dashagg_grain, "asin"
-FROM "dashagg_log_<products>";
-
-DELETE FROM "dashagg_log_<products>";
-
-COMMIT;
-
-SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<products>" LIMIT 40001) n;
-
-SELECT DISTINCT dashagg_claim FROM "main"."dashagg_work_<financials>";
-
-SELECT 1 FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n LIMIT 1;
-
-SELECT DISTINCT dashagg_grain FROM "main"."dashagg_work_<financials>" w WHERE dashagg_claim IN ('<hash>');
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<financials>" LIMIT 40001) n), CASE WHEN EXISTS (SELECT
+      1 FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin" FROM "dashagg_log_<financials>") n) THEN 1
+    ELSE 0 END, (SELECT COUNT(*) FROM (SELECT 1 FROM "main"."dashagg_work_<financials>" WHERE dashagg_claim IN
+        ('<hash>') LIMIT 5001) m);
 
 SELECT DISTINCT "month", "metric", "marketplace", "asin"
 FROM "main"."dashagg_work_<financials>" w
 WHERE dashagg_claim IN ('<hash>') AND dashagg_grain = 'k' LIMIT 20001;
 
-SELECT DISTINCT dashagg_claim FROM "main"."dashagg_work_<products>";
-
-SELECT 1 FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n LIMIT 1;
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE
         "month" IS NOT NULL ORDER BY 1 LIMIT 1)
@@ -1668,18 +1620,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE "month" IS NULL LIMIT 1) n;
-
-WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
-  UNION ALL
-  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
-  FROM jump
-  WHERE jump.v IS NOT NULL)
-SELECT v
-FROM jump
-WHERE v IS NOT NULL
-UNION ALL
-SELECT *
-FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_brand" WHERE "month" IS NOT
         NULL ORDER BY 1 LIMIT 1)
@@ -1707,12 +1647,6 @@ UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "main"."financials_summary_monthly_category" WHERE "month" IS NULL LIMIT 1) n;
 
-SELECT 1 FROM "main"."financials_summary_monthly_asin_marketplace" LIMIT 1;
-
-SELECT 1 FROM "main"."financials_summary_monthly_brand" LIMIT 1;
-
-SELECT 1 FROM "main"."financials_summary_monthly_category" LIMIT 1;
-
 CREATE TABLE "temp"."dashagg_delta_<hash>_0" ("dashagg_run" BIGINT NOT NULL, "dashagg_op" CHAR(1) NOT NULL, "asin" TEXT
       NOT NULL, "marketplace" TEXT NOT NULL, "month" TEXT NOT NULL, "metric" TEXT NOT NULL, "brand_id" INTEGER NULL,
       "category_id" INTEGER NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
@@ -1727,11 +1661,15 @@ CREATE TABLE "temp"."dashagg_delta_<hash>_2" ("dashagg_run" BIGINT NOT NULL, "da
 
 BEGIN DEFERRED;
 
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_0";
-
 CREATE TABLE "temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind" INTEGER NOT NULL, "asin" TEXT NULL, "marketplace" TEXT
       NULL, "month" TEXT NULL, "metric" TEXT NULL, "brand_id" INTEGER NULL, "category_id" INTEGER NULL, "amount" INTEGER
       NULL, "row_count" INTEGER NULL);
+
+CREATE TABLE "temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind" INTEGER NOT NULL, "brand_id" INTEGER NULL, "marketplace"
+      TEXT NULL, "month" TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
+
+CREATE TABLE "temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind" INTEGER NOT NULL, "category_id" INTEGER NULL, "month"
+      TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
 
 INSERT INTO "temp"."dashagg_stage_<hash>_0_0" ("dashagg_kind", "asin", "marketplace", "month", "metric", "brand_id",
       "category_id", "amount", "row_count")
@@ -1767,11 +1705,10 @@ CREATE UNIQUE INDEX "temp"."dashagg_stage_<hash>_0_0_key" ON "dashagg_stage_<has
 SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 AND ("month" IS
         NULL OR "metric" IS NULL OR "marketplace" IS NULL OR "asin" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN
       "dashagg_kind" = 0 THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 THEN "row_count" END), SUM(CASE WHEN
-      "dashagg_kind" = 1 THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 1 THEN "row_count" END)
+      "dashagg_kind" = 1 THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 1 THEN "row_count" END), (SELECT COUNT(*)
+      FROM "main"."financials_summary_monthly_asin_marketplace" t WHERE t."month" = '2025-01-01')
 FROM "temp"."dashagg_stage_<hash>_0_0"
 GROUP BY "month";
-
-SELECT COUNT(*) FROM "main"."financials_summary_monthly_asin_marketplace" t WHERE t."month" = '2025-01-01';
 
 WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month", "metric", "brand_id",
       "category_id", "amount", "row_count"
@@ -1795,19 +1732,13 @@ WHERE s."dashagg_kind" = 0 AND (t."month" IS NULL OR NOT ((s."asin") COLLATE BIN
         (s."marketplace") COLLATE BINARY IS (t."marketplace") COLLATE BINARY AND (s."month") COLLATE BINARY IS
         (t."month") COLLATE BINARY AND (s."metric") COLLATE BINARY IS (t."metric") COLLATE BINARY AND s."brand_id" IS
         t."brand_id" AND s."category_id" IS t."category_id" AND s."amount" IS t."amount" AND s."row_count" IS
-        t."row_count"));
-
-INSERT INTO "temp"."dashagg_delta_<hash>_0" ("dashagg_run", "dashagg_op", "month", "metric", "marketplace", "asin")
-SELECT <hash>, 'D', t."month", t."metric", t."marketplace", t."asin"
+        t."row_count"))
+UNION ALL
+SELECT <hash>, 'D', t."asin", t."marketplace", t."month", t."metric", NULL, NULL, NULL, NULL
 FROM "main"."financials_summary_monthly_asin_marketplace" t
 LEFT JOIN "temp"."dashagg_stage_<hash>_0_0" s ON s."dashagg_kind" = 0 AND s."month" = t."month" AND s."metric" =
     t."metric" AND s."marketplace" = t."marketplace" AND s."asin" = t."asin"
 WHERE t."month" = '2025-01-01' AND s."dashagg_kind" IS NULL;
-
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_1";
-
-CREATE TABLE "temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind" INTEGER NOT NULL, "brand_id" INTEGER NULL, "marketplace"
-      TEXT NULL, "month" TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
 
 INSERT INTO "temp"."dashagg_stage_<hash>_0_1" ("dashagg_kind", "brand_id", "marketplace", "month", "metric", "amount",
       "row_count") WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month",
@@ -1842,11 +1773,10 @@ SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WH
         NULL OR "marketplace" IS NULL OR "metric" IS NULL OR "brand_id" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN
       "dashagg_kind" = 0 AND (marketplace <> 'ALL') THEN "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 AND
       (marketplace <> 'ALL') THEN "row_count" END), SUM(CASE WHEN "dashagg_kind" = 0 AND (marketplace = 'ALL') THEN
-      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 AND (marketplace = 'ALL') THEN "row_count" END)
+      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 AND (marketplace = 'ALL') THEN "row_count" END), (SELECT COUNT(*)
+      FROM "main"."financials_summary_monthly_brand" t WHERE t."month" = '2025-01-01')
 FROM "temp"."dashagg_stage_<hash>_0_1"
 GROUP BY "month";
-
-SELECT COUNT(*) FROM "main"."financials_summary_monthly_brand" t WHERE t."month" = '2025-01-01';
 
 WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month", "metric", "brand_id",
       "category_id", "amount", "row_count"
@@ -1875,19 +1805,13 @@ LEFT JOIN "main"."financials_summary_monthly_brand" t ON t."month" = s."month" A
 WHERE s."dashagg_kind" = 0 AND (t."month" IS NULL OR NOT (s."brand_id" IS t."brand_id" AND (s."marketplace") COLLATE
         BINARY IS (t."marketplace") COLLATE BINARY AND (s."month") COLLATE BINARY IS (t."month") COLLATE BINARY AND
         (s."metric") COLLATE BINARY IS (t."metric") COLLATE BINARY AND s."amount" IS t."amount" AND s."row_count" IS
-        t."row_count"));
-
-INSERT INTO "temp"."dashagg_delta_<hash>_1" ("dashagg_run", "dashagg_op", "month", "marketplace", "metric", "brand_id")
-SELECT <hash>, 'D', t."month", t."marketplace", t."metric", t."brand_id"
+        t."row_count"))
+UNION ALL
+SELECT <hash>, 'D', t."brand_id", t."marketplace", t."month", t."metric", NULL, NULL
 FROM "main"."financials_summary_monthly_brand" t
 LEFT JOIN "temp"."dashagg_stage_<hash>_0_1" s ON s."dashagg_kind" = 0 AND s."month" = t."month" AND s."marketplace" =
     t."marketplace" AND s."metric" = t."metric" AND s."brand_id" = t."brand_id"
 WHERE t."month" = '2025-01-01' AND s."dashagg_kind" IS NULL;
-
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_2";
-
-CREATE TABLE "temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind" INTEGER NOT NULL, "category_id" INTEGER NULL, "month"
-      TEXT NULL, "metric" TEXT NULL, "amount" INTEGER NULL, "row_count" INTEGER NULL);
 
 INSERT INTO "temp"."dashagg_stage_<hash>_0_2" ("dashagg_kind", "category_id", "month", "metric", "amount", "row_count")
     WITH "financials_summary_monthly_asin_marketplace" AS (SELECT "asin", "marketplace", "month", "metric", "brand_id",
@@ -1910,11 +1834,10 @@ CREATE UNIQUE INDEX "temp"."dashagg_stage_<hash>_0_2_key" ON "dashagg_stage_<has
 
 SELECT "month", SUM(CASE WHEN "dashagg_kind" = 0 THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 AND ("month" IS
         NULL OR "metric" IS NULL OR "category_id" IS NULL) THEN 1 ELSE 0 END), SUM(CASE WHEN "dashagg_kind" = 0 THEN
-      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 THEN "row_count" END)
+      "amount" END), SUM(CASE WHEN "dashagg_kind" = 0 THEN "row_count" END), (SELECT COUNT(*) FROM
+      "main"."financials_summary_monthly_category" t WHERE t."month" = '2025-01-01')
 FROM "temp"."dashagg_stage_<hash>_0_2"
 GROUP BY "month";
-
-SELECT COUNT(*) FROM "main"."financials_summary_monthly_category" t WHERE t."month" = '2025-01-01';
 
 INSERT INTO "temp"."dashagg_delta_<hash>_2" ("dashagg_run", "dashagg_op", "category_id", "month", "metric", "amount",
       "row_count")
@@ -1925,34 +1848,27 @@ LEFT JOIN "main"."financials_summary_monthly_category" t ON t."month" = s."month
     t."category_id" = s."category_id" AND t."month" = '2025-01-01'
 WHERE s."dashagg_kind" = 0 AND (t."month" IS NULL OR NOT (s."category_id" IS t."category_id" AND (s."month") COLLATE
         BINARY IS (t."month") COLLATE BINARY AND (s."metric") COLLATE BINARY IS (t."metric") COLLATE BINARY AND
-        s."amount" IS t."amount" AND s."row_count" IS t."row_count"));
-
-INSERT INTO "temp"."dashagg_delta_<hash>_2" ("dashagg_run", "dashagg_op", "month", "metric", "category_id")
-SELECT <hash>, 'D', t."month", t."metric", t."category_id"
+        s."amount" IS t."amount" AND s."row_count" IS t."row_count"))
+UNION ALL
+SELECT <hash>, 'D', t."category_id", t."month", t."metric", NULL, NULL
 FROM "main"."financials_summary_monthly_category" t
 LEFT JOIN "temp"."dashagg_stage_<hash>_0_2" s ON s."dashagg_kind" = 0 AND s."month" = t."month" AND s."metric" =
     t."metric" AND s."category_id" = t."category_id"
 WHERE t."month" = '2025-01-01' AND s."dashagg_kind" IS NULL;
 
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_0";
-
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_1";
-
-DROP TABLE IF EXISTS "temp"."dashagg_stage_<hash>_0_2";
-
 COMMIT;
 
-SELECT "dashagg_op", COUNT(*)
+SELECT 0 AS nr, "dashagg_op", COUNT(*)
 FROM "temp"."dashagg_delta_<hash>_0" d
 WHERE d."dashagg_run" = <hash>
-GROUP BY "dashagg_op";
-
-SELECT "dashagg_op", COUNT(*)
+GROUP BY "dashagg_op"
+UNION ALL
+SELECT 1 AS nr, "dashagg_op", COUNT(*)
 FROM "temp"."dashagg_delta_<hash>_1" d
 WHERE d."dashagg_run" = <hash>
-GROUP BY "dashagg_op";
-
-SELECT "dashagg_op", COUNT(*)
+GROUP BY "dashagg_op"
+UNION ALL
+SELECT 2 AS nr, "dashagg_op", COUNT(*)
 FROM "temp"."dashagg_delta_<hash>_2" d
 WHERE d."dashagg_run" = <hash>
 GROUP BY "dashagg_op";
@@ -1983,10 +1899,6 @@ WHERE t."month" = d."month" AND t."metric" = d."metric" AND t."category_id" = d.
     <hash> AND d."dashagg_op" IN ('U');
 
 DELETE FROM "main"."dashagg_work_<financials>" WHERE dashagg_claim IN ('<hash>');
-
-UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'financials';
-
-UPDATE dashagg_source SET witness = '<hash>', watermark = NULL WHERE set_name = 'financials' AND source = 'products';
 
 UPDATE dashagg_summary SET table_name = 'financials_summary_monthly_asin_marketplace', tier = 1, select_checksum =
     '<hash>', row_count = 2, published_at = '<moment>', run_id = '<run>', mode = 'incremental', seconds = <seconds>,
@@ -2045,29 +1957,9 @@ DELETE FROM dashagg_run WHERE set_name = 'financials' AND run_id < '<moment>';
 
 COMMIT;
 
-BEGIN IMMEDIATE;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('asin');
-
-COMMIT;
-
-BEGIN IMMEDIATE;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('brand');
-
-COMMIT;
-
-BEGIN IMMEDIATE;
-
-UPDATE dashagg_summary SET bytes = <number> WHERE set_name = 'financials' AND summary IN ('category');
-
-COMMIT;
-
-DROP TABLE IF EXISTS "temp"."dashagg_delta_<hash>_0";
-
-DROP TABLE IF EXISTS "temp"."dashagg_delta_<hash>_1";
-
-DROP TABLE IF EXISTS "temp"."dashagg_delta_<hash>_2";
+UPDATE dashagg_summary SET bytes = CASE summary WHEN 'asin' THEN 16384 WHEN 'brand' THEN 8192 WHEN 'category' THEN 4096
+    END
+WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
 -- ---- verify ----
 
@@ -2078,6 +1970,18 @@ SELECT (julianday('now') - 2440587.5) * 86400.0;
 SELECT MAX(rowid) FROM "financials";
 
 BEGIN DEFERRED;
+
+WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
+  UNION ALL
+  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
+  FROM jump
+  WHERE jump.v IS NOT NULL)
+SELECT v
+FROM jump
+WHERE v IS NOT NULL
+UNION ALL
+SELECT *
+FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE
         "month" IS NOT NULL ORDER BY 1 LIMIT 1)
@@ -2092,18 +1996,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "main"."financials_summary_monthly_asin_marketplace" WHERE "month" IS NULL LIMIT 1) n;
-
-WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
-  UNION ALL
-  SELECT (SELECT "month" FROM "financials" WHERE "month" > jump.v ORDER BY 1 LIMIT 1)
-  FROM jump
-  WHERE jump.v IS NOT NULL)
-SELECT v
-FROM jump
-WHERE v IS NOT NULL
-UNION ALL
-SELECT *
-FROM (SELECT "month" FROM "financials" WHERE "month" IS NULL LIMIT 1) n;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "main"."financials_summary_monthly_brand" WHERE "month" IS NOT
         NULL ORDER BY 1 LIMIT 1)
