@@ -14,7 +14,7 @@ pub use self::scripts::refuse_drift;
 use crate::catalog::{Catalog, Kind, Selected, Set, lexer};
 use crate::claims;
 use crate::cli::CreateArgs;
-use crate::engine::{Column, Engine, ErrorClass, Shape};
+use crate::engine::{Column, Engine, Shape};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::inspect;
@@ -118,14 +118,12 @@ async fn create_set(
     if args.dry_run {
         return dry_run(engine, set, args).await;
     }
-    if let Some(note) = engine.prepare_database().await? {
-        tracing::info!("{note}");
-    }
-    if !ledger::exists(engine).await? || !ledger::set::is_registered(engine, &set.name).await? {
-        make_ledger(engine).await?;
+    let wait = args.wait.unwrap_or(context.config.run.wait);
+    make_ledger(context, engine, wait).await?;
+    if !ledger::set::is_registered(engine, &set.name).await? {
         ledger::set::register(engine, &set.name).await?;
     }
-    session::lock(context, engine, &set.name, args.wait.unwrap_or(context.config.run.wait)).await?;
+    session::lock(context, engine, &set.name, wait).await?;
     let result = apply_all(context, engine, set, args).await;
     if context.interrupt.raised() {
         context.interrupt.acknowledge();
@@ -135,21 +133,29 @@ async fn create_set(
     result
 }
 
-/// Makes dashagg's own tables. There is no lock yet that could keep two first runs apart, and on some servers
-/// `IF NOT EXISTS` fails when both make a table at the same moment: then the other one's is there at the next try. What
-/// the error is called depends on the moment (PostgreSQL: 23505, 42710 or 42P07).
-async fn make_ledger(engine: &mut dyn Engine) -> Result<()> {
-    for sql in ledger::ddl(engine.dialect()) {
-        let mut tries = 0;
-        while let Err(error) = engine.execute(&sql).await {
-            tries += 1;
-            if tries == 5 || error.class == ErrorClass::Denied {
-                return Err(anyhow::Error::new(error).context("making dashagg's own tables"));
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+/// Makes dashagg's own tables, or brings those of an older dashagg to this version.
+async fn make_ledger(context: &Context, engine: &mut dyn Engine, wait: Duration) -> Result<()> {
+    let before = Ledger::look(engine).await?;
+    if let Ledger::Newer { program } = &before {
+        return Err(ledger::newer(&engine.server().database, program).into());
     }
-    Ok(())
+    if let Some(note) = engine.prepare_database().await? {
+        tracing::info!("{note}");
+    }
+    if before == Ledger::Current {
+        return Ok(());
+    }
+    let sets = if before == Ledger::Older { ledger::registered(engine).await? } else { Vec::new() };
+    session::lock_ledger(context, engine, &sets, wait).await?;
+    let made = ledger::make(engine).await;
+    let _ = engine.rollback().await;
+    if let Err(error) = engine.unlock().await {
+        tracing::debug!("unlocking the ledger: {error}");
+    }
+    if made.is_ok() && before == Ledger::Older {
+        tracing::info!("the ledger of an older dashagg was upgraded");
+    }
+    made
 }
 
 async fn apply_all(
@@ -256,17 +262,15 @@ pub(crate) async fn summary_columns(engine: &mut dyn Engine, set: &Set) -> Resul
 
 async fn dry_run(engine: &mut dyn Engine, set: &Set, args: &CreateArgs) -> Result<SetCreated> {
     let mut created = SetCreated::new(set);
-    let mut there = ledger::own_tables(engine).await?;
-    let state = Ledger::of(&there);
-    if state == Ledger::Missing {
-        // Not of our making.
-        there.clear();
-    }
-    if state != Ledger::Present {
-        created.sql.extend(ledger::ddl_beside(engine.dialect(), &there));
-    }
-    let fresh = state == Ledger::Missing;
-    let applied = if fresh { Vec::new() } else { ledger::scripts::read(engine, &set.name).await? };
+    let (applied, tracked) = match Ledger::look(engine).await? {
+        Ledger::Newer { program } => return Err(ledger::newer(&engine.server().database, &program).into()),
+        Ledger::Missing => (Vec::new(), Vec::new()),
+        Ledger::Older | Ledger::Current => (
+            ledger::scripts::read(engine, &set.name).await?,
+            ledger::sources::read_all_of_any(engine, &set.name).await?,
+        ),
+    };
+    created.sql.extend(ledger::make_sql(engine).await?);
     refuse_drift(set, &applied)?;
     let rules = engine.dialect().lex_rules();
     for script in &set.scripts {
@@ -297,7 +301,7 @@ async fn dry_run(engine: &mut dyn Engine, set: &Set, args: &CreateArgs) -> Resul
             nullable: true,
         }));
     }
-    created.sql.extend(tracking::preview(engine, set, &types, fresh).await?);
+    created.sql.extend(tracking::preview(engine, set, &types, &tracked).await?);
     // Once there are tables: these have the columns of summaries, a live view names them.
     created.sql.extend(lasting::Todo::of(engine, set).await?.sql());
     if let Ok(views) = live::sql(engine, set).await {

@@ -148,16 +148,14 @@ async fn sample(context: &Context, engine: &mut dyn Engine, args: &DemoArgs) -> 
         tracing::debug!("{note}");
     }
     // The mark comes first: a demo that is stopped half-way must know its own tables again.
-    for sql in ledger::ddl(engine.dialect()) {
-        engine.execute(&sql).await?;
-    }
+    ledger::make(engine).await?;
     ledger::set::register_sample(engine, SET, ORIGIN).await?;
     fill(context, engine, args).await?;
     ledger::set::set_origin(engine, SET, &mark(args)).await
 }
 
 async fn origin(engine: &mut dyn Engine) -> Result<Option<String>> {
-    if !ledger::exists(engine).await? {
+    if !ledger::exists_or_none(engine).await? {
         return Ok(None);
     }
     ledger::set::origin(engine, SET).await

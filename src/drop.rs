@@ -40,8 +40,7 @@ pub async fn run(
     let mut engine = context.connect().await?;
     let engine = engine.as_mut();
     // Names prove nothing: another program's table may have the name of one of ours.
-    let ours =
-        ledger::exists_unless_older(engine).await? && ledger::registered(engine).await?.contains(&set.name);
+    let ours = ledger::exists_or_none(engine).await? && ledger::registered(engine).await?.contains(&set.name);
     if !ours {
         if !context.quiet {
             writeln!(out, "{}: nothing of it is in {}", set.name, engine.server().database)?;

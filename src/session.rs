@@ -80,8 +80,11 @@ pub async fn known<'a>(
     }
     let mut boxed = context.connect().await?;
     let engine = boxed.as_mut();
-    let known = Ledger::look(engine).await? != Ledger::Missing;
-    let registered = if known { ledger::registered(engine).await? } else { Vec::new() };
+    let registered = match Ledger::look(engine).await? {
+        Ledger::Missing => Vec::new(),
+        Ledger::Newer { program } => return Err(ledger::newer(&engine.server().database, &program).into()),
+        Ledger::Older | Ledger::Current => ledger::registered(engine).await?,
+    };
     let mut chosen: Vec<&'a Set> = catalog.sets.iter().filter(|set| registered.contains(&set.name)).collect();
     if chosen.is_empty() {
         chosen = fitting(engine, catalog).await.unwrap_or_default();
@@ -259,6 +262,44 @@ pub async fn lock(context: &Context, engine: &mut dyn Engine, set: &str, wait: D
             let limit = humantime::format_duration(patience);
             tracing::info!("set {set} is held by {}; waiting up to {limit}", who());
             told = true;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// The lock for making and upgrading dashagg's own tables, which sets share.
+const LEDGER: &str = "dashagg's own tables";
+
+/// How long somebody else may take for that.
+const LEDGER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Takes the lock of the ledger, once no set is held: an older dashagg may be at work on one, whose run would fail.
+///
+/// # Errors
+/// Exit code 11 naming the set that is held for longer than `wait`.
+pub async fn lock_ledger(
+    context: &Context,
+    engine: &mut dyn Engine,
+    sets: &[String],
+    wait: Duration,
+) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        context.interrupt.check()?;
+        let mut held = None;
+        for set in sets {
+            if engine.is_locked(set).await? {
+                held = Some(format!("set {set}"));
+            }
+        }
+        let patience = if held.is_some() { wait } else { wait.max(LEDGER_PATIENCE) };
+        if held.is_none() && engine.try_lock(LEDGER).await?.is_some() {
+            return Ok(());
+        }
+        if start.elapsed() >= patience {
+            let what = held.unwrap_or_else(|| LEDGER.to_owned());
+            let message = format!("{what} is held by another run, which must end before the upgrade");
+            return Err(Failure::new(ExitCode::Locked, message).hint("wait for it with --wait 60s").into());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -42,11 +42,12 @@ pub async fn run(
 /// Whether there is a ledger to read. An older dashagg's is none, but its open doors are named before that is said.
 async fn set_up(engine: &mut dyn Engine) -> Result<bool> {
     match Ledger::look(engine).await? {
-        Ledger::Present => return Ok(true),
+        Ledger::Current => return Ok(true),
         Ledger::Older => {
             open_doors(engine).await?.iter().for_each(|warning| tracing::warn!("{warning}"));
-            return Err(ledger::older(engine).into());
+            return Err(ledger::older(&engine.server().database).into());
         }
+        Ledger::Newer { program } => return Err(ledger::newer(&engine.server().database, &program).into()),
         Ledger::Missing => {
             let database = &engine.server().database;
             tracing::warn!("dashagg has not been set up in {database}: run `dashagg create`");

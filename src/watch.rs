@@ -16,6 +16,7 @@ use crate::engine::Listener;
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::hooks;
+use crate::ledger;
 use crate::refresh::{self, Request, Unit};
 use crate::report::{RefreshReport, RunStatus, SummaryRefresh};
 use crate::session::{self, Context, Spare};
@@ -39,7 +40,7 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 /// Watches until a signal comes, which is its regular end.
 ///
 /// # Errors
-/// What a first look shows to be wrong: names, connection, a ledger that is not there.
+/// What a first look shows to be wrong: names, connection, a ledger of another version.
 pub async fn run(context: &Context, catalog: &Catalog, args: &RefreshArgs) -> Result<ExitCode> {
     let (mut request, mut spare) = Request::new(context, catalog, args).await?;
     // Connecting again is the loop's business here, which never gives up.
@@ -210,6 +211,8 @@ async fn listen(
         .map(|selected| tracking::channel(&selected.set.name))
         .collect();
     let engine = session::connected(context, spare).await?;
+    // One that is not there yet is waited for; one of another version is for somebody to deal with.
+    ledger::exists_or_none(engine).await?;
     if channels.is_empty() {
         return Ok(None);
     }
@@ -247,7 +250,7 @@ async fn stale<'a>(
                 continue;
             }
             let tracked = unit.part.sources.iter().all(|source| source.track == Method::Triggers);
-            if if tracked { unit.is_current(engine).await } else { !untracked } {
+            if if tracked { unit.is_current(engine).await == Some(true) } else { !untracked } {
                 broken |= beat && tracked && unit.heartbeat(engine, false).await.is_err();
             } else {
                 stale.push((unit.label(), Selected { set: selected.set, summaries: members }));

@@ -12,6 +12,7 @@ pub mod scripts;
 pub mod set;
 pub mod sources;
 mod state;
+mod upgrade;
 mod words;
 
 use std::time::{Duration, SystemTime};
@@ -21,11 +22,12 @@ use anyhow::{Context, Result};
 pub use self::holder::Holder;
 pub use self::publication::{Counts, RunRecord, run_id};
 pub use self::schema::{
-    Ledger, ddl, ddl_beside, exists, exists_unless_older, forget_set, missing, older, own_tables, require,
+    Ledger, exists, exists_or_none, forget_set, is_there, missing, newer, older, own_tables, require,
 };
 pub use self::set::{Fence, pass_fence, registered};
 pub use self::state::{RunState, SetState, SummaryState};
-pub use self::words::{RunEnd, RunMode, ScriptState};
+pub use self::upgrade::{make, sql as make_sql};
+pub use self::words::{RunEnd, RunMode, ScriptState, TrackMethod};
 use crate::engine::{Engine, Tx};
 
 /// Every table that dashagg makes for itself starts with this.

@@ -100,82 +100,81 @@ pub struct View {
 /// The statements that record a publish; all of them in its transaction, after the fence. Every summary has its row
 /// ([`ensure`]).
 pub fn record(d: &dyn Dialect, run: &RunRecord, published: &[Published<'_>]) -> Vec<String> {
+    let rows: Vec<(&str, Vec<Cell>)> =
+        published.iter().map(|one| (one.summary.name.as_str(), cells(d, run, one))).collect();
     let mut sql = Vec::new();
-    for one in published {
-        sql.extend(publish_sql(d, run, one));
-        sql.push(insert_sql(d, run, one));
-        sql.extend(state_sql(d, run, one));
-    }
+    sql.extend(update(d, &run.set, &rows));
     sql.push(run_sql(d, run));
     sql.push(forget_old_runs(d, &run.set, run.started));
     sql
 }
 
-/// The bytes on disk outlive this: what was measured last is kept.
-fn publish_sql(d: &dyn Dialect, run: &RunRecord, one: &Published<'_>) -> Vec<String> {
-    let at = stamp(run.started + Duration::from_secs_f64(run.seconds));
-    let published = if one.partial { String::new() } else { format!("published_at = '{at}', ") };
-    let this = these(d, &run.set, &[&one.summary.name]);
-    let mut sql = vec![format!(
-        "UPDATE dashagg_summary SET table_name = {}, tier = {}, select_checksum = '{}', row_count = {}, {published}\
-         run_id = {}, mode = '{}', seconds = {:.3}, inserted = {}, updated = {}, deleted = {} WHERE {this}",
-        d.literal(&one.summary.table),
-        one.summary.tier,
-        one.summary.checksum,
-        one.rows,
-        d.literal(&run.run_id),
-        run.mode.as_str(),
-        one.seconds,
-        one.counts.inserted,
-        one.counts.updated,
-        one.counts.deleted,
-    )];
-    if let Some(view) = &one.view {
-        sql.push(format!("UPDATE dashagg_summary SET bytes = ({}) WHERE {this}", view.bytes));
-    }
-    sql
-}
+/// A column of a summary, and what it becomes.
+type Cell = (&'static str, String);
 
-fn insert_sql(d: &dyn Dialect, run: &RunRecord, one: &Published<'_>) -> String {
-    let at = stamp(run.started + Duration::from_secs_f64(run.seconds));
-    let (set, name) = (d.literal(&run.set), d.literal(&one.summary.name));
-    format!(
-        "INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum, row_count, \
-         published_at, run_id, mode, seconds, inserted, updated, deleted) \
-         SELECT {set}, {name}, {}, {}, '{}', {}, '{at}', {}, '{}', {:.3}, {}, {}, {} FROM dashagg_set s \
-         WHERE s.set_name = {set} AND NOT EXISTS (SELECT 1 FROM dashagg_summary x WHERE x.set_name = {set} AND x.summary = {name})",
-        d.literal(&one.summary.table),
-        one.summary.tier,
-        one.summary.checksum,
-        one.rows,
-        d.literal(&run.run_id),
-        run.mode.as_str(),
-        one.seconds,
-        one.counts.inserted,
-        one.counts.updated,
-        one.counts.deleted,
-    )
-}
-
-fn state_sql(d: &dyn Dialect, run: &RunRecord, one: &Published<'_>) -> Vec<String> {
-    let at = stamp(run.started);
-    let names = [one.summary.name.as_str()];
-    let mut sql = Vec::new();
-    if let Some(view) = &one.view {
-        sql.push(format!(
-            "UPDATE dashagg_state SET changes_done = {}, as_of = {} WHERE {}",
-            view.changes,
-            d.literal(&view.as_of),
-            these(d, &run.set, &names)
-        ));
+/// The bytes on disk of a table outlive this: what was measured last is kept.
+fn cells(d: &dyn Dialect, run: &RunRecord, one: &Published<'_>) -> Vec<Cell> {
+    let began = d.literal(&stamp(run.started));
+    let mut cells = vec![
+        ("table_name", d.literal(&one.summary.table)),
+        ("tier", one.summary.tier.to_string()),
+        ("select_checksum", d.literal(&one.summary.checksum)),
+        ("row_count", one.rows.to_string()),
+        ("run_id", d.literal(&run.run_id)),
+        ("mode", d.literal(run.mode.as_str())),
+        ("seconds", format!("{:.3}", one.seconds)),
+        ("inserted", one.counts.inserted.to_string()),
+        ("updated", one.counts.updated.to_string()),
+        ("deleted", one.counts.deleted.to_string()),
+    ];
+    if !one.partial {
+        let at = stamp(run.started + Duration::from_secs_f64(run.seconds));
+        cells.push(("published_at", d.literal(&at)));
     }
     if one.current {
-        sql.push(served(d, &run.set, &names, &at));
+        cells.push(("served_at", began.clone()));
+        cells.push(("status", d.literal(RunEnd::Ok.as_str())));
+        cells.push(("error", "NULL".to_owned()));
     }
     if one.computed {
-        sql.push(computed(d, &run.set, &names, &at));
+        cells.push(("computed_at", began));
     }
-    sql
+    if let Some(view) = &one.view {
+        cells.push(("changes_done", view.changes.to_string()));
+        cells.push(("as_of", d.literal(&view.as_of)));
+        cells.push(("bytes", format!("({})", view.bytes)));
+    }
+    cells
+}
+
+/// One statement for the rows of several summaries; `None`: there are none.
+fn update(d: &dyn Dialect, set: &str, rows: &[(&str, Vec<Cell>)]) -> Option<String> {
+    let mut columns: Vec<&str> = Vec::new();
+    for (column, _) in rows.iter().flat_map(|(_, cells)| cells) {
+        if !columns.contains(column) {
+            columns.push(column);
+        }
+    }
+    let values = |column: &str| -> Vec<(&str, &str)> {
+        let of = |cells: &'_ [Cell]| cells.iter().position(|(name, _)| *name == column);
+        rows.iter().filter_map(|(row, cells)| Some((*row, cells[of(cells)?].1.as_str()))).collect()
+    };
+    let becomes = columns.iter().map(|column| {
+        let values = values(column);
+        let same = values.len() == rows.len() && values.windows(2).all(|pair| pair[0].1 == pair[1].1);
+        match values.first() {
+            Some((_, value)) if same => format!("{column} = {value}"),
+            _ => {
+                let cases = values.iter().map(|(row, value)| format!("WHEN {} THEN {value}", d.literal(row)));
+                let cases: Vec<String> = cases.collect();
+                format!("{column} = CASE summary {} ELSE {column} END", cases.join(" "))
+            }
+        }
+    });
+    let becomes: Vec<String> = becomes.collect();
+    let names: Vec<&str> = rows.iter().map(|(row, _)| *row).collect();
+    (!rows.is_empty())
+        .then(|| format!("UPDATE dashagg_summary SET {} WHERE {}", becomes.join(", "), these(d, set, &names)))
 }
 
 /// The statements that record a run which failed on these summaries.
@@ -185,27 +184,28 @@ pub fn record_failure(d: &dyn Dialect, run: &RunRecord, summaries: &[&str]) -> V
     let these = these(d, &run.set, summaries);
     vec![
         run_sql(d, run),
-        format!("UPDATE dashagg_state SET status = '{status}', error = {error} WHERE {these}"),
+        format!("UPDATE dashagg_summary SET status = '{status}', error = {error} WHERE {these}"),
     ]
 }
 
 /// The note that these summaries were left current by a run that began at `at`.
 pub fn served(d: &dyn Dialect, set: &str, summaries: &[&str], at: &str) -> String {
     format!(
-        "UPDATE dashagg_state SET served_at = '{at}', status = 'ok', error = NULL WHERE {}",
+        "UPDATE dashagg_summary SET served_at = '{at}', status = '{}', error = NULL WHERE {}",
+        RunEnd::Ok.as_str(),
         these(d, set, summaries)
     )
 }
 
 /// The note that these summaries are what their SELECTs say as of `at`.
 pub fn computed(d: &dyn Dialect, set: &str, summaries: &[&str], at: &str) -> String {
-    format!("UPDATE dashagg_state SET computed_at = '{at}' WHERE {}", these(d, set, summaries))
+    format!("UPDATE dashagg_summary SET computed_at = '{at}' WHERE {}", these(d, set, summaries))
 }
 
 /// The note that a claim found changes of what these materialized views read: each is due until a publish that began
 /// after it has covered it.
 pub fn due(d: &dyn Dialect, set: &str, views: &[&str]) -> String {
-    format!("UPDATE dashagg_state SET changes = changes + 1 WHERE {}", these(d, set, views))
+    format!("UPDATE dashagg_summary SET changes = changes + 1 WHERE {}", these(d, set, views))
 }
 
 /// Notes how large summaries are on disk (bytes).
@@ -233,7 +233,7 @@ pub async fn measured(engine: &mut dyn Engine, set: &str, sizes: &[(&str, u64)])
 /// # Errors
 /// Whatever the server says.
 pub async fn ensure(engine: &mut dyn Engine, set: &str, summaries: &[Summary]) -> Result<()> {
-    let names = Columns { table: "dashagg_state", names: &["summary"] };
+    let names = Columns { table: "dashagg_summary", names: &["summary"] };
     let sql = names.select(&format!("WHERE set_name = {}", engine.dialect().literal(set)));
     let known = names.decode(engine.query(&sql).await?, |row| row.text("summary"))?;
     let missing: Vec<&Summary> = summaries.iter().filter(|one| !known.contains(&one.name)).collect();
@@ -246,11 +246,14 @@ pub async fn ensure(engine: &mut dyn Engine, set: &str, summaries: &[Summary]) -
 /// The statement that makes the rows of summaries that have none; `None`: there is no such summary.
 pub(super) fn rows_sql(d: &dyn Dialect, set: &str, missing: &[&Summary]) -> Option<String> {
     let set = d.literal(set);
-    let rows: Vec<String> =
-        missing.iter().map(|summary| format!("({set}, {}, 0, 0)", d.literal(&summary.name))).collect();
+    let row = |summary: &&Summary| {
+        let (name, table) = (d.literal(&summary.name), d.literal(&summary.table));
+        format!("({set}, {name}, {table}, {}, '')", summary.tier)
+    };
+    let rows: Vec<String> = missing.iter().map(row).collect();
     (!rows.is_empty()).then(|| {
         format!(
-            "INSERT INTO dashagg_state (set_name, summary, changes, changes_done) VALUES {}",
+            "INSERT INTO dashagg_summary (set_name, summary, table_name, tier, select_checksum) VALUES {}",
             rows.join(", ")
         )
     })

@@ -1,123 +1,135 @@
-//! The ledger's tables, and what a database has of them.
+//! Which form the ledger's tables have, and what a database has of them.
 
 use anyhow::Result;
 
 use super::PREFIX;
+use super::row::Columns;
 use super::set::SETS;
-use crate::engine::{Dialect, Engine};
+use crate::engine::{Dialect, Engine, Row};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 
-const TABLES: [(&str, &str); 8] = [
-    (
-        "dashagg_source",
-        "set_name VARCHAR(128) NOT NULL, source VARCHAR(128) NOT NULL, track_id VARCHAR(64) NOT NULL, \
-         witness VARCHAR(64), watermark VARCHAR(255), PRIMARY KEY (set_name, source)",
-    ),
-    (
-        "dashagg_print",
-        "set_name VARCHAR(128) NOT NULL, source VARCHAR(128) NOT NULL, part VARCHAR(255) NOT NULL, \
-         print VARCHAR(255) NOT NULL, PRIMARY KEY (set_name, source, part)",
-    ),
-    (
-        "dashagg_set",
-        "set_name VARCHAR(128) NOT NULL PRIMARY KEY, generation BIGINT NOT NULL, \
-         checked_at VARCHAR(32), holder_host VARCHAR(255), holder_pid BIGINT, holder_since VARCHAR(32), origin VARCHAR(32)",
-    ),
-    (
-        "dashagg_script",
-        "set_name VARCHAR(128) NOT NULL, version BIGINT NOT NULL, file_name VARCHAR(255) NOT NULL, \
-         checksum VARCHAR(64) NOT NULL, state VARCHAR(16) NOT NULL, statements_done BIGINT NOT NULL, \
-         done_checksum VARCHAR(64) NOT NULL, applied_at VARCHAR(32) NOT NULL, applied_by VARCHAR(255) NOT NULL, \
-         seconds DOUBLE PRECISION NOT NULL, PRIMARY KEY (set_name, version)",
-    ),
-    (
-        "dashagg_summary",
-        "set_name VARCHAR(128) NOT NULL, summary VARCHAR(128) NOT NULL, table_name VARCHAR(255) NOT NULL, \
-         tier BIGINT NOT NULL, select_checksum VARCHAR(64) NOT NULL, row_count BIGINT, bytes BIGINT, \
-         published_at VARCHAR(32), run_id VARCHAR(64), mode VARCHAR(16), seconds DOUBLE PRECISION, \
-         inserted BIGINT, updated BIGINT, deleted BIGINT, PRIMARY KEY (set_name, summary)",
-    ),
-    (
-        "dashagg_state",
-        "set_name VARCHAR(128) NOT NULL, summary VARCHAR(128) NOT NULL, served_at VARCHAR(32), \
-         changes BIGINT NOT NULL, changes_done BIGINT NOT NULL, as_of VARCHAR(64), status VARCHAR(16), \
-         error VARCHAR(2000), computed_at VARCHAR(32), PRIMARY KEY (set_name, summary)",
-    ),
-    (
-        "dashagg_run",
-        "run_id VARCHAR(64) NOT NULL PRIMARY KEY, set_name VARCHAR(128) NOT NULL, mode VARCHAR(16) NOT NULL, \
-         status VARCHAR(16) NOT NULL, started_at VARCHAR(32) NOT NULL, finished_at VARCHAR(32) NOT NULL, \
-         seconds DOUBLE PRECISION NOT NULL, partitions BIGINT NOT NULL, inserted BIGINT NOT NULL, \
-         updated BIGINT NOT NULL, deleted BIGINT NOT NULL, retries BIGINT NOT NULL, error VARCHAR(2000), \
-         host VARCHAR(255) NOT NULL, pid BIGINT NOT NULL",
-    ),
-    (
-        "dashagg_holder",
-        "set_name VARCHAR(128) NOT NULL PRIMARY KEY, host VARCHAR(255) NOT NULL, pid BIGINT NOT NULL, \
-         boot_id VARCHAR(64) NOT NULL, namespaces VARCHAR(128) NOT NULL, process_start VARCHAR(32) NOT NULL, \
-         session VARCHAR(128) NOT NULL, since VARCHAR(32) NOT NULL",
-    ),
-];
+/// The tables.
+pub const SQL: &str = include_str!("ledger.sql");
+
+/// The form that these are. Version 1 is that of release 0.1.0, which did not say so.
+pub const VERSION: i64 = 2;
+
+/// This program.
+pub(super) const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+
+/// What ends a statement of [`SQL`].
+const END: &str = ";\n";
+
+pub(super) const VERSIONS: Columns = Columns { table: "dashagg_ledger", names: &["version", "program"] };
+
+/// The tables that an older version had and this one has not: while one is there, somebody's state is in it.
+pub(super) const FORMER: [&str; 2] = ["dashagg_state", "dashagg_state_1"];
+
+/// What a database has of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ledger {
+    /// `create` has never run.
+    Missing,
+    /// An older dashagg made it, or an upgrade stopped half-way; `create` goes on from there.
+    Older,
+    /// This version's.
+    Current,
+    /// One that this program does not know.
+    Newer {
+        /// The dashagg that made it.
+        program: String,
+    },
+}
+
+impl Ledger {
+    /// Looks at the database.
+    ///
+    /// # Errors
+    /// Whatever the server says; a version that cannot be read.
+    pub async fn look(engine: &mut dyn Engine) -> Result<Self> {
+        let tables = own_tables(engine).await?;
+        let has = |name: &str| tables.iter().any(|table| table == name);
+        let version = if has(VERSIONS.table) { read_version(engine).await? } else { None };
+        Ok(match version {
+            Some(version) if version.is_newer() => Self::Newer { program: version.program },
+            // An older dashagg went on after the upgrade.
+            Some(version) if version.number == VERSION && !FORMER.iter().any(|name| has(name)) => {
+                Self::Current
+            }
+            Some(_) => Self::Older,
+            None if is_there(&tables) => Self::Older,
+            None => Self::Missing,
+        })
+    }
+}
+
+/// Whether the tables by these names are a ledger's: others may be called as one of ours.
+pub fn is_there(tables: &[String]) -> bool {
+    tables.iter().any(|table| table == SETS.table)
+}
+
+/// A version that the ledger has been brought to.
+pub(super) struct Version {
+    pub number: i64,
+    program: String,
+}
+
+impl Version {
+    fn is_newer(&self) -> bool {
+        self.number > VERSION
+    }
+}
+
+/// The query for the version in force.
+pub(super) fn version_query() -> String {
+    VERSIONS.select("ORDER BY version DESC LIMIT 1")
+}
+
+/// The version in the answer to [`version_query`].
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn version_in(rows: Vec<Row>) -> Result<Option<Version>> {
+    VERSIONS
+        .decode_first(rows, |row| Ok(Version { number: row.i64("version")?, program: row.text("program")? }))
+}
+
+/// Refuses a ledger of any other version, by the answer to [`version_query`].
+///
+/// # Errors
+/// It is one; it cannot be read.
+pub(super) fn refuse_other(rows: Vec<Row>) -> Result<()> {
+    match version_in(rows)? {
+        Some(version) if version.number == VERSION => Ok(()),
+        Some(version) if version.is_newer() => Err(newer("the database", &version.program).into()),
+        _ => Err(older("the database").into()),
+    }
+}
+
+pub(super) async fn read_version(engine: &mut dyn Engine) -> Result<Option<Version>> {
+    version_in(engine.query(&version_query()).await?)
+}
+
+/// The statements that make the tables, each with its name.
+pub(super) fn tables(d: &dyn Dialect) -> Vec<(&'static str, String)> {
+    statements().map(|(name, sql)| (name, format!("{}{}", d.ledger_columns(sql), d.table_suffix()))).collect()
+}
+
+fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SQL.split(END).filter_map(|text| {
+        let sql = &text[text.find("CREATE TABLE")?..];
+        let name = sql.split_whitespace().find(|word| word.starts_with(PREFIX))?;
+        Some((name, sql))
+    })
+}
 
 /// The statements that forget a set. Its own row goes last, so that one which was half forgotten is still found.
 pub fn forget_set(d: &dyn Dialect, set: &str) -> Vec<String> {
     let name = d.literal(set);
-    let others = TABLES.iter().map(|(table, _)| *table).filter(|table| *table != SETS.table);
+    let own = |table: &&str| *table != SETS.table && *table != VERSIONS.table;
+    let others = statements().map(|(table, _)| table).filter(own);
     others.chain([SETS.table]).map(|table| format!("DELETE FROM {table} WHERE set_name = {name}")).collect()
-}
-
-/// The DDL of the ledger.
-pub fn ddl(dialect: &dyn Dialect) -> Vec<String> {
-    ddl_beside(dialect, &[])
-}
-
-/// The same without the tables that are there already.
-pub fn ddl_beside(dialect: &dyn Dialect, there: &[String]) -> Vec<String> {
-    let mut all: Vec<String> = TABLES
-        .iter()
-        .filter(|(name, _)| !there.iter().any(|table| table == name))
-        .map(|(name, columns)| {
-            let columns = dialect.ledger_columns(columns);
-            format!("CREATE TABLE IF NOT EXISTS {name} ({columns}){}", dialect.table_suffix())
-        })
-        .collect();
-    all.extend(dialect.mend_ledger_sql());
-    all
-}
-
-/// What a database has of the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ledger {
-    /// `create` has never run.
-    Missing,
-    /// An older dashagg made it: there may be triggers, logs and summaries, and `create` takes them over.
-    Older,
-    /// This version's.
-    Present,
-}
-
-impl Ledger {
-    /// Judges by the names of the tables.
-    pub fn of(tables: &[String]) -> Self {
-        let has = |name: &str| tables.iter().any(|table| table == name);
-        // The youngest of the tables: a ledger made before it wants `create` again.
-        if has("dashagg_holder") {
-            Self::Present
-        } else if has("dashagg_set") {
-            Self::Older
-        } else {
-            Self::Missing
-        }
-    }
-
-    /// Looks at the database.
-    ///
-    /// # Errors
-    /// Whatever the server says.
-    pub async fn look(engine: &mut dyn Engine) -> Result<Self> {
-        Ok(Self::of(&own_tables(engine).await?))
-    }
 }
 
 /// Names of the tables in the database that are called as dashagg's own are.
@@ -129,31 +141,32 @@ pub async fn own_tables(engine: &mut dyn Engine) -> Result<Vec<String>> {
     Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
 }
 
-/// Whether this version's `create` has run in this database.
+/// Whether there is a ledger of this version.
 ///
 /// # Errors
 /// Whatever the server says.
 pub async fn exists(engine: &mut dyn Engine) -> Result<bool> {
-    Ok(Ledger::look(engine).await? == Ledger::Present)
+    Ok(Ledger::look(engine).await? == Ledger::Current)
 }
 
 /// The same for what can do nothing without.
 ///
 /// # Errors
-/// There is no ledger, or an older dashagg's; whatever the server says.
+/// There is no ledger, or one of another version; whatever the server says.
 pub async fn require(engine: &mut dyn Engine) -> Result<()> {
-    if exists_unless_older(engine).await? { Ok(()) } else { Err(missing(engine).into()) }
+    if exists_or_none(engine).await? { Ok(()) } else { Err(missing(engine).into()) }
 }
 
-/// Whether `create` has run, for what does without a ledger but must not take an older one for none.
+/// Whether `create` has run, for what does without a ledger but must not take one of another version for none.
 ///
 /// # Errors
-/// The ledger is an older dashagg's; whatever the server says.
-pub async fn exists_unless_older(engine: &mut dyn Engine) -> Result<bool> {
+/// The ledger is of another version; whatever the server says.
+pub async fn exists_or_none(engine: &mut dyn Engine) -> Result<bool> {
     match Ledger::look(engine).await? {
         Ledger::Missing => Ok(false),
-        Ledger::Older => Err(older(engine).into()),
-        Ledger::Present => Ok(true),
+        Ledger::Current => Ok(true),
+        Ledger::Older => Err(older(&engine.server().database).into()),
+        Ledger::Newer { program } => Err(newer(&engine.server().database, &program).into()),
     }
 }
 
@@ -165,8 +178,50 @@ pub fn missing(engine: &dyn Engine) -> Failure {
 }
 
 /// The error for a ledger that this version cannot go on with yet.
-pub fn older(engine: &dyn Engine) -> Failure {
-    let database = &engine.server().database;
+pub fn older(database: &str) -> Failure {
     Failure::new(ExitCode::Failed, format!("{database} was set up by an older dashagg"))
         .hint("run `dashagg create` first: it takes over what is there")
+}
+
+/// The error for a ledger that this version does not know.
+pub fn newer(database: &str, program: &str) -> Failure {
+    Failure::new(
+        ExitCode::Failed,
+        format!(
+            "{database} was set up by dashagg {program}; this is dashagg {PROGRAM}, which is too old for it"
+        ),
+    )
+    .hint(format!("use dashagg {program} or a later one; nothing was touched"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_is_found_and_every_column_is_told_of() {
+        let all: Vec<_> = statements().collect();
+        assert_eq!(all.len(), SQL.matches("CREATE TABLE").count());
+        for (name, sql) in all {
+            assert!(sql.starts_with(&format!("CREATE TABLE IF NOT EXISTS {name} (\n    -- ")), "{sql}");
+            assert!(sql.ends_with("\n)"), "{sql}");
+        }
+        let comments = SQL.lines().filter(|line| line.trim_start().starts_with("--"));
+        for line in comments {
+            assert!(!line.contains([';', '\'']), "{line}");
+        }
+    }
+
+    #[test]
+    fn only_this_version_is_gone_on_with() {
+        let said = |version: i64| {
+            let row = vec![Some(version.to_string()), Some("9.9.9".to_owned())];
+            refuse_other(vec![row]).map_err(|error| Failure::of(&error).1)
+        };
+        assert_eq!(said(VERSION), Ok(()));
+        assert!(said(VERSION - 1).unwrap_err().contains("older dashagg"));
+        assert!(said(VERSION + 1).unwrap_err().contains("by dashagg 9.9.9;"));
+        assert!(refuse_other(Vec::new()).is_err());
+    }
 }

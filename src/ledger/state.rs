@@ -8,15 +8,12 @@ use super::row::{Columns, Record};
 use super::set::{Fence, SETS};
 use super::sources::{self, Remembered};
 use super::words::{RunEnd, RunMode};
-use super::{in_write, publication};
+use super::{in_write, publication, schema};
 use crate::catalog::Summary;
 use crate::engine::{Dialect, Engine, Row};
 
 const SUMMARIES: Columns = Columns {
-    table: "(SELECT x.summary, y.select_checksum, y.row_count, y.bytes, y.published_at, y.run_id, y.mode, y.seconds, \
-            y.inserted, y.updated, y.deleted, x.served_at, x.changes, x.changes_done, x.as_of, x.status, x.error, \
-            x.computed_at, x.set_name FROM dashagg_state x LEFT JOIN dashagg_summary y \
-            ON y.set_name = x.set_name AND y.summary = x.summary) s",
+    table: "dashagg_summary",
     names: &[
         "summary",
         "select_checksum",
@@ -102,7 +99,7 @@ impl SummaryState {
     fn of(row: &Record) -> Result<Self> {
         Ok(Self {
             summary: row.text("summary")?,
-            select_checksum: row.maybe_text("select_checksum")?.unwrap_or_default(),
+            select_checksum: row.text("select_checksum")?,
             rows: row.maybe_u64("row_count")?,
             bytes: row.maybe_u64("bytes")?,
             published_at: row.maybe_text("published_at")?,
@@ -194,27 +191,40 @@ impl SetState {
     }
 
     /// The queries whose answers, in their order, [`SetState::of`] takes: to be asked together with others.
-    pub fn queries(d: &dyn Dialect, set: &str) -> [String; 4] {
+    pub fn queries(d: &dyn Dialect, set: &str) -> [String; 5] {
+        let [version, own, summaries, sources] = Self::run_queries(d, set);
         let this = format!("WHERE set_name = {}", d.literal(set));
         // By the primary key, which begins with the second of the start: the table grows with every run.
         let latest = format!("(SELECT * FROM dashagg_run {this} ORDER BY run_id DESC LIMIT 50) latest");
-        [
-            SETS.select(&this),
-            SUMMARIES.select(&this),
-            sources::query(d, set),
-            format!(
-                "SELECT {} FROM {latest} ORDER BY finished_at DESC, run_id DESC LIMIT 1",
-                RUNS.names.join(", ")
-            ),
-        ]
+        let run = format!(
+            "SELECT {} FROM {latest} ORDER BY finished_at DESC, run_id DESC LIMIT 1",
+            RUNS.names.join(", ")
+        );
+        [version, own, summaries, sources, run]
+    }
+
+    /// The same without the latest run.
+    fn run_queries(d: &dyn Dialect, set: &str) -> [String; 4] {
+        let this = format!("WHERE set_name = {}", d.literal(set));
+        [schema::version_query(), SETS.select(&this), SUMMARIES.select(&this), sources::query(d, set)]
+    }
+
+    /// Reads what a run must know, which is all but the latest run; `None` if `create` has not registered the set.
+    ///
+    /// # Errors
+    /// The ledger is of another version; whatever the server says; a row that cannot be read.
+    pub async fn read_for_run(engine: &mut dyn Engine, set: &str) -> Result<Option<Self>> {
+        let queries = Self::run_queries(engine.dialect(), set);
+        Self::of(&mut engine.query_each(&queries).await?.into_iter().chain([Vec::new()]))
     }
 
     /// Reads those answers; `None` if `create` has not registered the set.
     ///
     /// # Errors
-    /// A row that cannot be read, or an answer too few.
+    /// The ledger is of another version; a row that cannot be read, or an answer too few.
     pub fn of(answers: &mut impl Iterator<Item = Vec<Row>>) -> Result<Option<Self>> {
         let mut next = || answers.next().context("the server left a question about the ledger unanswered");
+        schema::refuse_other(next()?)?;
         let (set, summaries, sources, runs) = (next()?, next()?, next()?, next()?);
         let set = SETS.decode_first(set, |row| Ok((Fence::of(row)?, row.maybe_text("checked_at")?)))?;
         let Some((fence, checked_at)) = set else { return Ok(None) };
@@ -230,7 +240,7 @@ impl SetState {
     /// Reads the state; `None` if `create` has not registered the set.
     ///
     /// # Errors
-    /// Whatever the server says; a row that cannot be read.
+    /// The ledger is of another version; whatever the server says; a row that cannot be read.
     pub async fn read(engine: &mut dyn Engine, set: &str) -> Result<Option<Self>> {
         let queries = Self::queries(engine.dialect(), set);
         Self::of(&mut engine.query_each(&queries).await?.into_iter())

@@ -31,6 +31,22 @@ pub enum ScriptState {
     Applied,
 }
 
+/// How changes of a source are noticed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TrackMethod {
+    /// Triggers note them.
+    Triggers,
+    /// A column of each row says when it was last written.
+    Watermark,
+    /// The last partitions always count as changed.
+    Window,
+    /// Each partition has a fingerprint.
+    Fingerprint,
+    /// Not at all.
+    #[default]
+    None,
+}
+
 macro_rules! words {
     ($type:ident, $what:literal: $($value:ident $word:literal),+) => {
         impl $type {
@@ -52,6 +68,10 @@ macro_rules! words {
 
 words!(RunMode, "the mode of a run": Complete "complete", Incremental "incremental", None "none");
 words!(RunEnd, "the end of a run": Ok "ok", Failed "failed", Interrupted "interrupted");
+words!(
+    TrackMethod, "a method of tracking":
+    Triggers "triggers", Watermark "watermark", Window "window", Fingerprint "fingerprint", None "none"
+);
 words!(ScriptState, "the state of a script": Applying "applying", Applied "applied");
 
 impl RunEnd {
@@ -72,6 +92,11 @@ mod tests {
         }
         for end in [RunEnd::Ok, RunEnd::Failed, RunEnd::Interrupted] {
             assert_eq!(RunEnd::parse(end.as_str()), Some(end));
+        }
+        let triggers = [TrackMethod::Triggers, TrackMethod::Watermark];
+        let others = [TrackMethod::Window, TrackMethod::Fingerprint, TrackMethod::None];
+        for method in triggers.into_iter().chain(others) {
+            assert_eq!(TrackMethod::parse(method.as_str()), Some(method));
         }
         for state in [ScriptState::Applying, ScriptState::Applied] {
             assert_eq!(ScriptState::parse(state.as_str()), Some(state));

@@ -1,8 +1,10 @@
 //! From what changed in the sources to what must be recomputed of each summary that reads them.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 
-use crate::catalog::{Set, Source};
+use crate::catalog::{Set, Source, Summary};
 use crate::engine::{Dialect, Engine};
 use crate::inspect::Prepared;
 use crate::plan::{Asked, Scope, Tuple, project};
@@ -37,7 +39,15 @@ pub async fn affected(
             let item = &prepared[index];
             let scope = match &source.invalidates {
                 Some((summary, on)) => {
-                    dimension(engine, set, prepared, source, changes, summary, on, index).await?
+                    let keys = source_keys(source, changes, on);
+                    let place = set.summaries.iter().position(|known| known.name == *summary);
+                    match keys.zip(place) {
+                        Some((keys, place)) => {
+                            let occurs = Occurs { item: &prepared[place], on, changes, keys: &keys };
+                            dimension(engine, &occurs, item.summary).await?
+                        }
+                        None => None,
+                    }
                 }
                 None => fact(engine.dialect(), item, source, changes),
             };
@@ -100,30 +110,26 @@ fn fact(d: &dyn Dialect, item: &Prepared<'_>, source: &Source, changes: &Changes
     Some(scope)
 }
 
-/// Scope of a summary that joins a dimension: wherever the changed keys occur in its published rows. (Rows that
-/// are not published yet have notes of their own.)
+/// Where a dimension's changed keys occur.
+struct Occurs<'o> {
+    /// The summary whose published rows have them.
+    item: &'o Prepared<'o>,
+    /// By these columns.
+    on: &'o [String],
+    changes: &'o Changes,
+    keys: &'o BTreeSet<Tuple>,
+}
 
-async fn dimension(
-    engine: &mut dyn Engine,
-    set: &Set,
-    prepared: &[Prepared<'_>],
-    source: &Source,
-    changes: &Changes,
-    named: &str,
-    on: &[String],
-    reader: usize,
-) -> Result<Option<Scope>> {
-    let Some(place) = set.summaries.iter().position(|summary| summary.name == named) else {
-        return Ok(None);
-    };
-    let keys: Option<std::collections::BTreeSet<Tuple>> = changes
-        .keys
-        .iter()
-        .chain(&changes.partitions)
-        .map(|key| project(key, &source.track_columns, on))
-        .collect();
-    let Some(keys) = keys else { return Ok(None) };
-    let (occurs_in, summary) = (&prepared[place], prepared[reader].summary);
+/// The keys of a dimension that changed, by the columns that it has in common with a summary.
+fn source_keys(source: &Source, changes: &Changes, on: &[String]) -> Option<BTreeSet<Tuple>> {
+    let all = changes.keys.iter().chain(&changes.partitions);
+    all.map(|key| project(key, &source.track_columns, on)).collect()
+}
+
+/// Scope of a summary that joins a dimension: wherever the changed keys occur in published rows. (Rows that
+/// are not published yet have notes of their own.)
+async fn dimension(engine: &mut dyn Engine, occurs: &Occurs<'_>, summary: &Summary) -> Result<Option<Scope>> {
+    let Occurs { item: occurs_in, on, changes, keys } = *occurs;
     if on.iter().any(|name| occurs_in.column(name).is_none()) {
         return Ok(None);
     }
@@ -132,13 +138,13 @@ async fn dimension(
     };
     if has(&summary.recompute_by)
         && let Some(found) =
-            tracking::occurrences(engine, occurs_in, on, &changes.loose, &keys, &summary.recompute_by).await?
+            tracking::occurrences(engine, occurs_in, on, &changes.loose, keys, &summary.recompute_by).await?
     {
         return Ok(Some(Scope { keys: found, ..Scope::default() }));
     }
     if has(&summary.partition)
         && let Some(found) =
-            tracking::occurrences(engine, occurs_in, on, &changes.loose, &keys, &summary.partition).await?
+            tracking::occurrences(engine, occurs_in, on, &changes.loose, keys, &summary.partition).await?
     {
         return Ok(Some(Scope { partitions: found, ..Scope::default() }));
     }

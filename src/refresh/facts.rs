@@ -45,7 +45,8 @@ impl<'a> Facts<'a> {
         began: Instant,
     ) -> Result<Self> {
         let started = now - began.elapsed();
-        let state = SetState::read(engine, &set.name).await?.ok_or_else(|| ledger::missing(engine))?;
+        let state =
+            SetState::read_for_run(engine, &set.name).await?.ok_or_else(|| ledger::missing(engine))?;
         let tables = inspect::tables(engine, group.set).await?;
         let prepared = inspect::prepare(engine, set, &tables).await?;
         Ok(Self { group, set, now, started, tables, state, prepared })
@@ -68,7 +69,8 @@ impl<'a> Facts<'a> {
         if self.group.kind == Kind::MaterializedView {
             // Read after the claim and before the snapshot: exactly the changes that the snapshot includes, or fewer.
             let fence = state.fence;
-            state = SetState::read(engine, &whole.name).await?.ok_or_else(|| ledger::missing(engine))?;
+            state =
+                SetState::read_for_run(engine, &whole.name).await?.ok_or_else(|| ledger::missing(engine))?;
             state.fence = fence;
             return Ok(Claimed { facts: self, state, changes: Vec::new() });
         }

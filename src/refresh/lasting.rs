@@ -9,7 +9,7 @@ use crate::engine::names::{SCRATCH as PREFIX, SCRATCH_PER_RUN as PER_RUN};
 use crate::engine::{Column, Dialect, Engine, ErrorClass, Shape, statements};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
-use crate::ledger::{self, Ledger};
+use crate::ledger;
 
 /// A lasting scratch table that a summary wants.
 pub(super) struct Lasting {
@@ -125,7 +125,7 @@ impl Todo {
             }
         }
         let mut there = names(engine).await?;
-        if Ledger::of(&there) == Ledger::Missing {
+        if !ledger::is_there(&there) {
             // Not of our making.
             there.clear();
         }

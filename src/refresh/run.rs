@@ -48,12 +48,18 @@ impl Run<'_> {
             None => self.context.connect_again(request.reconnect).await?,
         };
         let engine = boxed.as_mut();
-        if self.retries == 0 && request.ask == Ask::Current && self.group.is_current(engine).await {
+        let mut known = None;
+        if self.retries == 0 && request.ask == Ask::Current {
+            known = self.group.is_current(engine).await;
+        }
+        if known == Some(true) {
             self.group.heartbeat(engine, false).await?;
             *spare = Some(boxed);
             return Ok(noop(set, self.began, "nothing changed"));
         }
-        ledger::require(engine).await?;
+        if known.is_none() {
+            ledger::require(engine).await?;
+        }
         engine.preflight().await?;
         let held = session::lock(self.context, engine, &set.name, request.wait).await?;
         let nth = if self.large { format!("{}/large", self.retries) } else { self.retries.to_string() };

@@ -42,10 +42,14 @@ impl<'a> Unit<'a> {
         self.part.summaries.iter().map(|summary| summary.name.as_str()).collect()
     }
 
-    /// Whether a few cheap look-ups prove that there is nothing to do. Any doubt, or error, is a "no": the whole
-    /// way then finds out, or says what is wrong.
-    pub async fn is_current(&self, engine: &mut dyn Engine) -> bool {
-        let Ok(Some(state)) = SetState::read(engine, &self.set.name).await else { return false };
+    /// Whether a few cheap look-ups prove that there is nothing to do. Any doubt is a "no": the whole way then finds out.
+    /// `None` where the ledger could not be read: the whole way says what is wrong.
+    pub async fn is_current(&self, engine: &mut dyn Engine) -> Option<bool> {
+        let state = SetState::read_for_run(engine, &self.set.name).await.ok().flatten()?;
+        Some(self.is_current_by(engine, &state).await)
+    }
+
+    async fn is_current_by(&self, engine: &mut dyn Engine, state: &SetState) -> bool {
         let built = self.part.summaries.iter().all(|summary| {
             state.summary(&summary.name).is_some_and(|known| {
                 known.is_built(&summary.checksum)
@@ -68,7 +72,7 @@ impl<'a> Unit<'a> {
             return true;
         }
         let Ok(now) = ledger::clock(engine).await else { return false };
-        self.part.summaries.iter().all(|summary| has_moved(summary, &state, now).is_none())
+        self.part.summaries.iter().all(|summary| has_moved(summary, state, now).is_none())
     }
 
     /// Whether its views can be read: somebody may have emptied one by hand.

@@ -47,7 +47,7 @@ pub async fn foresee(
         let remembered = known.iter().find(|known| known.source == source.name);
         if source.track == Method::Triggers {
             let spec = outline(set, source, &schema);
-            let same = remembered.filter(|known| known.track_id == spec.id);
+            let same = remembered.filter(|known| known.trigger_id() == Some(&spec.id));
             let now = if same.is_some() { witness(engine, &spec).await? } else { None };
             if now.is_none() || same.is_none_or(|known| known.witness != now) {
                 tracked.gap = Some(format!("changes of {} may have gone unseen", source.table));
@@ -267,7 +267,7 @@ async fn fingerprinted(
                     let rest = row.split_off(parts);
                     let sum = sums.entry(row).or_default();
                     sum.0 += 1;
-                    sum.1 = sum.1.wrapping_add(checksum::number(&format!("{rest:?}")));
+                    sum.1 = sum.1.wrapping_add(checksum::number(&spelled(&rest)));
                 })
                 .await?;
             now.extend(sums.into_iter().map(|(tuple, (count, sum))| (tuple, format!("{count}/{sum}"))));
@@ -289,4 +289,39 @@ async fn fingerprinted(
         changes.prints.push((part, None));
     }
     Ok(changes)
+}
+
+/// A row as fingerprints take it: as the first release had the compiler spell it, which is not for ever.
+fn spelled(row: &[Option<String>]) -> String {
+    let cell = |cell: &Option<String>| {
+        let Some(text) = cell else { return "None".to_owned() };
+        let mut out = String::from("Some(\"");
+        for c in text.chars() {
+            match c {
+                '\\' => out.push_str("\\\\"),
+                '"' => out.push_str("\\\""),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                '\t' => out.push_str("\\t"),
+                '\0' => out.push_str("\\0"),
+                other => out.push(other),
+            }
+        }
+        out + "\")"
+    };
+    format!("[{}]", row.iter().map(cell).collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spelled;
+
+    #[test]
+    fn a_row_has_the_fingerprint_that_it_had() {
+        let row = ["a", "", "ÄÖ €", "'", "say \"so\"", "tab\tline\r\nzero\0 back\\slash"];
+        let row: Vec<Option<String>> =
+            row.iter().map(|text| Some((*text).to_owned())).chain([None]).collect();
+        assert_eq!(spelled(&row), format!("{row:?}"));
+        assert_eq!(spelled(&[]), "[]");
+    }
 }

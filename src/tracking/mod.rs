@@ -139,7 +139,7 @@ pub fn outline(set: &Set, source: &Source, schema: &str) -> TrackSpec {
 /// Part of every id since the log lost its sequence and its triggers learnt their limits.
 const GENERATION: &str = "/2";
 
-/// Length of the ids of triggers; the words for the other methods are longer.
+/// Length of the ids of triggers: short, since names have a limit.
 const ID_LENGTH: usize = 10;
 
 /// What an id is the hash of, as release 0.1.0 has it.

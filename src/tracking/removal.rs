@@ -3,10 +3,10 @@
 use anyhow::Result;
 
 use super::outline;
-use super::setup::remembered;
 use crate::catalog::{Set, Source};
 use crate::engine::Engine;
 use crate::engine::track::TrackSpec;
+use crate::ledger::sources;
 
 /// The SQL that takes a source's triggers, log and claims away, whatever of them is there.
 ///
@@ -17,11 +17,11 @@ pub async fn untrack_sql(engine: &mut dyn Engine, set: &Set, source: &Source) ->
     let spec = outline(set, source, &schema);
     let mut ids = vec![spec.id.clone()];
     // What an older manifest had set up.
-    if let Some(known) = remembered(engine, set, source).await?
-        && known.track_id.len() == spec.id.len()
-        && !ids.contains(&known.track_id)
+    if let Some(known) = sources::read(engine, &set.name, &source.name).await?
+        && let Some(id) = known.trigger_id()
+        && id != spec.id
     {
-        ids.push(known.track_id);
+        ids.push(id.to_owned());
     }
     let mut sql = Vec::new();
     for id in ids {

@@ -72,6 +72,7 @@ pub async fn is_quiet(engine: &mut dyn Engine, set: &Set, known: &[Remembered]) 
         let known = known.iter().find(|known| known.source == source.name);
         !seen.noted
             && seen.signature.is_some()
-            && known.is_some_and(|known| known.track_id == spec.id && known.witness == seen.signature)
+            && known
+                .is_some_and(|known| known.trigger_id() == Some(&spec.id) && known.witness == seen.signature)
     })
 }

@@ -13,9 +13,9 @@ use crate::engine::{Column, DbError, Engine, ErrorClass, Shape, Tables, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
-use crate::ledger::sources::{self, Remembered};
+use crate::ledger::sources::{self, Remembered, Tracking};
 
-/// The same with column types and keys read from the database, fit to make tables and triggers from.
+/// A source's tracking with column types and keys read from the database, fit to make tables and triggers from.
 ///
 /// # Errors
 /// A source or a column that does not exist.
@@ -133,14 +133,6 @@ pub(super) async fn witness(engine: &mut dyn Engine, spec: &TrackSpec) -> Result
     }
 }
 
-pub(super) async fn remembered(
-    engine: &mut dyn Engine,
-    set: &Set,
-    source: &Source,
-) -> Result<Option<Remembered>> {
-    sources::read(engine, &set.name, &source.name).await
-}
-
 /// Makes sure that every source's tracking is in place, before anything is computed.
 ///
 /// # Errors
@@ -153,28 +145,27 @@ pub async fn ensure(engine: &mut dyn Engine, set: &Set, found: &Found<'_>) -> Re
     };
     let mut specs = Vec::new();
     for source in &set.sources {
-        let spec = match source.track {
-            Method::Triggers => Some(detail(engine, set, source, found, &keys)?),
-            _ => None,
-        };
-        specs.push(spec);
+        specs.push(match Tracking::without_triggers(&source.track) {
+            Some(other) => Err(other),
+            None => Ok(detail(engine, set, source, found, &keys)?),
+        });
     }
     let same = |source: &Source, spec: &TrackSpec| {
-        found.source(source).is_some_and(|known| known.track_id == spec.id)
+        found.source(source).is_some_and(|known| known.trigger_id() == Some(&spec.id))
     };
     let asked: Vec<&TrackSpec> = set
         .sources
         .iter()
         .zip(&specs)
-        .filter_map(|(source, spec)| spec.as_ref().filter(|spec| same(source, spec)))
+        .filter_map(|(source, spec)| spec.as_ref().ok().filter(|spec| same(source, spec)))
         .collect();
     let mut seen = if asked.is_empty() { Vec::new() } else { look(engine, &asked).await? }.into_iter();
     let mut all = Vec::new();
     for (source, spec) in set.sources.iter().zip(&specs) {
         let known = found.source(source);
         all.push(match spec {
-            None => without_triggers(engine, set, source, known).await?,
-            Some(spec) => {
+            Err(other) => without_triggers(engine, set, source, known, other).await?,
+            Ok(spec) => {
                 let seen = if same(source, spec) { seen.next().unwrap_or_default() } else { Seen::default() };
                 by_triggers(engine, set, source, spec, (known, seen)).await?
             }
@@ -200,20 +191,20 @@ async fn without_triggers(
     set: &Set,
     source: &Source,
     known: Option<&Remembered>,
+    tracking: &Tracking,
 ) -> Result<Tracked> {
-    let id = format!("{:?}", source.track).chars().take(64).collect::<String>();
     let gap = match known {
-        Some(known) if known.track_id == id => None,
+        Some(known) if known.tracking == *tracking => None,
         _ => Some(format!("tracking of {} was just set up", source.name)),
     };
     if gap.is_some() {
         // Triggers that it had before would go on writing notes that nobody reads.
-        if known.is_some_and(|known| known.track_id.len() == ID_LENGTH) {
+        if known.is_some_and(|known| known.trigger_id().is_some()) {
             let statements = untrack_sql(engine, set, source).await?;
             // In a transaction that gives up waiting: behind a reader that stays, writers would queue up.
             ledger::in_write(engine, &statements).await?;
         }
-        remember_id(engine, set, source, known, &id).await?;
+        remember(engine, set, source, known, tracking).await?;
     }
     Ok(Tracked { signature: None, gap, noted: true })
 }
@@ -226,7 +217,8 @@ async fn by_triggers(
     (known, seen): (Option<&Remembered>, Seen),
 ) -> Result<Tracked> {
     let (mut known, mut now, mut noted) = (known.cloned(), seen.signature, seen.noted);
-    if let Some(old) = known.as_ref().filter(|old| old.track_id == legacy_id(set, source, &spec.schema)) {
+    let legacy = legacy_id(set, source, &spec.schema);
+    if let Some(old) = known.as_ref().filter(|old| old.trigger_id() == Some(&legacy)) {
         known = Some(upgrade::carry_over(engine, set, source, spec, old).await?);
         (now, noted) = (witness(engine, spec).await?, true);
     }
@@ -236,7 +228,7 @@ async fn by_triggers(
             "{} was truncated, altered or replaced, or its triggers were switched off for a while",
             source.table
         )),
-        (Some(known), None) if known.witness.is_some() && known.track_id == spec.id => {
+        (Some(known), None) if known.witness.is_some() && known.trigger_id() == Some(&spec.id) => {
             Some(format!("triggers on {} were missing", source.table))
         }
         _ => Some(format!("tracking of {} was just set up", source.table)),
@@ -260,8 +252,8 @@ async fn by_triggers(
     Ok(Tracked { signature: now, noted: noted || gap.is_some(), gap })
 }
 
-/// The SQL by which [`ensure`] would set tracking up, for `create --dry-run`. Only looks. `fresh`: there is no
-/// ledger yet.
+/// The SQL by which [`ensure`] would set tracking up, for `create --dry-run`. Only looks. `known`: what the ledger
+/// remembers of the set's sources.
 ///
 /// # Errors
 /// A source or a column that does not exist.
@@ -269,7 +261,7 @@ pub async fn preview(
     engine: &mut dyn Engine,
     set: &Set,
     types: &[Column],
-    fresh: bool,
+    known: &[Remembered],
 ) -> Result<Vec<String>> {
     let d = engine.dialect();
     let mut sql = Vec::new();
@@ -279,8 +271,8 @@ pub async fn preview(
     let keys = foreign_keys(engine).await?;
     for source in set.sources.iter().filter(|source| source.track == Method::Triggers) {
         let spec = detail(engine, set, source, &Found { tables: &tables, sources: &[], types }, &keys)?;
-        let known = if fresh { None } else { remembered(engine, set, source).await? };
-        let same = known.is_some_and(|known| known.track_id == spec.id);
+        let known = known.iter().find(|known| known.source == source.name);
+        let same = known.is_some_and(|known| known.trigger_id() == Some(&spec.id));
         if !same || witness(engine, &spec).await?.is_none() {
             sql.extend(d.log_ddl(&spec));
             sql.extend(d.trigger_ddl(&spec));
@@ -289,14 +281,14 @@ pub async fn preview(
     Ok(sql)
 }
 
-pub(super) async fn remember_id(
+pub(super) async fn remember(
     engine: &mut dyn Engine,
     set: &Set,
     source: &Source,
     known: Option<&Remembered>,
-    id: &str,
+    tracking: &Tracking,
 ) -> Result<()> {
-    let sql = sources::set_up(engine.dialect(), &set.name, &source.name, known.is_some(), id);
+    let sql = sources::set_up(engine.dialect(), &set.name, &source.name, known.is_some(), tracking);
     ledger::in_write(engine, &[sql]).await
 }
 
@@ -331,12 +323,12 @@ async fn install(
     // Where the manifest asks for other columns now, or a note would no longer fit and fail the application's write. What
     // the old log held is covered by the complete refresh that comes of the gap.
     let replaced = match known {
-        Some(known) if known.track_id == spec.id => is_outgrown(engine, spec).await?,
-        Some(known) => known.track_id.len() == spec.id.len(),
+        Some(known) if known.trigger_id() == Some(&spec.id) => is_outgrown(engine, spec).await?,
+        Some(known) => known.trigger_id().is_some(),
         None => false,
     };
     if let Some(known) = known.filter(|_| replaced) {
-        let old = TrackSpec { id: known.track_id.clone(), ..spec.clone() };
+        let old = TrackSpec { id: known.tracking.id.clone(), ..spec.clone() };
         statements.extend(remove_sql(engine, &old).await?);
     }
     statements.extend(d.log_ddl(spec));
@@ -350,7 +342,7 @@ async fn install(
     if transactional {
         engine.commit().await?;
     }
-    remember_id(engine, set, source, known, &spec.id).await
+    remember(engine, set, source, known, &Tracking::by_triggers(&spec.id)).await
 }
 
 /// Whether the log's columns are of other types than they would be if it were made now: the source was altered.
@@ -381,16 +373,16 @@ pub async fn forgotten_sql(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Str
     let schema = engine.server().schema.clone();
     let used: Vec<String> = set.sources.iter().map(|source| outline(set, source, &schema).id).collect();
     let mut sql = Vec::new();
-    for Remembered { source, track_id: id, .. } in sources::read_all(engine, &set.name).await? {
-        if set.sources.iter().any(|known| known.name == source) {
+    for gone in sources::read_all(engine, &set.name).await? {
+        if set.sources.iter().any(|known| known.name == gone.source) {
             continue;
         }
         // A source that only got another name keeps what it has.
-        if id.len() == ID_LENGTH && !used.contains(&id) {
-            let spec = TrackSpec { id, schema: schema.clone(), ..TrackSpec::default() };
+        if let Some(id) = gone.trigger_id().filter(|id| !used.iter().any(|used| used == id)) {
+            let spec = TrackSpec { id: id.to_owned(), schema: schema.clone(), ..TrackSpec::default() };
             sql.extend(remove_sql(engine, &spec).await?);
         }
-        sql.push(sources::forget(d, &set.name, &source));
+        sql.push(sources::forget(d, &set.name, &gone.source));
     }
     Ok(sql)
 }

@@ -3,13 +3,13 @@
 use anyhow::Result;
 
 use super::removal::{listed_triggers_sql, remove_sql};
-use super::setup::{install_failure, remember_id, remembered, witness};
+use super::setup::{install_failure, remember, witness};
 use super::{legacy_id, outline};
 use crate::catalog::{Method, Set, Source};
 use crate::engine::track::TrackSpec;
 use crate::engine::{DbError, Engine, Tx};
 use crate::ledger;
-use crate::ledger::sources::{self, Remembered};
+use crate::ledger::sources::{self, Remembered, Tracking};
 
 /// Replaces the tracking that `old` names by that of `spec`, which notes the same columns, and returns what the ledger
 /// remembers from now on.
@@ -47,12 +47,12 @@ pub(super) async fn carry_over(
     }
     let remembered = Remembered {
         source: source.name.clone(),
-        track_id: spec.id.clone(),
+        tracking: Tracking::by_triggers(&spec.id),
         // Its own words differ, once all is in place; what they stand for must not have changed before.
         witness: if replaced { witness(engine, spec).await? } else { None },
         watermark: None,
     };
-    remember_id(engine, set, source, Some(old), &spec.id).await?;
+    remember(engine, set, source, Some(old), &remembered.tracking).await?;
     if let Some(witness) = &remembered.witness {
         let sql = sources::witnessed(engine.dialect(), &set.name, &source.name, witness);
         ledger::in_write(engine, &[sql]).await?;
@@ -63,7 +63,7 @@ pub(super) async fn carry_over(
 /// Returns whether the old tracking had been in place all the time.
 async fn replace(engine: &mut dyn Engine, spec: &TrackSpec, old: &Remembered) -> Result<bool> {
     let d = engine.dialect();
-    let before = TrackSpec { id: old.track_id.clone(), ..spec.clone() };
+    let before = TrackSpec { id: old.tracking.id.clone(), ..spec.clone() };
     for sql in d.log_ddl(spec).iter().chain(&d.trigger_ddl(spec)) {
         engine.execute(sql).await?;
     }
@@ -93,7 +93,9 @@ pub async fn leftovers_sql(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Str
     for source in set.sources.iter().filter(|source| source.track == Method::Triggers) {
         let id = legacy_id(set, source, &schema);
         let old = TrackSpec { id: id.clone(), ..outline(set, source, &schema) };
-        let carried = remembered(engine, set, source).await?.is_some_and(|known| known.track_id != id);
+        let carried = sources::read(engine, &set.name, &source.name)
+            .await?
+            .is_some_and(|known| known.trigger_id() != Some(&id));
         if carried && !engine.query(&d.tables_like_sql(&old.log())).await?.is_empty() {
             sql.extend(remove_sql(engine, &old).await?);
         }

@@ -73,7 +73,7 @@ async fn verify_units(
     report: &mut VerifyReport,
 ) -> Result<()> {
     let set = selected.set;
-    let set_up = ledger::exists_unless_older(engine).await?;
+    let set_up = ledger::exists_or_none(engine).await?;
     let now = ledger::clock(engine).await?;
     if let Ok(warnings) = explain::warnings(engine, set).await {
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));

@@ -63,12 +63,12 @@ fn every_verb_ends_behind_a_lock_on_the_source_on_postgres() {
 
 #[test]
 fn every_verb_ends_behind_a_lock_on_the_ledger_on_mariadb() {
-    behind(Kind::Mariadb, "dashagg_state", &VERBS);
+    behind(Kind::Mariadb, "dashagg_summary", &VERBS);
 }
 
 #[test]
 fn every_verb_ends_behind_a_lock_on_the_ledger_on_postgres() {
-    behind(Kind::Postgres, "dashagg_state", &VERBS);
+    behind(Kind::Postgres, "dashagg_summary", &VERBS);
 }
 
 /// Outside of a transaction, where only this program can keep the time.

@@ -28,7 +28,6 @@ fn leftovers(db: &TestDb) -> Vec<String> {
         "dashagg_run",
         "dashagg_source",
         "dashagg_print",
-        "dashagg_state",
         "dashagg_holder",
     ];
     let mut names: Vec<String> =
@@ -62,7 +61,6 @@ conformance!(a_dropped_set_leaves_its_sources_as_they_were, |db: &TestDb| {
         "dashagg_summary",
         "dashagg_run",
         "dashagg_source",
-        "dashagg_state",
         "dashagg_holder",
     ] {
         assert_eq!(db.one(&format!("SELECT COUNT(*) FROM {table}")), "0", "{table}");

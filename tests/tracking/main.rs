@@ -19,6 +19,7 @@ mod dimensions;
 mod growth;
 mod hostile_values;
 mod keys;
+mod ledger;
 mod legacy;
 mod matrix;
 mod matrix_mariadb;
