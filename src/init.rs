@@ -28,8 +28,7 @@ fn is_for_editing(path: &str) -> bool {
 /// A file that is already there (nothing is written then), or one that cannot be written.
 pub fn run(folder: &Path) -> Result<Vec<String>> {
     let bundled = files::bundled_files().into_iter().filter(|(path, _)| is_for_editing(path));
-    let mut all: Vec<(String, String)> =
-        bundled.map(|(path, text)| (format!("sql/{path}"), text)).collect();
+    let mut all: Vec<(String, String)> = bundled.map(|(path, text)| (format!("sql/{path}"), text)).collect();
     all.push(("config.toml".to_owned(), CONFIG.to_owned()));
     all.push(("crontab.example".to_owned(), CRONTAB.to_owned()));
     // Not `exists`: a symbolic link that leads nowhere is there, too.
