@@ -1,11 +1,9 @@
 //! Proves the test helpers themselves: when this fails, believe no other failure.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::str::FromStr;
 
-use common::{Client, Kind, TestDb, conformance};
+use crate::common::{Client, Kind, TestDb, conformance};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
@@ -62,9 +60,8 @@ conformance!(a_database_is_gone_afterwards, |db: &TestDb| {
 /// Verify-full against the right authority works, against another one it does not.
 #[test]
 fn servers_speak_tls() {
-    let ca = std::env::var("DASHAGG_TEST_CA").unwrap();
-    let other = std::env::var("DASHAGG_TEST_OTHER_CA").unwrap();
     let (maria, pg) = (TestDb::new(Kind::Mariadb), TestDb::new(Kind::Postgres));
+    let ((ca, other), (pg_ca, pg_other)) = (maria.server.authorities(), pg.server.authorities());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         for host in ["127.0.0.1", "localhost"] {
@@ -72,10 +69,10 @@ fn servers_speak_tls() {
             let my = my.ssl_mode(MySqlSslMode::VerifyIdentity);
             let pg = PgConnectOptions::from_str(&pg.url).unwrap().host(host);
             let pg = pg.ssl_mode(PgSslMode::VerifyFull);
-            my.clone().ssl_ca(&ca).connect().await.unwrap().close().await.unwrap();
-            pg.clone().ssl_root_cert(&ca).connect().await.unwrap().close().await.unwrap();
-            assert!(my.ssl_ca(&other).connect().await.is_err());
-            assert!(pg.ssl_root_cert(&other).connect().await.is_err());
+            my.clone().ssl_ca(ca).connect().await.unwrap().close().await.unwrap();
+            pg.clone().ssl_root_cert(pg_ca).connect().await.unwrap().close().await.unwrap();
+            assert!(my.ssl_ca(other).connect().await.is_err());
+            assert!(pg.ssl_root_cert(pg_other).connect().await.is_err());
         }
     });
 }
@@ -83,10 +80,10 @@ fn servers_speak_tls() {
 /// The socket paths and process ids are what they say they are.
 #[test]
 fn sockets_and_process_ids() {
-    for (kind, db) in [("MARIADB", Kind::Mariadb), ("POSTGRES", Kind::Postgres)] {
-        let socket = std::env::var(format!("DASHAGG_TEST_{kind}_SOCKET")).unwrap();
-        std::os::unix::net::UnixStream::connect(&socket).unwrap();
-        let pid = std::env::var(format!("DASHAGG_TEST_{kind}_PID")).unwrap();
+    for db in [Kind::Mariadb, Kind::Postgres] {
+        let server = TestDb::new(db).server;
+        std::os::unix::net::UnixStream::connect(server.socket()).unwrap();
+        let pid = server.pid();
         let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap();
         let expected = match db {
             Kind::Mariadb => ["mariadbd", "mysqld"].contains(&name.trim()),
@@ -100,4 +97,31 @@ fn sockets_and_process_ids() {
 fn the_command_starts() {
     let db = TestDb::new(Kind::Sqlite);
     db.dashagg_without_url().arg("--version").run().ok();
+}
+
+/// A file that no `mod` line names would take its tests with it, unseen.
+#[test]
+fn every_test_that_is_written_is_here() {
+    fn written(dir: &std::path::Path, count: &mut usize) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            let programs = ["attribute", "common", "primary_keys.rs", "stress.rs"];
+            if programs.iter().any(|name| path.ends_with(name)) {
+                continue;
+            }
+            if path.is_dir() {
+                written(&path, count);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(path).unwrap();
+                *count += text
+                    .lines()
+                    .filter(|line| *line == "#[test]" || line.starts_with("conformance!("))
+                    .count();
+            }
+        }
+    }
+    let mut count = 0;
+    written(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), &mut count);
+    assert!(count > 300, "only {count}: is this test looking at the right folder?");
+    assert_eq!(inventory::iter::<crate::common::harness::Case>.into_iter().count(), count);
 }
