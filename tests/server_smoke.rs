@@ -3,6 +3,7 @@
 
 use std::str::FromStr;
 
+use crate::common::servers::About;
 use crate::common::{Client, Kind, TestDb, conformance};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
@@ -124,4 +125,55 @@ fn every_test_that_is_written_is_here() {
     written(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), &mut count);
     assert!(count > 300, "only {count}: is this test looking at the right folder?");
     assert_eq!(inventory::iter::<crate::common::harness::Case>.into_iter().count(), count);
+}
+
+/// This program once more, with another list of servers; its exit code and what it says.
+fn with_servers(list: &str, partial: bool, tests: &[&str]) -> (Option<i32>, String) {
+    let mut program = std::process::Command::new(std::env::current_exe().unwrap());
+    program.args(tests).env("DASHAGG_TEST_SERVERS", list).env_remove("DASHAGG_TEST_REPORT");
+    program.env("DASHAGG_TEST_PARTIAL", if partial { "1" } else { "" });
+    let out = program.output().unwrap();
+    (out.status.code(), String::from_utf8(out.stdout).unwrap() + &String::from_utf8(out.stderr).unwrap())
+}
+
+/// A test that did not run has not passed.
+#[test]
+fn without_its_server_a_test_fails_or_is_counted_as_skipped() {
+    let tests = [
+        "--exact",
+        "readme::the_rights_are_enough_on_mariadb",
+        "cli::partitions_are_read_strictly::postgres",
+    ];
+    let (code, said) = with_servers("", false, &tests);
+    assert_eq!(code, Some(101), "{said}");
+    assert!(
+        said.contains("apt-get install mariadb-server") && said.contains("apt-get install postgresql"),
+        "{said}"
+    );
+    assert!(said.contains("0 passed; 2 failed"), "{said}");
+    let (code, said) = with_servers("", true, &tests);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("0 passed; 0 failed; 2 ignored"), "{said}");
+    assert!(said.contains("skipped: no PostgreSQL for it in the list of servers: 1"), "{said}");
+    let (code, said) = with_servers("here postgres://localhost/app", false, &tests);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("here: the URL names a database"), "{said}");
+}
+
+/// Tests of both kinds have a turn on each server, and one that a server cannot carry is skipped there only.
+#[test]
+fn a_second_server_of_a_dialect_has_every_turn_postgres() {
+    let first = TestDb::new(Kind::Postgres).server;
+    let list = format!("one {url}; two {url} pooler", url = first.url);
+    let tests =
+        ["server_smoke::errors_are_returned", "live::a_reader_may_read_the_live_view_and_nothing_else"];
+    let (code, said) = with_servers(&list, true, &tests);
+    assert_eq!(code, Some(0), "{said}");
+    for line in ["errors_are_returned::one ", "errors_are_returned::two ", "4 passed; 0 failed; 1 ignored"] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    let About { product, version } = first.about();
+    assert!(said.contains(&format!("server: one: {product} {version}: 2\n")), "{said}");
+    assert!(said.contains(&format!("server: two: {product} {version}, behind a pooler: 1\n")), "{said}");
+    assert!(said.contains("skipped: two has not: a session for each connection: 1"), "{said}");
 }

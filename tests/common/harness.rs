@@ -4,6 +4,7 @@
 //! has run: it is run again until every listed server of those databases has had its turn.
 
 use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -99,9 +100,8 @@ pub fn server(kind: Kind) -> &'static Server {
             return first;
         };
         let given = running.given.filter(|server| server.kind == kind);
-        let mut mine = servers::of(kind, &running.test);
-        let chosen =
-            given.or_else(|| mine.nth(running.turn)).or_else(|| servers::of(kind, &running.test).next());
+        let mine = || servers::of(kind, &running.test);
+        let chosen = given.or_else(|| mine().nth(running.turn)).or_else(|| mine().next());
         if let Some(server) = chosen {
             running.asked.insert(kind, server);
         }
@@ -136,8 +136,10 @@ fn failure(running: &Running, payload: &(dyn Any + Send)) -> String {
     let on: Vec<String> = running.asked.values().map(|server| server.describe()).collect();
     let mut text = if on.is_empty() { String::new() } else { format!("on {}\n", on.join(", ")) };
     text.push_str(&running.said);
+    // Handed on from another thread, which has shown it.
     if !running.said.contains("panicked") {
-        text.push_str(payload.downcast_ref::<String>().map_or("no message", String::as_str));
+        let message = payload.downcast_ref::<String>().map(String::as_str);
+        text.push_str(message.or(payload.downcast_ref::<&str>().copied()).unwrap_or("no message"));
     }
     text
 }
@@ -311,7 +313,11 @@ fn arguments() -> (Arguments, Vec<String>) {
 fn keep_panics() {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
+        let trace = Backtrace::capture(); // if RUST_BACKTRACE asks for it
         let kept = RUNNING.with_borrow_mut(|running| match running {
+            Some(running) if trace.status() == BacktraceStatus::Captured => {
+                writeln!(running.said, "{info}\n{trace}").is_ok()
+            }
             Some(running) => writeln!(running.said, "{info}").is_ok(),
             None => false,
         });
