@@ -43,8 +43,8 @@ inventory::collect!(Case);
 #[derive(Default)]
 struct Running {
     test: String,
-    /// Whose turn it is.
-    turn: usize,
+    /// Those that had their turn before this one.
+    had: BTreeSet<&'static str>,
     /// Instead of a turn, where the test is for one server.
     given: Option<&'static Server>,
     asked: BTreeMap<Kind, &'static Server>,
@@ -101,7 +101,10 @@ pub fn server(kind: Kind) -> &'static Server {
         };
         let given = running.given.filter(|server| server.kind == kind);
         let mine = || servers::of(kind, &running.test);
-        let chosen = given.or_else(|| mine().nth(running.turn)).or_else(|| mine().next());
+        let next = || mine().find(|server| !running.had.contains(server.name.as_str()));
+        // Asked twice in one turn: the same; all had their turn, and another database's goes on: the first.
+        let chosen =
+            given.or_else(|| running.asked.get(&kind).copied()).or_else(next).or_else(|| mine().next());
         if let Some(server) = chosen {
             running.asked.insert(kind, server);
         }
@@ -166,17 +169,21 @@ impl Turns {
 
 /// All turns of one `#[test]`, up to the first that fails.
 fn once(test: &str, body: fn()) -> Turns {
-    let (mut turns, mut done) = (Turns::default(), BTreeSet::new());
-    for turn in 0..servers::list().len() {
-        let (running, ended) = attempt(Running { test: test.to_owned(), turn, ..Running::default() }, body);
-        done.extend(running.asked.values().map(|server| &server.name));
-        let more = running.asked.keys().any(|kind| servers::of(*kind, test).any(|s| !done.contains(&s.name)));
+    let (mut turns, mut had, mut kinds) = (Turns::default(), BTreeSet::new(), BTreeSet::new());
+    loop {
+        let start = Running { test: test.to_owned(), had: had.clone(), ..Running::default() };
+        let (running, ended) = attempt(start, body);
+        let before = had.len();
+        had.extend(running.asked.values().map(|server| server.name.as_str()));
+        // A turn that was skipped at one database may not have come to the next: remember which were asked for ever.
+        kinds.extend(running.asked.keys().copied());
         turns.add(running.asked, ended);
-        if turns.failed.is_some() || !more {
-            break;
+        let left =
+            kinds.iter().flat_map(|kind| servers::of(*kind, test)).any(|s| !had.contains(s.name.as_str()));
+        if turns.failed.is_some() || !left || had.len() == before {
+            return turns;
         }
     }
-    turns
 }
 
 fn each(test: &str, given: Option<&'static Server>, kind: Kind, body: fn(&TestDb)) -> Turns {
