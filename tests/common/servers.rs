@@ -153,8 +153,15 @@ impl Server {
         }
     }
 
+    /// Skips the test if users that it makes cannot come in: a pooler has its own list of them.
+    pub fn needs_users(&self) {
+        if self.pooler {
+            self.lacks("users that are made while it runs");
+        }
+    }
+
     /// Skips the test if transactions of one connection may run in different sessions: it sets what only its own session
-    /// sees, names users that a pooler does not know, or ends sessions by a name that pooled ones share.
+    /// sees, ends sessions by a name that pooled ones share, or waits for one to end with its connection.
     pub fn needs_sessions(&self) {
         if self.pooler {
             self.lacks("a session for each connection");
@@ -170,7 +177,7 @@ impl Server {
     }
 
     fn lacks(&self, what: &str) -> ! {
-        harness::skip(format!("{} has not: {what}", self.name))
+        harness::skip(format!("{} lacks {what}", self.name))
     }
 }
 
