@@ -1,17 +1,13 @@
 //! The command line as a contract: exit codes, streams, JSON, and what bad input is told.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-#[path = "common/small.rs"]
-mod small;
-
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use common::{Kind, Output, TestDb, conformance, copy_set};
+use crate::common::{Kind, Output, TestDb, conformance, copy_set};
+use crate::small::{SOURCES, TIERS, Tiny, dashagg, is_log, refuses, with_sources};
 use serde_json::Value;
-use small::{SOURCES, TIERS, Tiny, dashagg, is_log, refuses, with_sources};
 
 const VERBS: [&str; 6] = ["create", "refresh", "status", "verify", "demo", "init"];
 

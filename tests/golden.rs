@@ -1,17 +1,15 @@
 //! The SQL that dashagg sends, to be read: for each engine one file of everything that the bundled set `financials` makes it
 //! say, from `create` to `verify`. A change of SQL shows there as a difference.
 //!
-//! `DASHAGG_BLESS=1 cargo test --test golden` writes the files anew; with `-- --nocapture` the test says how many messages
+//! `DASHAGG_BLESS=1 tests/run --quick golden::` writes the files anew; with `-- --nocapture` the test says how many messages
 //! each step sent.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
-mod common;
 #[path = "golden/layout.rs"]
 mod layout;
 
 use std::path::Path;
 
-use common::{Kind, TestDb, conformance, copy_set};
+use crate::common::{Kind, TestDb, conformance, copy_set};
 use dashagg::engine::Spelling;
 use dashagg::engine::mysql::MARIADB;
 use dashagg::engine::postgres::POSTGRES;
@@ -254,7 +252,7 @@ fn compare(file: &Path, text: &str) {
         |lines: &[String]| lines[at.saturating_sub(3).min(lines.len())..(at + 6).min(lines.len())].join("\n");
     panic!(
         "{} line {}: the program says something else now.\n--- the file\n{}\n--- the program\n{}\n\
-         If that is meant: DASHAGG_BLESS=1 cargo test --test golden, and look at the difference before the commit.",
+         If that is meant: DASHAGG_BLESS=1 tests/run --quick golden::, and look at the difference before the commit.",
         file.display(),
         at + 1,
         around(&old),

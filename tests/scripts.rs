@@ -1,15 +1,11 @@
 //! `create`, `init` and `demo`: versioned scripts, source indexes, and what they leave in the ledger.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-#[path = "common/small.rs"]
-mod small;
-
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use common::{Kind, TestDb, conformance, copy_set};
-use small::{SOURCES, Tiny, dashagg, engine_folder, refuses};
+use crate::common::{Kind, TestDb, conformance, copy_set};
+use crate::small::{SOURCES, Tiny, dashagg, engine_folder, refuses};
 
 /// Names of the tables of the database, in order.
 fn tables(db: &TestDb) -> Vec<String> {
