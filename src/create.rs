@@ -227,7 +227,10 @@ async fn refute_claims(engine: &mut dyn Engine, set: &Set) -> Result<()> {
         (0..set.summaries.len()).filter(|at| set.summaries[*at].kind == Kind::Table).collect();
     let part = set.part(&tables);
     match inspect::inspect(engine, &part).await {
-        Ok(prepared) => claims::refute(engine, &part, &prepared).await,
+        Ok(prepared) => {
+            let all: Vec<usize> = (0..prepared.len()).collect();
+            claims::refute(engine, &part, &prepared, &all).await.map(drop)
+        }
         // The tables may still be half-way to what the SELECTs produce; refresh will say so.
         Err(error) => {
             tracing::debug!("claims are not looked at: {error:#}");

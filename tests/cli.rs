@@ -251,7 +251,7 @@ fn manifest_errors_exit_2_and_name_the_place() {
         let told = format!("`{word}` is called `{new}` now");
         refuses(with(&format!("{good}{old}\n")), 2, &["tiny/summaries.toml:9", "unknown field", &told]);
     }
-    let noted = good.replace("partition = ['day']", "partition = ['day']\ntrack_columns = ['day']");
+    let noted = good.replace("partition = ['day']", "partition = ['day']\nlog = ['day']");
     refuses(with(&noted), 2, &["tiny/summaries.toml:4", "`log` is called `track_columns` now"]);
     refuses(
         with(&good.replace("select = 'days.sql'", "select = 'none.sql'")),

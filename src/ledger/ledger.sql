@@ -110,6 +110,8 @@ CREATE TABLE IF NOT EXISTS dashagg_summary (
     as_of VARCHAR(64),
     -- What depends on the clock: start of the last run that computed it, whether or not anything differed.
     computed_at VARCHAR(32),
+    -- Hash of the SELECT with its recompute_by, once rows of the sources were laid next to what that claims.
+    recompute_checked VARCHAR(64),
     PRIMARY KEY (set_name, summary)
 );
 

@@ -14,7 +14,7 @@ use super::{clock, in_write, stamp};
 use crate::engine::{DbError, Dialect, Engine, ErrorClass, Shape, Tx};
 
 /// Columns since version 2, as `ledger.sql` has them.
-const ADDED: [(&str, &str, &str); 8] = [
+const ADDED: [(&str, &str, &str); 9] = [
     ("dashagg_source", "method", "VARCHAR(16) DEFAULT 'triggers' NOT NULL"),
     ("dashagg_summary", "served_at", "VARCHAR(32)"),
     ("dashagg_summary", "status", "VARCHAR(16)"),
@@ -23,6 +23,7 @@ const ADDED: [(&str, &str, &str); 8] = [
     ("dashagg_summary", "changes_done", "BIGINT DEFAULT 0 NOT NULL"),
     ("dashagg_summary", "as_of", "VARCHAR(64)"),
     ("dashagg_summary", "computed_at", "VARCHAR(32)"),
+    ("dashagg_summary", "recompute_checked", "VARCHAR(64)"),
 ];
 
 /// What of those the former table of states had.
