@@ -23,10 +23,10 @@ const ROWS: &str = "INSERT INTO products (asin, brand_id, category_id) VALUES ('
 
 /// The ledger's tables.
 const LEDGER: [&str; 8] = [
+    "dashagg_ledger",
     "dashagg_set",
     "dashagg_source",
     "dashagg_summary",
-    "dashagg_state",
     "dashagg_print",
     "dashagg_run",
     "dashagg_holder",
@@ -205,8 +205,19 @@ impl Names {
             out.push_str(&masked_word(word, &out));
             rest = more;
         }
-        out
+        measured_alike(out)
     }
+}
+
+/// What was measured is one value where all summaries have the same, and a CASE where they do not.
+fn measured_alike(mut sql: String) -> String {
+    for (column, mark) in [("seconds", "<seconds>"), ("bytes", "<number>")] {
+        let (begin, end) = (format!("{column} = CASE "), format!(" ELSE {column} END"));
+        if let (Some(from), Some(to)) = (sql.find(&begin), sql.find(&end)) {
+            sql.replace_range(from..to + end.len(), &format!("{column} = {mark}"));
+        }
+    }
+    sql
 }
 
 fn is_of_word(c: char) -> bool {

@@ -11,17 +11,6 @@ SELECT CAST(GET_LOCK('dashagg:<database>:dashagg''s own tables', 0) AS CHAR), CA
 
 SELECT CAST(UNIX_TIMESTAMP(NOW(3)) AS CHAR);
 
-CREATE TABLE IF NOT EXISTS dashagg_ledger (
-    -- Which form these tables have: one row for each version they have been brought to. The greatest one is in force.
-    version BIGINT NOT NULL PRIMARY KEY,
-    -- The dashagg that did it: this one or a later one can go on with it.
-    program VARCHAR(32) NOT NULL,
-    -- When.
-    made_at VARCHAR(32) NOT NULL
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
-INSERT INTO dashagg_ledger (version, program, made_at) VALUES (2, '0.1.0', '<moment>');
-
 SELECT CAST(IS_USED_LOCK('dashagg:<database>:financials') AS CHAR);
 
 SELECT CAST(GET_LOCK('dashagg:<database>:financials', 0) AS CHAR), CAST(CONNECTION_ID() AS CHAR);
@@ -976,8 +965,6 @@ FROM (SELECT dashagg_grain, `asin`
 
 -- ---- refresh, the first ----
 
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
-
 SELECT @@log_bin, @@binlog_format;
 
 SELECT CAST(IS_USED_LOCK('dashagg:<database>:financials') AS CHAR);
@@ -985,8 +972,6 @@ SELECT CAST(IS_USED_LOCK('dashagg:<database>:financials') AS CHAR);
 SELECT CAST(GET_LOCK('dashagg:<database>:financials', 0) AS CHAR), CAST(CONNECTION_ID() AS CHAR);
 
 SELECT CAST(UNIX_TIMESTAMP(NOW(3)) AS CHAR);
-
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 DROP TABLE IF EXISTS `dashagg_log_<hash>`;
 
@@ -1698,8 +1683,6 @@ WHERE `dashagg_run` BETWEEN <hash> AND <hash> LIMIT 20000;
 
 -- ---- refresh, one changed row ----
 
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
-
 SELECT @@log_bin, @@binlog_format;
 
 SELECT CAST(IS_USED_LOCK('dashagg:<database>:financials') AS CHAR);
@@ -1707,8 +1690,6 @@ SELECT CAST(IS_USED_LOCK('dashagg:<database>:financials') AS CHAR);
 SELECT CAST(GET_LOCK('dashagg:<database>:financials', 0) AS CHAR), CAST(CONNECTION_ID() AS CHAR);
 
 SELECT CAST(UNIX_TIMESTAMP(NOW(3)) AS CHAR);
-
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 START TRANSACTION;
 
@@ -2086,13 +2067,9 @@ WHERE `dashagg_run` BETWEEN <hash> AND <hash> LIMIT 20000;
 
 -- ---- verify ----
 
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
-
 SELECT CAST(UNIX_TIMESTAMP(NOW(3)) AS CHAR);
 
 START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;
-
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 SELECT DISTINCT `month` FROM `financials`;
 
@@ -2101,8 +2078,6 @@ SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_asin_marke
 SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_brand`;
 
 SELECT DISTINCT `month` FROM `<database>`.`financials_summary_monthly_category`;
-
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 SELECT DISTINCT dashagg_grain, `month`
 FROM (SELECT dashagg_grain, `month`, `metric`, `marketplace`, `asin`

@@ -19,21 +19,6 @@ SELECT extract(epoch FROM pg_catalog.clock_timestamp());
 
 BEGIN ISOLATION LEVEL READ COMMITTED;
 
-CREATE TABLE IF NOT EXISTS dashagg_ledger (
-    -- Which form these tables have: one row for each version they have been brought to. The greatest one is in force.
-    version BIGINT NOT NULL PRIMARY KEY,
-    -- The dashagg that did it: this one or a later one can go on with it.
-    program pg_catalog.text NOT NULL,
-    -- When.
-    made_at pg_catalog.text NOT NULL
-);
-
-INSERT INTO dashagg_ledger (version, program, made_at) VALUES (2, '0.1.0', '<moment>');
-
-COMMIT;
-
-BEGIN ISOLATION LEVEL READ COMMITTED;
-
 SELECT CASE WHEN pg_catalog.pg_try_advisory_xact_lock(-4486649374180696253::pg_catalog.int8) THEN
     pg_catalog.pg_backend_pid()::pg_catalog.text || ' ' || (SELECT extract(epoch FROM backend_start)::pg_catalog.text
   FROM pg_catalog.pg_stat_activity
@@ -979,8 +964,6 @@ COMMIT;
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_version'),
     pg_catalog.current_database()::pg_catalog.text, pg_catalog.current_schema()::pg_catalog.text;
 
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
-
 BEGIN ISOLATION LEVEL READ COMMITTED;
 
 SELECT CASE WHEN pg_catalog.pg_try_advisory_xact_lock(-4486649374180696253::pg_catalog.int8) THEN
@@ -989,8 +972,6 @@ SELECT CASE WHEN pg_catalog.pg_try_advisory_xact_lock(-4486649374180696253::pg_c
   WHERE pid = pg_catalog.pg_backend_pid()) END;
 
 SELECT extract(epoch FROM pg_catalog.clock_timestamp());
-
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 BEGIN ISOLATION LEVEL READ COMMITTED;
 
@@ -1842,8 +1823,6 @@ DELETE FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" WHERE "dashagg_run" 
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_version'),
     pg_catalog.current_database()::pg_catalog.text, pg_catalog.current_schema()::pg_catalog.text;
 
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
-
 BEGIN ISOLATION LEVEL READ COMMITTED;
 
 SELECT CASE WHEN pg_catalog.pg_try_advisory_xact_lock(-4486649374180696253::pg_catalog.int8) THEN
@@ -1852,8 +1831,6 @@ SELECT CASE WHEN pg_catalog.pg_try_advisory_xact_lock(-4486649374180696253::pg_c
   WHERE pid = pg_catalog.pg_backend_pid()) END;
 
 SELECT extract(epoch FROM pg_catalog.clock_timestamp());
-
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 BEGIN ISOLATION LEVEL READ COMMITTED;
 
@@ -2244,13 +2221,9 @@ DELETE FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" WHERE "dashagg_run" 
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_version'),
     pg_catalog.current_database()::pg_catalog.text, pg_catalog.current_schema()::pg_catalog.text;
 
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
-
 SELECT extract(epoch FROM pg_catalog.clock_timestamp());
 
 BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
-
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
   UNION ALL
@@ -2303,8 +2276,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "public"."financials_summary_monthly_category" WHERE "month" IS NULL LIMIT 1) n;
-
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 SELECT DISTINCT dashagg_grain, "month"
 FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin"

@@ -9,21 +9,6 @@ SELECT sqlite_version();
 
 SELECT (julianday('now') - 2440587.5) * 86400.0;
 
-BEGIN IMMEDIATE;
-
-CREATE TABLE IF NOT EXISTS dashagg_ledger (
-    -- Which form these tables have: one row for each version they have been brought to. The greatest one is in force.
-    version BIGINT NOT NULL PRIMARY KEY,
-    -- The dashagg that did it: this one or a later one can go on with it.
-    program VARCHAR(32) NOT NULL,
-    -- When.
-    made_at VARCHAR(32) NOT NULL
-);
-
-INSERT INTO dashagg_ledger (version, program, made_at) VALUES (2, '0.1.0', '<moment>');
-
-COMMIT;
-
 SELECT (julianday('now') - 2440587.5) * 86400.0;
 
 BEGIN IMMEDIATE;
@@ -866,11 +851,7 @@ SELECT MAX(rowid) FROM "financials";
 
 SELECT sqlite_version();
 
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
-
 SELECT (julianday('now') - 2440587.5) * 86400.0;
-
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 BEGIN IMMEDIATE;
 
@@ -1551,11 +1532,7 @@ WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
 SELECT sqlite_version();
 
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
-
 SELECT (julianday('now') - 2440587.5) * 86400.0;
-
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 BEGIN IMMEDIATE;
 
@@ -1910,15 +1887,11 @@ WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
 SELECT sqlite_version();
 
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
-
 SELECT (julianday('now') - 2440587.5) * 86400.0;
 
 SELECT MAX(rowid) FROM "financials";
 
 BEGIN DEFERRED;
-
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
   UNION ALL
@@ -1971,8 +1944,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "main"."financials_summary_monthly_category" WHERE "month" IS NULL LIMIT 1) n;
-
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 SELECT DISTINCT dashagg_grain, "month"
 FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin"
