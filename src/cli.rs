@@ -150,7 +150,7 @@ pub struct CreateArgs {
 }
 
 /// Options of `refresh`.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct RefreshArgs {
     /// Sets (`financials`) or summaries (`financials.brand`) to refresh; all if none is named.
     ///

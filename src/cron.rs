@@ -76,12 +76,32 @@ async fn install(
     mark: &str,
     out: &mut dyn Write,
 ) -> Result<ExitCode> {
+    refuse_unseen(context)?;
+    let line = line(context, args, global, mark)?;
+    if args.dry_run {
+        writeln!(out, "{line}")?;
+        return Ok(ExitCode::Ok);
+    }
+    // Check first: a line that fails every minute helps nobody.
+    let scheduled = scheduled(context, catalog).await?;
+    let table = read()?;
+    let saved = save(&table)?;
+    write(&with(&table, mark, &line))?;
+    if !global.json {
+        writeln!(out, "installed: {line}")?;
+        writeln!(out, "the crontab before is in {}", saved.display())?;
+        writeln!(out, "due by it: {}", scheduled.join(", "))?;
+    }
+    first_refresh(context, catalog, global, out).await
+}
+
+/// What cron's runs would not see must not be needed.
+fn refuse_unseen(context: &Context) -> Result<(), Failure> {
     if !context.config.database_from_file {
         return Err(Failure::usage(
             "the database is named by -D or the environment, which cron's runs do not see",
         )
-        .hint("write url under [database] in the configuration file")
-        .into());
+        .hint("write url under [database] in the configuration file"));
     }
     for (names, what, instead) in [
         (
@@ -96,17 +116,15 @@ async fn install(
                 return Err(Failure::usage(format!("{what} from {name}, which cron's runs do not see"))
                     .hint(format!(
                         "write {instead} under [database] in the configuration file, and unset {name}"
-                    ))
-                    .into());
+                    )));
             }
         }
     }
-    let line = line(context, args, global, mark)?;
-    if args.dry_run {
-        writeln!(out, "{line}")?;
-        return Ok(ExitCode::Ok);
-    }
-    // Check first: a line that fails every minute helps nobody.
+    Ok(())
+}
+
+/// The sets that `refresh --due` would do something for; at least one.
+async fn scheduled<'a>(context: &Context, catalog: &'a Catalog) -> Result<Vec<&'a str>> {
     let mut engine = context.connect().await?;
     ledger::require(engine.as_mut()).await?;
     let registered = ledger::registered(engine.as_mut()).await?;
@@ -121,37 +139,19 @@ async fn install(
             .hint("give summaries `every = \"5m\"` or `at = \"02:00\"` in their manifest, or see crontab.example")
             .into());
     }
-    drop(engine);
-    let table = read()?;
-    let saved = save(&table)?;
-    let mut new = without(&table, mark);
-    if !new.is_empty() && !new.ends_with('\n') {
-        new.push('\n');
-    }
-    new.push_str(&line);
-    new.push('\n');
-    write(&new)?;
-    if !global.json {
-        writeln!(out, "installed: {line}")?;
-        writeln!(out, "the crontab before is in {}", saved.display())?;
-        writeln!(out, "due by it: {}", scheduled.join(", "))?;
-    }
+    Ok(scheduled)
+}
 
-    let try_args = RefreshArgs {
-        select: Vec::new(),
-        full: false,
-        partition: Vec::new(),
-        since: None,
-        dry_run: false,
-        due: true,
-        watch: false,
-        wait: None,
-        jobs: None,
-        allow_shrink: false,
-    };
-    let (request, spare) = refresh::Request::new(context, catalog, &try_args).await?;
-    let tried = refresh::run(context, &request, spare).await;
-    match tried {
+/// What the line will do from now on, done once.
+async fn first_refresh(
+    context: &Context,
+    catalog: &Catalog,
+    global: &GlobalArgs,
+    out: &mut dyn Write,
+) -> Result<ExitCode> {
+    let args = RefreshArgs { due: true, ..RefreshArgs::default() };
+    let (request, spare) = refresh::Request::new(context, catalog, &args).await?;
+    match refresh::run(context, &request, spare).await {
         Ok((shown, code)) => {
             report::render(&shown, global.json, crate::terminal::colour_on_stdout(), out)?;
             Ok(code)
@@ -189,6 +189,17 @@ fn quoted(text: &str) -> String {
 
 fn without(table: &str, mark: &str) -> String {
     table.lines().filter(|line| !line.ends_with(mark)).map(|line| format!("{line}\n")).collect()
+}
+
+/// The table with the line in place of the one that had its mark.
+fn with(table: &str, mark: &str, line: &str) -> String {
+    let mut new = without(table, mark);
+    if !new.is_empty() && !new.ends_with('\n') {
+        new.push('\n');
+    }
+    new.push_str(line);
+    new.push('\n');
+    new
 }
 
 fn crontab(argument: &str) -> Command {

@@ -85,18 +85,7 @@ async fn show(
     if !global.json {
         created.print(false, false, out)?;
     }
-    let refresh_args = RefreshArgs {
-        select: vec![SET.to_owned()],
-        full: true,
-        partition: Vec::new(),
-        since: None,
-        dry_run: false,
-        wait: None,
-        jobs: None,
-        allow_shrink: false,
-        due: false,
-        watch: false,
-    };
+    let refresh_args = RefreshArgs { select: vec![SET.to_owned()], full: true, ..RefreshArgs::default() };
     let (request, spare) = refresh::Request::new(&context, &catalog, &refresh_args).await?;
     let (refreshed, _) = refresh::run(&context, &request, spare).await?;
     report::render(&refreshed, global.json, crate::terminal::colour_on_stdout(), out)?;

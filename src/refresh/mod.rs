@@ -143,9 +143,9 @@ pub async fn every_set(
                 units.retain(|unit| {
                     due.as_ref().is_none_or(|due| unit.iter().any(|index| due.contains(index)))
                 });
-                sets.push(
-                    refresh_set(context, request, selected.set, &units, &run_id, spare, &mut errors).await,
-                );
+                let (set, failed) = refresh_set(context, request, selected.set, &units, &run_id, spare).await;
+                sets.push(set);
+                errors.extend(failed);
             }
             Err(error) => {
                 // The connection may be what is wrong.
@@ -174,7 +174,8 @@ fn stops(context: &Context, errors: &mut Vec<anyhow::Error>) -> bool {
     }
 }
 
-/// Refreshes the units of one set, one after the other: one that fails leaves the others alone.
+/// Refreshes the units of one set, one after the other: one that fails leaves the others alone. The errors are those
+/// of the units that failed.
 async fn refresh_set(
     context: &Context,
     request: &Request<'_>,
@@ -182,9 +183,9 @@ async fn refresh_set(
     units: &[Vec<usize>],
     run_id: &str,
     spare: &mut Spare,
-    errors: &mut Vec<anyhow::Error>,
-) -> SetRefresh {
+) -> (SetRefresh, Vec<anyhow::Error>) {
     let start = Instant::now();
+    let mut errors: Vec<anyhow::Error> = Vec::new();
     let several = units.len() > 1;
     let mut whole: Option<SetRefresh> = None;
     for (at, members) in units.iter().enumerate() {
@@ -217,13 +218,13 @@ async fn refresh_set(
             None => part,
             Some(before) => before.and(part),
         });
-        if at + 1 < units.len() && stops(context, errors) {
+        if at + 1 < units.len() && stops(context, &mut errors) {
             break;
         }
     }
     let mut whole = whole.unwrap_or_else(|| noop(set, start, "nothing is due"));
     whole.seconds = start.elapsed().as_secs_f64();
-    whole
+    (whole, errors)
 }
 
 fn report(run_id: String, status: RunStatus, start: Instant, sets: Vec<SetRefresh>) -> RefreshReport {
