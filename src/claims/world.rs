@@ -203,6 +203,22 @@ fn spelled(d: &dyn Dialect, source: &Source, name: &str) -> String {
     inspect::partition_expression(d, source, name).unwrap_or_else(|| d.quote(name))
 }
 
+/// A source of more rows than this is not read from end to end a dozen times.
+const LARGE: u64 = 2_000_000;
+
+/// Whether a few rows of a source are found without reading all of it.
+async fn is_quick(engine: &mut dyn Engine, source: &Source, shape: &Shape) -> Result<bool> {
+    let led = source.partition.first().is_some_and(|(column, expression)| {
+        expression.is_none() && shape.index_led_by(std::slice::from_ref(column)).is_some()
+    });
+    if led {
+        return Ok(true);
+    }
+    let sql = engine.dialect().estimated_rows_sql(source.schema.as_deref(), &source.table);
+    let rows = engine.scalar(&sql).await?.and_then(|text| text.parse::<f64>().ok());
+    Ok(rows.is_none_or(|rows| rows < LARGE as f64))
+}
+
 /// Some rows of a source, by what its notes hold: first of any partition, then more of the first one's.
 async fn sample(
     engine: &mut dyn Engine,
@@ -217,6 +233,13 @@ async fn sample(
     let Some(shape) = Shape::read(engine, source.schema.as_deref(), &source.table).await? else {
         return Ok(None);
     };
+    if !is_quick(engine, source, &shape).await? {
+        tracing::warn!(
+            "{}: too large to put `recompute_by` to the test without an index that begins with its partition",
+            source.table
+        );
+        return Ok(None);
+    }
     let column = |name: &String| -> Option<Column> {
         let stored = || prepared.iter().find_map(|item| item.column(name)).cloned();
         shape.column(name).cloned().or_else(stored)
