@@ -26,10 +26,12 @@ pub mod hooks;
 pub mod init;
 pub mod inspect;
 pub mod interrupt;
+mod lasting;
 pub mod ledger;
 mod objects;
 pub mod plan;
 pub mod progress;
+mod publish_group;
 pub mod read;
 mod reconcile;
 pub mod refresh;
@@ -42,7 +44,6 @@ pub mod status;
 pub mod terminal;
 pub mod tracking;
 pub mod verify;
-pub mod watch;
 pub mod words;
 
 use std::io::{self, Write};
@@ -160,7 +161,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Refresh(args) if args.dry_run => {
             refresh::dry_run::run(&context, &catalog, &args, global.json, out).await
         }
-        Command::Refresh(args) if args.watch => watch::run(&context, &catalog, &args).await,
+        Command::Refresh(args) if args.watch => refresh::watch::run(&context, &catalog, &args).await,
         Command::Refresh(args) => {
             let (request, spare) = refresh::Request::new(&context, &catalog, &args).await?;
             let (report, code) = refresh::run(&context, &request, spare).await?;

@@ -4,7 +4,6 @@ use anyhow::Result;
 
 use crate::catalog::{Catalog, Kind, Method, Selected, Set, Summary};
 use crate::cli::StatusArgs;
-use crate::create;
 use crate::engine::{Dialect, Engine, Tx};
 use crate::exit_code::ExitCode;
 use crate::ledger::{self, Ledger, RunMode, SetState, SummaryState};
@@ -99,7 +98,7 @@ async fn of_set(
         now = ledger::clock(engine).await?;
         state = SetState::read(engine, &set.name).await?;
         let applied = ledger::scripts::read(engine, &set.name).await?;
-        drifted = create::refuse_drift(set, &applied).is_err();
+        drifted = ledger::scripts::refuse_drift(set, &applied).is_err();
         running = engine.is_locked(&set.name).await?;
         engine.commit().await?;
         waiting = tracking::pending(engine, set).await.ok();

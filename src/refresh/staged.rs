@@ -16,9 +16,9 @@ use super::views::{self, Refreshed};
 use super::{changed_values, check};
 use crate::catalog::Kind;
 use crate::engine::Engine;
-use crate::hooks::Values;
 use crate::ledger::Counts;
 use crate::plan::{Ask, Mode, Tuple};
+use crate::report::Values;
 use crate::tracking;
 
 /// The fresh rows are there, for nobody to see.

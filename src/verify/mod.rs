@@ -22,8 +22,8 @@ use crate::ledger;
 use crate::ledger::SetState;
 use crate::objects::explain;
 use crate::plan::{Ask, Chosen, Tuple};
+use crate::publish_group;
 use crate::reconcile::imbalances;
-use crate::refresh::unit;
 use crate::report::{SummaryVerify, Verdict, VerifyReport};
 use crate::session::{self, Context};
 use compare::Comparison;
@@ -97,8 +97,9 @@ async fn verify_units(
             match known.and_then(|known| known.as_of.as_deref()) {
                 Some(as_of) => summary.select = engine.dialect().as_of(&summary.select, as_of),
                 None => {
-                    moved |=
-                        state.as_ref().is_some_and(|state| unit::has_moved(summary, state, now).is_some());
+                    moved |= state
+                        .as_ref()
+                        .is_some_and(|state| publish_group::has_moved(summary, state, now).is_some());
                 }
             }
             moved |= known.is_some_and(|known| known.changes > known.changes_done);
