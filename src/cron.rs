@@ -13,21 +13,20 @@ use crate::config;
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
-use crate::refresh;
-use crate::report;
 use crate::session::Context;
 
-/// Runs one of the actions.
+/// Runs one of the actions. Returns what to refresh now, where a line was installed: what it will do from now on, done
+/// once.
 ///
 /// # Errors
-/// No `crontab` program; a configuration that cron's runs could not see; a first refresh that fails.
+/// No `crontab` program; a configuration that cron's runs could not see.
 pub async fn run(
     context: &Context,
     catalog: &Catalog,
     action: &CronAction,
     global: &GlobalArgs,
     out: &mut dyn Write,
-) -> Result<ExitCode> {
+) -> Result<Option<RefreshArgs>> {
     let mark = mark(context)?;
     match action {
         CronAction::Install(args) => install(context, catalog, args, global, &mark, out).await,
@@ -37,7 +36,7 @@ pub async fn run(
                 Some(line) => writeln!(out, "{line}")?,
                 None => writeln!(out, "# no line of dashagg for this configuration: dashagg cron install")?,
             }
-            Ok(ExitCode::Ok)
+            Ok(None)
         }
         CronAction::Remove(args) => {
             let table = read()?;
@@ -51,7 +50,7 @@ pub async fn run(
                 write(&rest)?;
                 writeln!(out, "removed; the crontab before is in {}", saved.display())?;
             }
-            Ok(ExitCode::Ok)
+            Ok(None)
         }
     }
 }
@@ -75,13 +74,33 @@ async fn install(
     global: &GlobalArgs,
     mark: &str,
     out: &mut dyn Write,
-) -> Result<ExitCode> {
+) -> Result<Option<RefreshArgs>> {
+    refuse_unseen(context)?;
+    let line = line(context, args, global, mark)?;
+    if args.dry_run {
+        writeln!(out, "{line}")?;
+        return Ok(None);
+    }
+    // Check first: a line that fails every minute helps nobody.
+    let scheduled = scheduled(context, catalog).await?;
+    let table = read()?;
+    let saved = save(&table)?;
+    write(&with(&table, mark, &line))?;
+    if !global.json {
+        writeln!(out, "installed: {line}")?;
+        writeln!(out, "the crontab before is in {}", saved.display())?;
+        writeln!(out, "due by it: {}", scheduled.join(", "))?;
+    }
+    Ok(Some(RefreshArgs { due: true, ..RefreshArgs::default() }))
+}
+
+/// What cron's runs would not see must not be needed.
+fn refuse_unseen(context: &Context) -> Result<(), Failure> {
     if !context.config.database_from_file {
         return Err(Failure::usage(
             "the database is named by -D or the environment, which cron's runs do not see",
         )
-        .hint("write url under [database] in the configuration file")
-        .into());
+        .hint("write url under [database] in the configuration file"));
     }
     for (names, what, instead) in [
         (
@@ -96,17 +115,15 @@ async fn install(
                 return Err(Failure::usage(format!("{what} from {name}, which cron's runs do not see"))
                     .hint(format!(
                         "write {instead} under [database] in the configuration file, and unset {name}"
-                    ))
-                    .into());
+                    )));
             }
         }
     }
-    let line = line(context, args, global, mark)?;
-    if args.dry_run {
-        writeln!(out, "{line}")?;
-        return Ok(ExitCode::Ok);
-    }
-    // Check first: a line that fails every minute helps nobody.
+    Ok(())
+}
+
+/// The sets that `refresh --due` would do something for; at least one.
+async fn scheduled<'a>(context: &Context, catalog: &'a Catalog) -> Result<Vec<&'a str>> {
     let mut engine = context.connect().await?;
     ledger::require(engine.as_mut()).await?;
     let registered = ledger::registered(engine.as_mut()).await?;
@@ -121,43 +138,7 @@ async fn install(
             .hint("give summaries `every = \"5m\"` or `at = \"02:00\"` in their manifest, or see crontab.example")
             .into());
     }
-    drop(engine);
-    let table = read()?;
-    let saved = save(&table)?;
-    let mut new = without(&table, mark);
-    if !new.is_empty() && !new.ends_with('\n') {
-        new.push('\n');
-    }
-    new.push_str(&line);
-    new.push('\n');
-    write(&new)?;
-    if !global.json {
-        writeln!(out, "installed: {line}")?;
-        writeln!(out, "the crontab before is in {}", saved.display())?;
-        writeln!(out, "due by it: {}", scheduled.join(", "))?;
-    }
-
-    let try_args = RefreshArgs {
-        select: Vec::new(),
-        full: false,
-        partition: Vec::new(),
-        since: None,
-        dry_run: false,
-        due: true,
-        watch: false,
-        wait: None,
-        jobs: None,
-        allow_shrink: false,
-    };
-    let (request, spare) = refresh::Request::new(context, catalog, &try_args).await?;
-    let tried = refresh::run(context, &request, spare).await;
-    match tried {
-        Ok((shown, code)) => {
-            report::render(&shown, global.json, crate::terminal::colour_on_stdout(), out)?;
-            Ok(code)
-        }
-        Err(error) => Err(error.context("the line is installed, but a first refresh failed")),
-    }
+    Ok(scheduled)
 }
 
 /// The line: absolute paths, since cron starts in the home folder, and `%` escaped, since cron ends the line there.
@@ -189,6 +170,17 @@ fn quoted(text: &str) -> String {
 
 fn without(table: &str, mark: &str) -> String {
     table.lines().filter(|line| !line.ends_with(mark)).map(|line| format!("{line}\n")).collect()
+}
+
+/// The table with the line in place of the one that had its mark.
+fn with(table: &str, mark: &str, line: &str) -> String {
+    let mut new = without(table, mark);
+    if !new.is_empty() && !new.ends_with('\n') {
+        new.push('\n');
+    }
+    new.push_str(line);
+    new.push('\n');
+    new
 }
 
 fn crontab(argument: &str) -> Command {
