@@ -130,7 +130,7 @@ pub enum Command {
 }
 
 /// Options of `create`.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct CreateArgs {
     /// Sets to create (`financials`); all sets if none is named.
     #[arg(value_name = "SELECT")]
@@ -196,7 +196,7 @@ pub struct RefreshArgs {
 }
 
 /// Options of `status`.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct StatusArgs {
     /// Sets (`financials`) or summaries (`financials.brand`) to show; all if none is named.
     #[arg(value_name = "SELECT")]
@@ -212,7 +212,7 @@ pub struct StatusArgs {
 }
 
 /// Options of `verify`.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct VerifyArgs {
     /// Sets (`financials`) or summaries (`financials.brand`) to verify; all if none is named.
     ///

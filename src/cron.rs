@@ -13,21 +13,20 @@ use crate::config;
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
-use crate::refresh;
-use crate::report;
 use crate::session::Context;
 
-/// Runs one of the actions.
+/// Runs one of the actions. Returns what to refresh now, where a line was installed: what it will do from now on, done
+/// once.
 ///
 /// # Errors
-/// No `crontab` program; a configuration that cron's runs could not see; a first refresh that fails.
+/// No `crontab` program; a configuration that cron's runs could not see.
 pub async fn run(
     context: &Context,
     catalog: &Catalog,
     action: &CronAction,
     global: &GlobalArgs,
     out: &mut dyn Write,
-) -> Result<ExitCode> {
+) -> Result<Option<RefreshArgs>> {
     let mark = mark(context)?;
     match action {
         CronAction::Install(args) => install(context, catalog, args, global, &mark, out).await,
@@ -37,7 +36,7 @@ pub async fn run(
                 Some(line) => writeln!(out, "{line}")?,
                 None => writeln!(out, "# no line of dashagg for this configuration: dashagg cron install")?,
             }
-            Ok(ExitCode::Ok)
+            Ok(None)
         }
         CronAction::Remove(args) => {
             let table = read()?;
@@ -51,7 +50,7 @@ pub async fn run(
                 write(&rest)?;
                 writeln!(out, "removed; the crontab before is in {}", saved.display())?;
             }
-            Ok(ExitCode::Ok)
+            Ok(None)
         }
     }
 }
@@ -75,12 +74,12 @@ async fn install(
     global: &GlobalArgs,
     mark: &str,
     out: &mut dyn Write,
-) -> Result<ExitCode> {
+) -> Result<Option<RefreshArgs>> {
     refuse_unseen(context)?;
     let line = line(context, args, global, mark)?;
     if args.dry_run {
         writeln!(out, "{line}")?;
-        return Ok(ExitCode::Ok);
+        return Ok(None);
     }
     // Check first: a line that fails every minute helps nobody.
     let scheduled = scheduled(context, catalog).await?;
@@ -92,7 +91,7 @@ async fn install(
         writeln!(out, "the crontab before is in {}", saved.display())?;
         writeln!(out, "due by it: {}", scheduled.join(", "))?;
     }
-    first_refresh(context, catalog, global, out).await
+    Ok(Some(RefreshArgs { due: true, ..RefreshArgs::default() }))
 }
 
 /// What cron's runs would not see must not be needed.
@@ -140,24 +139,6 @@ async fn scheduled<'a>(context: &Context, catalog: &'a Catalog) -> Result<Vec<&'
             .into());
     }
     Ok(scheduled)
-}
-
-/// What the line will do from now on, done once.
-async fn first_refresh(
-    context: &Context,
-    catalog: &Catalog,
-    global: &GlobalArgs,
-    out: &mut dyn Write,
-) -> Result<ExitCode> {
-    let args = RefreshArgs { due: true, ..RefreshArgs::default() };
-    let (request, spare) = refresh::Request::new(context, catalog, &args).await?;
-    match refresh::run(context, &request, spare).await {
-        Ok((shown, code)) => {
-            report::render(&shown, global.json, crate::terminal::colour_on_stdout(), out)?;
-            Ok(code)
-        }
-        Err(error) => Err(error.context("the line is installed, but a first refresh failed")),
-    }
 }
 
 /// The line: absolute paths, since cron starts in the home folder, and `%` escaped, since cron ends the line there.

@@ -1,5 +1,5 @@
-//! `dashagg demo`: a deterministic sample, then the main job on it, then what it buys: the dashboard queries
-//! on raw rows and on summaries, side by side.
+//! `dashagg demo`, without the verbs that it runs in between: a deterministic sample, and what summaries of it buy: the
+//! dashboard queries on raw rows and on summaries, side by side.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -7,65 +7,36 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use comfy_table::{Table, presets};
 
-use crate::catalog::Catalog;
 use crate::catalog::files;
 use crate::catalog::lexer;
-use crate::cli::{CreateArgs, DemoArgs, GlobalArgs, RefreshArgs, StatusArgs, VerifyArgs};
-use crate::create;
+use crate::cli::DemoArgs;
 use crate::engine::Engine;
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
-use crate::refresh;
 use crate::report;
 use crate::session::Context;
-use crate::status;
-use crate::verify;
 use crate::words;
 
 /// The set that the sample belongs to.
-const SET: &str = "financials";
+pub const SET: &str = "financials";
 /// Marks a database as the demo's own.
 const ORIGIN: &str = "demo";
 /// Rows of one INSERT: long enough to be fast, short enough to show progress.
 const BATCH: u64 = 250_000;
 
-/// Runs the demo.
+/// Connects to a database that holds the sample, making that first where it does not.
 ///
 /// # Errors
 /// A database with tables that are not the demo's own is left alone (exit code 2).
-pub async fn run(
-    context: Context,
-    args: &DemoArgs,
-    global: &GlobalArgs,
-    out: &mut dyn Write,
-) -> Result<ExitCode> {
-    if !global.quiet {
-        return show(context, args, global, out).await;
-    }
-    let mut kept = Vec::new();
-    let result = show(context, args, global, &mut kept).await;
-    if !matches!(result, Ok(ExitCode::Ok)) {
-        out.write_all(&kept)?;
-    }
-    result
-}
-
-async fn show(
-    context: Context,
-    args: &DemoArgs,
-    global: &GlobalArgs,
-    out: &mut dyn Write,
-) -> Result<ExitCode> {
-    // Always the bundled set: the sample's tables are made for it.
-    let catalog = Catalog::load(None, context.driver.dialect)?;
+pub async fn sample(context: &Context, args: &DemoArgs, quiet: bool) -> Result<Box<dyn Engine>> {
     let mut engine = context.connect().await?;
     let say = |line: String| {
-        if !global.quiet {
-            context.progress.suspend(|| eprintln!("{}", crate::words::safe::escaped(&line)));
+        if !quiet {
+            context.progress.suspend(|| eprintln!("{}", words::safe::escaped(&line)));
         }
     };
-    let ready = is_ready(&context, engine.as_mut(), args).await?;
+    let ready = is_ready(context, engine.as_mut(), args).await?;
     say(format!(
         "sample of {} rows in {} ({})",
         words::thousands(args.rows),
@@ -74,31 +45,19 @@ async fn show(
     ));
     if !ready {
         let start = Instant::now();
-        sample(&context, engine.as_mut(), args).await?;
+        make(context, engine.as_mut(), args).await?;
         say(format!("sample made in {}", words::duration_in_words(start.elapsed().as_secs_f64())));
     }
+    Ok(engine)
+}
 
-    let create_args =
-        CreateArgs { select: vec![SET.to_owned()], dry_run: false, skip_source_indexes: false, wait: None };
-    let (created, _) = create::run(&context, &catalog, &create_args).await?;
-    // The demo is one report on stdout; with --json only the parts that have a contract are printed.
-    if !global.json {
-        created.print(false, false, out)?;
-    }
-    let refresh_args = RefreshArgs { select: vec![SET.to_owned()], full: true, ..RefreshArgs::default() };
-    let (request, spare) = refresh::Request::new(&context, &catalog, &refresh_args).await?;
-    let (refreshed, _) = refresh::run(&context, &request, spare).await?;
-    report::render(&refreshed, global.json, crate::terminal::colour_on_stdout(), out)?;
-    let status_args = StatusArgs { select: vec![SET.to_owned()], exact: false, strict: false };
-    let (shown, _) = status::run(&context, &catalog, &status_args).await?;
-    report::render(&shown, global.json, crate::terminal::colour_on_stdout(), out)?;
-    let verify_args =
-        VerifyArgs { select: vec![SET.to_owned()], partition: Vec::new(), sample: None, totals: false };
-    let (verified, code) = verify::run(&context, &catalog, &verify_args).await?;
-    report::render(&verified, global.json, crate::terminal::colour_on_stdout(), out)?;
-    let timings = dashboards(engine.as_mut()).await?;
-    print_timings(&timings, global.json, out)?;
-    Ok(code)
+/// Times the dashboard queries on raw rows and on summaries, and prints what that buys.
+///
+/// # Errors
+/// Rows on summaries that are not those on raw (exit code 4); whatever the server says.
+pub async fn compare(engine: &mut dyn Engine, json: bool, out: &mut dyn Write) -> Result<()> {
+    let timings = dashboards(engine).await?;
+    print_timings(&timings, json, out)
 }
 
 /// What the ledger calls the origin of the set when the sample is complete.
@@ -132,7 +91,7 @@ async fn is_ready(context: &Context, engine: &mut dyn Engine, args: &DemoArgs) -
 }
 
 /// Makes the sample in a database that is empty.
-async fn sample(context: &Context, engine: &mut dyn Engine, args: &DemoArgs) -> Result<()> {
+async fn make(context: &Context, engine: &mut dyn Engine, args: &DemoArgs) -> Result<()> {
     if let Some(note) = engine.prepare_database().await? {
         tracing::debug!("{note}");
     }

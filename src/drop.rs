@@ -7,13 +7,12 @@ use anyhow::{Context as _, Result};
 
 use crate::catalog::{Catalog, Kind, Set};
 use crate::cli::DropArgs;
-use crate::create;
 use crate::engine::Engine;
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
+use crate::lasting;
 use crate::ledger;
-use crate::objects::live;
-use crate::refresh::lasting;
+use crate::objects::{self, live};
 use crate::session::{self, Context};
 use crate::tracking;
 use crate::words::safe::escaped;
@@ -86,7 +85,7 @@ async fn statements(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
     for summary in set.summaries.iter().rev().filter(|summary| summary.live && made) {
         sql.extend(live::drop_sql(d, &own, summary));
     }
-    sql.extend(create::forgotten_sql(engine, set).await?);
+    sql.extend(objects::forgotten_sql(engine, set).await?);
     for source in &set.sources {
         sql.extend(tracking::untrack_sql(engine, set, source).await?);
     }

@@ -1,10 +1,23 @@
 //! dashagg keeps summary tables beside raw tables: always right, and cheap to keep right.
 //!
+//! Rooms point down: a room names only rooms of lines below its own. `tests/house.rs` has the same list, and reads every
+//! path of every file.
+//!
 //! ```text
-//! cli → config ─┐
-//!     catalog ──┼→ plan (pure) → create · refresh · verify · status → report → exit code
-//!     ledger ───┘                     │                       └ progress (stderr)
-//!                                     └ engine (the only place where a database is known)
+//! main  lib                        one command line to its verb, and what is made of several verbs
+//! create  cron  demo  drop  init  refresh  status  verify
+//!                                  the verbs: none knows another
+//! hooks  objects  publish_group    what follows a publish; live views and grants; what publishes together
+//! claims  reconcile  tracking      what the manifest claims; totals that must agree; what changed in the sources
+//! inspect                          tables as they are
+//! lasting  plan  session           scratch tables that last; what is to be done (pure); connections and locks
+//! ledger                           what dashagg remembers in the database
+//! catalog  interrupt               the manifest and its sets; signals
+//! engine                           the only room that knows a database
+//! config  progress  report         the settings; what is said to people and programs
+//! error  words                     failures, and the words for numbers and times
+//! checksum  cli  exit_code  read  renamed  schedule  sql_text  terminal
+//!                                  what stands on nothing
 //! ```
 
 #[cfg(not(unix))]
@@ -26,10 +39,12 @@ pub mod hooks;
 pub mod init;
 pub mod inspect;
 pub mod interrupt;
+mod lasting;
 pub mod ledger;
 mod objects;
 pub mod plan;
 pub mod progress;
+mod publish_group;
 pub mod read;
 mod reconcile;
 pub mod refresh;
@@ -42,18 +57,19 @@ pub mod status;
 pub mod terminal;
 pub mod tracking;
 pub mod verify;
-pub mod watch;
 pub mod words;
 
 use std::io::{self, Write};
 use std::sync::atomic::AtomicBool;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::format::debug_fn;
 
 use catalog::Catalog;
-use cli::{Cli, Command, GlobalArgs};
+use cli::{
+    Cli, Command, CreateArgs, CronArgs, DemoArgs, GlobalArgs, InitArgs, RefreshArgs, StatusArgs, VerifyArgs,
+};
 use config::{Config, Inputs};
 use engine::Engine;
 use error::Failure;
@@ -125,6 +141,7 @@ pub fn usage_as_text(error: &clap::Error) -> ExitCode {
     ExitCode::Usage
 }
 
+/// One command line to its verb. Verbs do not know each other: what is made of several is put together here.
 async fn dispatch(cli: Cli) -> Result<ExitCode> {
     let global = cli.global.with_environment();
     // SQL and crontabs go to other programs as they are; everything else is for reading.
@@ -135,59 +152,122 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         _ => false,
     };
     let out = &mut Safe::stdout(global.json, script);
-    if let Command::Init(args) = &cli.command {
-        let written = init::run(&args.dir)?;
-        if !global.quiet {
-            for path in written {
-                writeln!(out, "{}", args.dir.join(path).display())?;
-            }
-        }
-        return Ok(ExitCode::Ok);
-    }
-    let own_file = match &cli.command {
-        Command::Demo(args) => Some(config::sqlite_url(&args.file)),
-        _ => None,
-    };
-    let (context, catalog) = set_up(&global, own_file)?;
+    let ready = || set_up(&global, None);
     match cli.command {
+        Command::Init(args) => init(&args, &global, out),
+        Command::Demo(args) => demo(&args, &global, out).await,
         Command::Create(args) => {
+            let (context, catalog) = ready()?;
             let (report, code) = create::run(&context, &catalog, &args).await?;
             if !global.quiet || args.dry_run || code != ExitCode::Ok {
                 report.print(global.json, args.dry_run, out)?;
             }
             Ok(code)
         }
-        Command::Refresh(args) if args.dry_run => {
-            refresh::dry_run::run(&context, &catalog, &args, global.json, out).await
-        }
-        Command::Refresh(args) if args.watch => watch::run(&context, &catalog, &args).await,
         Command::Refresh(args) => {
-            let (request, spare) = refresh::Request::new(&context, &catalog, &args).await?;
-            let (report, code) = refresh::run(&context, &request, spare).await?;
-            if !global.quiet || code != ExitCode::Ok {
-                show(&report, &global, out)?;
+            let (context, catalog) = ready()?;
+            if args.dry_run {
+                return refresh::dry_run::run(&context, &catalog, &args, global.json, out).await;
             }
-            Ok(code)
+            if args.watch {
+                return refresh::watch::run(&context, &catalog, &args).await;
+            }
+            let (request, spare) = refresh::Request::new(&context, &catalog, &args).await?;
+            finish(refresh::run(&context, &request, spare).await?, &global, out)
         }
         Command::Status(args) => {
-            let (report, code) = status::run(&context, &catalog, &args).await?;
-            if !global.quiet || code != ExitCode::Ok {
-                show(&report, &global, out)?;
-            }
-            Ok(code)
+            let (context, catalog) = ready()?;
+            finish(status::run(&context, &catalog, &args).await?, &global, out)
         }
         Command::Verify(args) => {
-            let (report, code) = verify::run(&context, &catalog, &args).await?;
-            if !global.quiet || code != ExitCode::Ok {
-                show(&report, &global, out)?;
-            }
-            Ok(code)
+            let (context, catalog) = ready()?;
+            finish(verify::run(&context, &catalog, &args).await?, &global, out)
         }
-        Command::Drop(args) => drop::run(&context, &catalog, &args, out).await,
-        Command::Cron(args) => cron::run(&context, &catalog, &args.action, &global, out).await,
-        Command::Demo(args) => demo::run(context, &args, &global, out).await,
-        Command::Init(_) => Ok(ExitCode::Ok),
+        Command::Drop(args) => {
+            let (context, catalog) = ready()?;
+            drop::run(&context, &catalog, &args, out).await
+        }
+        Command::Cron(args) => cron(&args, &global, out).await,
     }
+}
+
+/// The end of a verb that has a report: shown, unless all is well and nobody wants to hear of it.
+fn finish(
+    (report, code): (impl Report, ExitCode),
+    global: &GlobalArgs,
+    out: &mut dyn Write,
+) -> Result<ExitCode> {
+    if !global.quiet || code != ExitCode::Ok {
+        show(&report, global, out)?;
+    }
+    Ok(code)
+}
+
+fn init(args: &InitArgs, global: &GlobalArgs, out: &mut dyn Write) -> Result<ExitCode> {
+    let written = init::run(&args.dir)?;
+    if !global.quiet {
+        for path in written {
+            writeln!(out, "{}", args.dir.join(path).display())?;
+        }
+    }
+    Ok(ExitCode::Ok)
+}
+
+/// The crontab, and after an installation the refresh that the new line asks for.
+async fn cron(args: &CronArgs, global: &GlobalArgs, out: &mut dyn Write) -> Result<ExitCode> {
+    let (context, catalog) = set_up(global, None)?;
+    let Some(first) = cron::run(&context, &catalog, &args.action, global, out).await? else {
+        return Ok(ExitCode::Ok);
+    };
+    let (request, spare) = refresh::Request::new(&context, &catalog, &first).await?;
+    let tried = refresh::run(&context, &request, spare).await;
+    let (report, code) = tried.context("the line is installed, but a first refresh failed")?;
+    show(&report, global, out)?;
+    Ok(code)
+}
+
+/// The sample, then the main job on it, verb by verb, then what that buys. With --quiet it is told only if it fails.
+async fn demo(args: &DemoArgs, global: &GlobalArgs, out: &mut dyn Write) -> Result<ExitCode> {
+    let (context, _) = set_up(global, Some(config::sqlite_url(&args.file)))?;
+    if !global.quiet {
+        return demo_shown(&context, args, global, out).await;
+    }
+    let mut kept = Vec::new();
+    let result = demo_shown(&context, args, global, &mut kept).await;
+    if !matches!(result, Ok(ExitCode::Ok)) {
+        out.write_all(&kept)?;
+    }
+    result
+}
+
+async fn demo_shown(
+    context: &Context,
+    args: &DemoArgs,
+    global: &GlobalArgs,
+    out: &mut dyn Write,
+) -> Result<ExitCode> {
+    // Always the bundled set: the sample's tables are made for it.
+    let catalog = Catalog::load(None, context.driver.dialect)?;
+    let mut engine = demo::sample(context, args, global.quiet).await?;
+    let select = vec![demo::SET.to_owned()];
+    let create_args = CreateArgs { select: select.clone(), ..CreateArgs::default() };
+    let (created, _) = create::run(context, &catalog, &create_args).await?;
+    // The demo is one report on stdout; with --json only the parts that have a contract are printed.
+    if !global.json {
+        created.print(false, false, out)?;
+    }
+    let refresh_args = RefreshArgs { select: select.clone(), full: true, ..RefreshArgs::default() };
+    let (request, spare) = refresh::Request::new(context, &catalog, &refresh_args).await?;
+    let (refreshed, _) = refresh::run(context, &request, spare).await?;
+    show(&refreshed, global, out)?;
+    let status_args = StatusArgs { select: select.clone(), ..StatusArgs::default() };
+    let (status, _) = status::run(context, &catalog, &status_args).await?;
+    show(&status, global, out)?;
+    let verify_args = VerifyArgs { select, ..VerifyArgs::default() };
+    let (verified, code) = verify::run(context, &catalog, &verify_args).await?;
+    show(&verified, global, out)?;
+    demo::compare(engine.as_mut(), global.json, out).await?;
+    Ok(code)
 }
 
 /// Configuration, log, signals and sets: what every verb starts from.
@@ -236,5 +316,5 @@ fn start_log(config: &Config, global: &GlobalArgs) {
 }
 
 fn show(report: &dyn Report, global: &GlobalArgs, out: &mut dyn Write) -> io::Result<()> {
-    report::render(report, global.json, crate::terminal::colour_on_stdout(), out)
+    report::render(report, global.json, terminal::colour_on_stdout(), out)
 }

@@ -6,7 +6,6 @@ use anyhow::Result;
 
 use crate::catalog::{Catalog, Kind, Method, Selected, Set, Summary};
 use crate::cli::StatusArgs;
-use crate::create;
 use crate::engine::{Dialect, Engine, Tx};
 use crate::exit_code::ExitCode;
 use crate::ledger::{self, Ledger, RunMode, SetState, SummaryState};
@@ -131,7 +130,7 @@ impl Observed {
         let now = ledger::clock(engine).await?;
         let state = SetState::read(engine, &set.name).await?;
         let applied = ledger::scripts::read(engine, &set.name).await?;
-        let drifted = create::refuse_drift(set, &applied).is_err();
+        let drifted = ledger::scripts::refuse_drift(set, &applied).is_err();
         let running = engine.is_locked(&set.name).await?;
         engine.commit().await?;
         let waiting = tracking::pending(engine, set).await.ok();

@@ -1,5 +1,5 @@
 //! The rules of the house that a compiler cannot know: where a database may be named, where dynamic SQL may reach
-//! a driver, how long a file may grow.
+//! a driver, which room may know of which, how long a file may grow.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
@@ -38,6 +38,37 @@ const MOST_LINES_OF_ENGINE: usize = 400;
 
 /// The rooms that the engine room stands on: they know nothing of a database, and nothing of what it is used for.
 const BELOW_ENGINE: [&str; 7] = ["checksum", "config", "error", "exit_code", "read", "renamed", "sql_text"];
+
+/// The rooms of `src/`, from the top down: a room names only rooms of layers below its own.
+const LAYERS: [(&str, &[&str]); 12] = [
+    ("one command line to its verb, and what is made of several verbs", &["lib", "main"]),
+    (
+        "the verbs: none knows another",
+        &["create", "cron", "demo", "drop", "init", "refresh", "status", "verify"],
+    ),
+    (
+        "what follows a publish; live views and grants; what publishes together",
+        &["hooks", "objects", "publish_group"],
+    ),
+    (
+        "what the manifest claims; totals that must agree; what changed in the sources",
+        &["claims", "reconcile", "tracking"],
+    ),
+    ("tables as they are", &["inspect"]),
+    (
+        "scratch tables that last; what is to be done (pure); connections and locks",
+        &["lasting", "plan", "session"],
+    ),
+    ("what dashagg remembers in the database", &["ledger"]),
+    ("the manifest and its sets; signals", &["catalog", "interrupt"]),
+    ("the only room that knows a database", &["engine"]),
+    ("the settings; what is said to people and programs", &["config", "progress", "report"]),
+    ("failures, and the words for numbers and times", &["error", "words"]),
+    (
+        "what stands on nothing",
+        &["checksum", "cli", "exit_code", "read", "renamed", "schedule", "sql_text", "terminal"],
+    ),
+];
 
 fn src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
@@ -114,16 +145,101 @@ fn room(name: &str) -> &str {
     name.split(['/', '.']).next().unwrap_or(name)
 }
 
-/// The rooms that a text names as `crate::<room>`, each with its line.
-fn named_rooms(text: &str) -> Vec<(usize, &str)> {
-    let code = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
-    code.flat_map(|(at, line)| {
-        line.split("crate::").skip(1).map(move |rest| {
-            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
-            (at + 1, &rest[..end])
-        })
-    })
-    .collect()
+/// A file's code: without comments, and without what `#[cfg(test)]` stands before.
+fn code(text: &str) -> Vec<(usize, &str)> {
+    let mut out = Vec::new();
+    let mut lines = text.lines().enumerate().map(|(at, line)| (at + 1, line));
+    while let Some((at, line)) = lines.next() {
+        if line.trim_start().starts_with("#[cfg(test)]") {
+            let end = format!("{}}}", &line[..line.len() - line.trim_start().len()]);
+            let item = lines.by_ref().map(|(_, line)| line).find(|line| !line.trim_start().starts_with("#["));
+            if item.is_some_and(|item| item.ends_with('{')) {
+                lines.by_ref().find(|(_, line)| *line == end);
+            }
+        } else if !line.trim_start().starts_with("//") {
+            out.push((at, line));
+        }
+    }
+    out
+}
+
+/// The rooms that a file names, each with its line: `crate::room`, and `super::` as often as leads out of its own.
+/// `use crate::{a, b}` would hide what it names, and yields "".
+fn named_rooms<'a>(name: &str, text: &'a str) -> Vec<(usize, &'a str)> {
+    let depth = name.trim_end_matches("/mod.rs").split('/').count();
+    let outwards = "super::".repeat(depth);
+    let head = |rest: &'a str| {
+        let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        &rest[..end]
+    };
+    let of_line = |line: &'a str| {
+        let paths = line.split("crate::").skip(1).chain(line.split(outwards.as_str()).skip(1));
+        paths.map(head).collect::<Vec<_>>()
+    };
+    let named = code(text).into_iter().map(|(at, line)| (at, of_line(line)));
+    named.flat_map(|(at, rooms)| rooms.into_iter().map(move |room| (at, room))).collect()
+}
+
+#[test]
+fn rooms_are_read_from_paths() {
+    let text = "\
+use crate::ledger::{self, Fence};
+// crate::comment
+use super::catalog::Set;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::never;
+}
+fn f(report: crate::report::Mode) -> crate::plan::Plan {
+    use crate::{a, b};
+}
+";
+    let of =
+        |name: &str| -> Vec<&str> { named_rooms(name, text).into_iter().map(|(_, room)| room).collect() };
+    assert_eq!(of("drop.rs"), ["ledger", "catalog", "report", "plan", ""]);
+    assert_eq!(of("drop/mod.rs"), ["ledger", "catalog", "report", "plan", ""]);
+    // Here `super` is the room itself.
+    assert_eq!(of("drop/sql.rs"), ["ledger", "report", "plan", ""]);
+    assert_eq!(named_rooms("drop.rs", text).last(), Some(&(10, "")));
+}
+
+#[test]
+fn every_room_has_a_layer() {
+    let files = sources();
+    let mut rooms: Vec<&str> = files.iter().map(|(name, _)| room(name)).collect();
+    rooms.dedup();
+    let mut listed: Vec<&str> = LAYERS.iter().flat_map(|(_, rooms)| rooms.iter().copied()).collect();
+    listed.sort_unstable();
+    assert_eq!(rooms, listed, "rooms of src/ and those in LAYERS");
+    let (_, lib) = files.iter().find(|(name, _)| name == "lib.rs").unwrap();
+    for (_, rooms) in &LAYERS[1..] {
+        let line = format!("//! {}", rooms.join("  "));
+        assert!(lib.contains(&line), "src/lib.rs draws the layers of this test; it lacks {line:?}");
+    }
+}
+
+#[test]
+fn rooms_point_down() {
+    let layer = |wanted: &str| LAYERS.iter().position(|(_, rooms)| rooms.contains(&wanted));
+    let mut found = Vec::new();
+    let mut arrows = 0;
+    for (name, text) in sources().iter().filter(|(name, _)| !name.ends_with("/tests.rs")) {
+        let here = room(name);
+        for (line, other) in named_rooms(name, text).into_iter().filter(|(_, other)| *other != here) {
+            arrows += 1;
+            if layer(other) <= layer(here) {
+                let why = match layer(other) {
+                    None => "no room; write one `use crate::room` for each",
+                    same if same == layer(here) => "of the same layer",
+                    Some(_) => "above",
+                };
+                found.push(format!("src/{name}:{line}: {here} names {other:?} ({why})"));
+            }
+        }
+    }
+    assert!(arrows > 300, "found {arrows} paths only: is this test reading them?");
+    assert!(found.is_empty(), "a room names rooms of layers below its own:\n{}", found.join("\n"));
 }
 
 #[test]
@@ -137,8 +253,7 @@ fn the_engine_room_stands_on_rooms_below_it() {
             continue;
         }
         seen += 1;
-        for (line, other) in named_rooms(&text) {
-            // `use crate::{a, b}` is refused too: it names rooms where this test does not look.
+        for (line, other) in named_rooms(&name, &text) {
             if !may_name(other) {
                 found.push(format!("src/{name}:{line}: crate::{other}"));
             }

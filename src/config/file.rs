@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::de::{Deserialize, Deserializer, Error};
-
 use super::hooks::HookSection;
+use super::span::Span;
 use super::{Secret, TlsMode};
 use crate::error::Failure;
 use crate::renamed;
@@ -89,19 +88,6 @@ pub(super) struct LogSection {
 impl Default for LogSection {
     fn default() -> Self {
         Self { level: "info".to_owned() }
-    }
-}
-
-/// A duration written as `"10s"` or `"5m"`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Span(pub Duration);
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        humantime::parse_duration(&text).map(Self).map_err(|err| {
-            D::Error::custom(format!("{text:?} is not a duration such as \"10s\" or \"5m\" ({err})"))
-        })
     }
 }
 

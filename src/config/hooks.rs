@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Secret;
-use super::file::Span;
+use super::span::Span;
 use crate::error::Failure;
 
 /// One `[[hooks]]` section, word for word.

@@ -9,6 +9,7 @@ mod env;
 mod file;
 pub mod hooks;
 mod secret;
+mod span;
 mod tls;
 mod trust;
 mod url;

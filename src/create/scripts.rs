@@ -13,34 +13,6 @@ use crate::exit_code::ExitCode;
 use crate::ledger::scripts::{self, Applied, Progress};
 use crate::ledger::{self, ScriptState};
 
-/// Whether the scripts on disk are still the ones that were applied.
-///
-/// # Errors
-/// Exit code 6, naming the first script that was edited, renumbered or removed.
-pub fn refuse_drift(set: &Set, applied: &[Applied]) -> Result<(), Failure> {
-    for known in applied {
-        match set.scripts.iter().find(|script| script.version == known.version) {
-            None => {
-                let how = if known.complete { "applied" } else { "half applied" };
-                return Err(Failure::new(
-                    ExitCode::Drift,
-                    format!("{}: script {} was {how} but is gone", set.location, known.file),
-                )
-                .hint("put it back: applied scripts are history"));
-            }
-            Some(script) if known.complete && script.checksum != known.checksum => {
-                return Err(Failure::new(
-                    ExitCode::Drift,
-                    format!("{}: script {} was edited after it was applied", set.location, script.file),
-                )
-                .hint("undo the edit and put the change into a new script with the next number"));
-            }
-            Some(_) => {}
-        }
-    }
-    Ok(())
-}
-
 /// Runs a script, or the rest of it, and records it statement by statement where nothing can be undone.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 
 mod redis;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -13,11 +13,8 @@ use tokio::io::AsyncWriteExt;
 
 use crate::config;
 use crate::config::hooks::{Action, Hook};
-use crate::report::{self, HookReport, RefreshReport, RunStatus};
+use crate::report::{self, HookReport, RefreshReport, RunStatus, Values};
 use crate::session::Context;
-
-/// Values of a column among the rows that changed; `None`: too many to name.
-pub type Values = BTreeMap<String, Option<Vec<String>>>;
 
 /// More values of one column than this stand for all of them.
 pub const MOST_VALUES: usize = 1_000;

@@ -7,10 +7,11 @@ use anyhow::{Context as _, Result};
 use redis::aio::MultiplexedConnection;
 use serde_json::{Map, Value};
 
-use super::{MOST_VALUES, Values};
+use super::MOST_VALUES;
 use crate::checksum;
 use crate::config::hooks::{Cache, Warm, placeholders};
 use crate::engine::{Engine, Tx};
+use crate::report::Values;
 use crate::session::Context;
 
 /// Keys that one SCAN looks at, and one UNLINK removes: small steps keep the server answering others.

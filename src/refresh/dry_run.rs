@@ -7,9 +7,9 @@ use std::time::Instant;
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::Request;
 use super::facts::Facts;
 use super::planned::Decided;
-use super::{Request, Unit, unit};
 use crate::catalog::{Catalog, Kind};
 use crate::cli::RefreshArgs;
 use crate::engine::Engine;
@@ -17,6 +17,7 @@ use crate::exit_code::ExitCode;
 use crate::inspect::retention;
 use crate::ledger;
 use crate::plan::{Mode, Plan, Wave, Work};
+use crate::publish_group::{self, PublishGroup};
 use crate::report;
 use crate::session::{self, Context};
 use crate::tracking;
@@ -37,14 +38,14 @@ pub async fn run(
     let mut sets: Vec<Value> = Vec::new();
     for selected in &request.selected {
         let due = match request.due {
-            true => Some(unit::due(context, selected.set, &mut spare).await?),
+            true => Some(publish_group::due(context, selected.set, &mut spare).await?),
             false => None,
         };
         for members in selected.units() {
             if due.as_ref().is_some_and(|due| !members.iter().any(|index| due.contains(index))) {
                 continue;
             }
-            let unit = Unit::new(selected.set, &members);
+            let unit = PublishGroup::new(selected.set, &members);
             let engine = session::connected(context, &mut spare).await?;
             let foreseen = foresee(engine, &request, &unit).await?;
             if json {
@@ -61,7 +62,7 @@ pub async fn run(
 }
 
 /// The road of a run, as far as it changes nothing: facts, then the plan.
-async fn foresee(engine: &mut dyn Engine, request: &Request<'_>, unit: &Unit<'_>) -> Result<Plan> {
+async fn foresee(engine: &mut dyn Engine, request: &Request<'_>, unit: &PublishGroup<'_>) -> Result<Plan> {
     ledger::require(engine).await?;
     let now = ledger::clock(engine).await?;
     let set = retention::cut(engine, &unit.part, now);
@@ -81,7 +82,7 @@ async fn foresee(engine: &mut dyn Engine, request: &Request<'_>, unit: &Unit<'_>
     })
 }
 
-fn as_json(unit: &Unit<'_>, plan: &Plan) -> Value {
+fn as_json(unit: &PublishGroup<'_>, plan: &Plan) -> Value {
     let step = |wave: &Wave| {
         json!({
             "summaries": names(unit, &wave.members),
@@ -105,11 +106,11 @@ fn as_json(unit: &Unit<'_>, plan: &Plan) -> Value {
     })
 }
 
-fn names<'u>(unit: &'u Unit<'_>, members: &[usize]) -> Vec<&'u str> {
+fn names<'u>(unit: &'u PublishGroup<'_>, members: &[usize]) -> Vec<&'u str> {
     members.iter().map(|at| unit.part.summaries[*at].name.as_str()).collect()
 }
 
-fn print(unit: &Unit<'_>, plan: &Plan, out: &mut dyn Write) -> std::io::Result<()> {
+fn print(unit: &PublishGroup<'_>, plan: &Plan, out: &mut dyn Write) -> std::io::Result<()> {
     let label = unit.label();
     let Some(mode) = plan.mode else {
         return writeln!(out, "{label}: nothing to do: {}", plan.reason);

@@ -5,19 +5,19 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::Result;
 
-use super::Unit;
 use super::planned::Claimed;
 use crate::catalog::{Kind, Set};
 use crate::engine::{Engine, Tables};
 use crate::inspect::{self, Prepared};
 use crate::ledger::{self, SetState};
 use crate::objects::{grants, live};
+use crate::publish_group::PublishGroup;
 use crate::tracking::{self, Evidence, Found, Tracked};
 
 /// What a run knows.
 pub(super) struct Facts<'a> {
     /// What publishes together.
-    pub group: &'a Unit<'a>,
+    pub group: &'a PublishGroup<'a>,
     /// Its set as if it had only these summaries, their SELECTs cut off where retention begins.
     pub set: &'a Set,
     /// The server's clock.
@@ -41,7 +41,7 @@ impl<'a> Facts<'a> {
     /// No such set in the ledger; tables that do not fit the set; whatever the server says.
     pub async fn read(
         engine: &mut dyn Engine,
-        group: &'a Unit<'a>,
+        group: &'a PublishGroup<'a>,
         set: &'a Set,
         now: SystemTime,
         began: Instant,

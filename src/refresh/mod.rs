@@ -8,7 +8,6 @@ mod check;
 pub mod dry_run;
 mod facts;
 mod helpers;
-pub(crate) mod lasting;
 mod planned;
 mod publish;
 mod run;
@@ -16,8 +15,8 @@ pub(crate) mod scratch;
 mod stage;
 mod staged;
 mod staging;
-pub(crate) mod unit;
 mod views;
+pub mod watch;
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -30,15 +29,15 @@ use crate::config::hooks::Hook;
 use crate::engine::{DbError, Engine, ErrorClass};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
-use crate::hooks::{self, Values};
+use crate::hooks;
 use crate::ledger::{self, RunEnd};
 use crate::plan::Ask;
-use crate::report::{Mode as ReportMode, RefreshReport, RunStatus, SetRefresh, SummaryRefresh};
+use crate::report::{Mode as ReportMode, RefreshReport, RunStatus, SetRefresh, SummaryRefresh, Values};
 use crate::session::{self, Context, Spare};
 use run::Run;
-pub(crate) use unit::Unit;
 
 use crate::inspect;
+use crate::publish_group::{self, PublishGroup};
 
 /// What one refresh was asked to do.
 #[derive(Clone)]
@@ -133,7 +132,7 @@ pub async fn every_set(
     let mut errors: Vec<anyhow::Error> = Vec::new();
     for selected in &request.selected {
         let due = match request.due {
-            true => unit::due(context, selected.set, spare).await.map(Some),
+            true => publish_group::due(context, selected.set, spare).await.map(Some),
             false => Ok(None),
         };
         match due {
@@ -189,7 +188,7 @@ async fn refresh_set(
     let several = units.len() > 1;
     let mut whole: Option<SetRefresh> = None;
     for (at, members) in units.iter().enumerate() {
-        let unit = Unit::new(set, members);
+        let unit = PublishGroup::new(set, members);
         // One request, one ledger row per unit.
         let run_id = format!("{run_id}-{}", &checksum::hex(&unit.label())[..6]);
         let began = Instant::now();

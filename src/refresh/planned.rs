@@ -6,13 +6,14 @@ use anyhow::Result;
 
 use super::facts::Facts;
 use super::run::Run;
-use super::{Request, affected, noop, unit, views};
+use super::{Request, affected, noop, views};
 use crate::catalog::{Kind, Summary};
 use crate::engine::{Engine, Tx};
 use crate::inspect::partitions::Partitions;
 use crate::inspect::{self, Prepared, retention};
 use crate::ledger::{self, SetState, publication};
 use crate::plan::{Asked, Mode, Plan, Scope, project};
+use crate::publish_group;
 use crate::report::SetRefresh;
 use crate::tracking::{self, Changes};
 
@@ -102,7 +103,7 @@ async fn by_the_clock(
         scope.partitions.extend(retention::expired(engine, item).await?);
         forget_expired(item.summary, scope);
         if item.summary.time_dependent.is_some() && asked.all.is_none() {
-            asked.all = unit::has_moved(item.summary, state, now);
+            asked.all = publish_group::has_moved(item.summary, state, now);
         }
     }
     Ok(())

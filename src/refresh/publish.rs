@@ -9,11 +9,10 @@ use super::staged::{Computed, Fresh};
 use super::staging::Staging;
 use crate::engine::statements::{OP, Shapes};
 use crate::engine::{DbError, Engine, ErrorClass, Tx};
-use crate::hooks::Values;
 use crate::ledger::publication::{self, Published, View};
 use crate::ledger::{self, Counts, Fence, RunEnd, RunMode, RunRecord, SetState};
 use crate::plan::Mode;
-use crate::report::{Mode as ReportMode, RunStatus, SetRefresh, SummaryRefresh};
+use crate::report::{Mode as ReportMode, RunStatus, SetRefresh, SummaryRefresh, Values};
 
 /// What has passed every check: nothing else can be published, nor this past another fence than the one that was read
 /// before it was computed.

@@ -9,12 +9,13 @@ use anyhow::Result;
 use super::facts::Facts;
 use super::planned::Decided;
 use super::scratch::OwnRows;
-use super::{Request, Unit, noop};
+use super::{Request, noop};
 use crate::catalog::Set;
 use crate::engine::Engine;
 use crate::inspect::retention;
 use crate::ledger::{self, Counts, RunEnd, RunMode, RunRecord, SetState, publication};
 use crate::plan::Ask;
+use crate::publish_group::PublishGroup;
 use crate::report::{Mode as ReportMode, RunStatus, SetRefresh, SummaryRefresh};
 use crate::session::{self, Context, Spare};
 
@@ -25,7 +26,7 @@ const RECORDING: Duration = Duration::from_secs(5);
 pub(super) struct Run<'a> {
     pub context: &'a Context,
     pub request: &'a Request<'a>,
-    pub group: &'a Unit<'a>,
+    pub group: &'a PublishGroup<'a>,
     /// Of all attempts; the ledger's row is called so.
     pub id: &'a str,
     /// When the first attempt began.

@@ -11,7 +11,6 @@ use std::sync::Mutex;
 use anyhow::{Result, anyhow};
 
 use super::facts::Facts;
-use super::lasting::{self, Lasting};
 use super::staging::{self, Staging};
 use crate::catalog::Set;
 use crate::checksum;
@@ -20,6 +19,7 @@ use crate::engine::names;
 use crate::engine::statements::{self, KIND, Marks, RUN};
 use crate::engine::{Dialect, Engine, Tx};
 use crate::inspect::Prepared;
+use crate::lasting::{self, Lasting};
 use crate::ledger::{self, SetState};
 
 /// Numbers of its own that a run has: two for each connection that stages.

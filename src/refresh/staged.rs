@@ -17,9 +17,9 @@ use super::{changed_values, check};
 use crate::catalog::{Kind, Summary};
 use crate::claims;
 use crate::engine::Engine;
-use crate::hooks::Values;
 use crate::ledger::Counts;
 use crate::plan::{Ask, Mode, Plan, Tuple};
+use crate::report::Values;
 use crate::tracking;
 
 /// The fresh rows are there, for nobody to see.

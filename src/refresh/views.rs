@@ -13,7 +13,7 @@ use super::facts::Facts;
 use super::publish::Outcome;
 use super::run::Run;
 use super::staged::Fresh;
-use super::{Request, check, unit};
+use super::{Request, check};
 use crate::catalog::Method;
 use crate::engine::dialect::Scratch;
 use crate::engine::names::{self, VIEW_SAVEPOINT};
@@ -21,11 +21,12 @@ use crate::engine::statements::{Shadow, Slice};
 use crate::engine::{DbError, Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
-use crate::hooks::Values;
 use crate::inspect::{self, Prepared};
 use crate::ledger::{Counts, SetState};
 use crate::plan::Ask;
+use crate::publish_group;
 use crate::reconcile;
+use crate::report::Values;
 
 /// What happened to one view.
 pub(super) struct Refreshed {
@@ -115,7 +116,7 @@ pub(super) async fn why(
         if known.changes > known.changes_done {
             return Ok(Some("rows of its sources changed".to_owned()));
         }
-        if let Some(moved) = unit::has_moved(summary, state, facts.now) {
+        if let Some(moved) = publish_group::has_moved(summary, state, facts.now) {
             return Ok(Some(moved));
         }
     }

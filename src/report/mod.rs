@@ -4,6 +4,7 @@
 mod json;
 mod table;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -183,10 +184,13 @@ impl SummaryRefresh {
             deleted: 0,
             seconds,
             error: Some(error.to_owned()),
-            changed: crate::hooks::Values::new(),
+            changed: Values::new(),
         }
     }
 }
+
+/// Values of a column among the rows that changed; `None`: too many to name.
+pub type Values = BTreeMap<String, Option<Vec<String>>>;
 
 /// What `refresh` did to one summary.
 #[derive(Clone, Debug, Serialize)]
@@ -211,7 +215,7 @@ pub struct SummaryRefresh {
     pub error: Option<String>,
     /// For hooks: values of the columns that they name, among the rows that changed.
     #[serde(skip)]
-    pub changed: crate::hooks::Values,
+    pub changed: Values,
 }
 
 /// How the summaries are.

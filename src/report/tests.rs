@@ -29,7 +29,7 @@ fn summary(name: &str, rows: u64) -> SummaryRefresh {
         deleted: 0,
         seconds: 1.2,
         error: None,
-        changed: crate::hooks::Values::new(),
+        changed: Values::new(),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::ledger;
 use crate::ledger::SetState;
 use crate::objects::explain;
 use crate::plan::{Ask, Chosen, Known, Tuple};
-use crate::refresh::unit;
+use crate::publish_group;
 use crate::report::{SummaryVerify, Verdict, VerifyReport};
 use crate::session::{self, Context};
 use subject::{Chunk, Subject};
@@ -96,8 +96,9 @@ async fn verify_units(
             match known.and_then(|known| known.as_of.as_deref()) {
                 Some(as_of) => summary.select = engine.dialect().as_of(&summary.select, as_of),
                 None => {
-                    moved |=
-                        state.as_ref().is_some_and(|state| unit::has_moved(summary, state, now).is_some());
+                    moved |= state
+                        .as_ref()
+                        .is_some_and(|state| publish_group::has_moved(summary, state, now).is_some());
                 }
             }
             moved |= known.is_some_and(|known| known.changes > known.changes_done);

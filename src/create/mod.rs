@@ -10,7 +10,6 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-pub use self::scripts::refuse_drift;
 use crate::catalog::{Catalog, Kind, Selected, Set, lexer};
 use crate::claims;
 use crate::cli::CreateArgs;
@@ -18,9 +17,9 @@ use crate::engine::{Column, Engine, Shape};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::inspect;
+use crate::lasting;
 use crate::ledger::{self, Ledger};
-use crate::objects::{explain, grants, live};
-use crate::refresh::lasting;
+use crate::objects::{self, explain, grants, live};
 use crate::session::{self, Context};
 use crate::tracking;
 
@@ -167,7 +166,7 @@ async fn apply_all(
     let mut created = SetCreated::new(set);
     ledger::publication::ensure(engine, &set.name, &set.summaries).await?;
     let applied = ledger::scripts::read(engine, &set.name).await?;
-    refuse_drift(set, &applied)?;
+    ledger::scripts::refuse_drift(set, &applied)?;
     let pending = set
         .scripts
         .iter()
@@ -180,7 +179,7 @@ async fn apply_all(
             ledger::in_write(engine, &statements).await?;
         }
     }
-    let forgotten = forgotten_sql(engine, set).await?;
+    let forgotten = objects::forgotten_sql(engine, set).await?;
     for sql in forgotten {
         ledger::in_write(engine, &[sql]).await?;
     }
@@ -239,20 +238,9 @@ async fn refute_claims(engine: &mut dyn Engine, set: &Set) -> Result<()> {
     }
 }
 
-/// The SQL that takes away what an older manifest had made and this one no longer names: live views, and the tracking
-/// of sources. Summary tables stay: they hold data.
-///
-/// # Errors
-/// Whatever the server says.
-pub(crate) async fn forgotten_sql(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
-    let mut sql = live::forgotten_sql(engine, set).await?;
-    sql.extend(tracking::forgotten_sql(engine, set).await?);
-    Ok(sql)
-}
-
 /// The columns of the summary tables, as far as there are tables: where a source's partition is an expression, they
 /// tell its type.
-pub(crate) async fn summary_columns(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Column>> {
+async fn summary_columns(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Column>> {
     let schema = engine.server().schema.clone();
     let mut columns = Vec::new();
     for summary in &set.summaries {
@@ -277,7 +265,7 @@ async fn dry_run(engine: &mut dyn Engine, set: &Set, args: &CreateArgs) -> Resul
     if before != Ledger::Current {
         created.sql.extend(ledger::make_sql(engine).await?);
     }
-    refuse_drift(set, &applied)?;
+    ledger::scripts::refuse_drift(set, &applied)?;
     let rules = engine.dialect().lex_rules();
     for script in &set.scripts {
         let known = applied.iter().find(|known| known.version == script.version);

@@ -12,7 +12,7 @@ use crate::session::{self, Context, Spare};
 use crate::tracking;
 
 /// A unit of refresh.
-pub(crate) struct Unit<'a> {
+pub(crate) struct PublishGroup<'a> {
     /// The whole set.
     pub set: &'a Set,
     /// The set as if it had only the unit's summaries.
@@ -21,7 +21,7 @@ pub(crate) struct Unit<'a> {
     pub kind: Kind,
 }
 
-impl<'a> Unit<'a> {
+impl<'a> PublishGroup<'a> {
     /// The unit of these summaries, as [`Set::units`] lists them.
     pub fn new(set: &'a Set, members: &[usize]) -> Self {
         let part = set.part(members);

@@ -12,7 +12,7 @@ use crate::exit_code::ExitCode;
 use crate::ledger;
 
 /// A lasting scratch table that a summary wants.
-pub(super) struct Lasting {
+pub(crate) struct Lasting {
     /// Its plain name.
     pub name: String,
     /// What the names of its summary's tables begin with.
@@ -39,13 +39,13 @@ fn of_summary(set: &str, summary: &str) -> String {
 }
 
 /// What names of a set's tables went on with, and what a run's name among those that claim notes begins with.
-pub(super) fn per_run(set: &str) -> String {
+pub(crate) fn per_run(set: &str) -> String {
     checksum::hex(set)[..6].to_owned()
 }
 
 /// The scratch tables that last, for a summary whose table has these columns. Their names say what shape they have, so
 /// that one which the summary has outgrown is known by its name.
-pub(super) fn wanted(
+pub(crate) fn wanted(
     d: &dyn Dialect,
     schema: &str,
     set: &str,
@@ -89,7 +89,7 @@ pub(super) fn wanted(
 }
 
 /// Names of the tables of dashagg's own.
-pub(super) async fn names(engine: &mut dyn Engine) -> Result<Vec<String>> {
+pub(crate) async fn names(engine: &mut dyn Engine) -> Result<Vec<String>> {
     ledger::own_tables(engine).await
 }
 
@@ -197,7 +197,7 @@ async fn make(engine: &mut dyn Engine, table: &Lasting) -> Result<()> {
 
 /// Makes what `create` has not made (somebody altered or dropped a table since, or an older version made the set), and
 /// takes away what it replaces.
-pub(super) async fn mend(
+pub(crate) async fn mend(
     engine: &mut dyn Engine,
     set: &Set,
     there: &[String],

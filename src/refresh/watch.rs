@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::{Request, every_set};
 use crate::catalog::{Catalog, Method, Selected};
 use crate::cli::RefreshArgs;
 use crate::engine::Listener;
@@ -17,7 +18,7 @@ use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::hooks;
 use crate::ledger;
-use crate::refresh::{self, Request, Unit};
+use crate::publish_group::PublishGroup;
 use crate::report::{RefreshReport, RunStatus, SummaryRefresh};
 use crate::session::{self, Context, Spare};
 use crate::tracking;
@@ -245,7 +246,7 @@ async fn stale<'a>(
     let mut broken = false;
     for selected in &request.selected {
         for members in selected.units() {
-            let unit = Unit::new(selected.set, &members);
+            let unit = PublishGroup::new(selected.set, &members);
             if failing.waits(&unit.label()) {
                 continue;
             }
@@ -279,7 +280,7 @@ async fn pass(
     request: &Request<'_>,
     spare: &mut Spare,
 ) -> Result<RefreshReport, ExitCode> {
-    let (report, errors) = refresh::every_set(context, request, spare).await;
+    let (report, errors) = every_set(context, request, spare).await;
     if let Some(error) = errors.first() {
         let (code, message, _) = Failure::of(error);
         if context.interrupt.raised() || code == ExitCode::Locked {
