@@ -12,7 +12,7 @@ use crate::catalog::{Set, Source, Summary};
 use crate::engine::statements::{Shadow, Slice};
 use crate::engine::{Column, Dialect, Engine, Row, Shape, Tx};
 use crate::error::Failure;
-use crate::inspect::{self, Prepared};
+use crate::inspect::{self, BoundSummary};
 use crate::plan::Tuple;
 use crate::sql_text;
 
@@ -30,7 +30,7 @@ const GROUPS: usize = 8;
 pub async fn refute(
     engine: &mut dyn Engine,
     set: &Set,
-    prepared: &[Prepared<'_>],
+    prepared: &[BoundSummary<'_>],
     which: &[usize],
 ) -> Result<Vec<usize>> {
     let claiming = |at: &usize| !prepared[*at].summary.recompute_by.is_empty();
@@ -47,7 +47,7 @@ pub async fn refute(
 async fn refute_each(
     engine: &mut dyn Engine,
     set: &Set,
-    prepared: &[Prepared<'_>],
+    prepared: &[BoundSummary<'_>],
     which: &[usize],
 ) -> Result<Vec<usize>> {
     let world = World::read(engine, set, prepared).await?;
@@ -92,7 +92,7 @@ struct World<'a> {
     d: &'static dyn Dialect,
     own: String,
     set: &'a Set,
-    prepared: &'a [Prepared<'a>],
+    prepared: &'a [BoundSummary<'a>],
     /// For each source: the rows that belong; `None`: all of them, since no summary could be told apart by its columns.
     rows: Vec<Option<Slice>>,
 }
@@ -106,7 +106,7 @@ enum Only<'a> {
 }
 
 impl<'a> World<'a> {
-    async fn read(engine: &mut dyn Engine, set: &'a Set, prepared: &'a [Prepared<'a>]) -> Result<Self> {
+    async fn read(engine: &mut dyn Engine, set: &'a Set, prepared: &'a [BoundSummary<'a>]) -> Result<Self> {
         let mut rows = Vec::new();
         for source in &set.sources {
             rows.push(sample(engine, source, prepared).await?);
@@ -231,7 +231,7 @@ impl<'a> World<'a> {
         Ok(engine.query(&sql).await?)
     }
 
-    fn within(&self, item: &Prepared<'_>, only: Only<'_>, spell: &dyn Fn(&str) -> String) -> String {
+    fn within(&self, item: &BoundSummary<'_>, only: Only<'_>, spell: &dyn Fn(&str) -> String) -> String {
         let group = match only {
             Only::Everything => return "1 = 1".to_owned(),
             Only::Nothing => return "1 = 0".to_owned(),
@@ -256,7 +256,7 @@ fn spelled(d: &dyn Dialect, source: &Source, name: &str) -> String {
 async fn sample(
     engine: &mut dyn Engine,
     source: &Source,
-    prepared: &[Prepared<'_>],
+    prepared: &[BoundSummary<'_>],
 ) -> Result<Option<Slice>> {
     // A dimension is joined, and what it lacks would be missing in the world.
     if source.invalidates.is_some() || source.track_columns.is_empty() {
@@ -302,7 +302,7 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn of(item: &'a Prepared<'a>, loose: &dyn Fn(&Column) -> bool) -> Self {
+    fn of(item: &'a BoundSummary<'a>, loose: &dyn Fn(&Column) -> bool) -> Self {
         let ignored = |name: &str| item.summary.ignore.iter().any(|other| other.eq_ignore_ascii_case(name));
         let compared = || item.columns.iter().filter(|column| !ignored(&column.name));
         let names: Vec<&str> = compared().map(|column| column.name.as_str()).collect();

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::catalog::{Against, Set, Summary};
 use crate::engine::Engine;
 use crate::engine::statements::Slice;
-use crate::inspect::{Prepared, partition_expression};
+use crate::inspect::{BoundSummary, partition_expression};
 use crate::plan::Tuple;
 use crate::report::Imbalance;
 
@@ -69,7 +69,7 @@ async fn sums(engine: &mut dyn Engine, sql: &str, parts: usize) -> Result<Sums> 
 pub(crate) async fn imbalances(
     engine: &mut dyn Engine,
     set: &Set,
-    prepared: &[Prepared<'_>],
+    prepared: &[BoundSummary<'_>],
     index: usize,
     slice: &Slice,
 ) -> Result<(u64, Vec<Imbalance>)> {

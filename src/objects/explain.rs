@@ -6,7 +6,7 @@ use anyhow::Result;
 use crate::catalog::{Kind, Set, Source, Summary};
 use crate::engine::statements::Slice;
 use crate::engine::{Engine, Shape, Tx};
-use crate::inspect::{self, Prepared};
+use crate::inspect::{self, BoundSummary};
 
 /// A smaller table is read whole as quickly, and the server knows.
 const FEW_ROWS: u64 = 20_000;
@@ -32,7 +32,11 @@ pub(crate) async fn warnings(engine: &mut dyn Engine, set: &Set) -> Result<Vec<S
     Ok(found)
 }
 
-async fn warning(engine: &mut dyn Engine, item: &Prepared<'_>, source: &Source) -> Result<Option<String>> {
+async fn warning(
+    engine: &mut dyn Engine,
+    item: &BoundSummary<'_>,
+    source: &Source,
+) -> Result<Option<String>> {
     let summary: &Summary = item.summary;
     let d = engine.dialect();
     let plain = |name: &String| {

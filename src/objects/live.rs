@@ -10,7 +10,7 @@ use crate::engine::names::{self, GRAIN};
 use crate::engine::{Column, Dialect, Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
-use crate::inspect::{self, Prepared};
+use crate::inspect::{self, BoundSummary};
 use crate::ledger::publication;
 use crate::tracking;
 
@@ -123,7 +123,7 @@ fn definition(
     d: &'static dyn Dialect,
     own: &str,
     set: &Set,
-    prepared: &[Prepared<'_>],
+    prepared: &[BoundSummary<'_>],
     index: usize,
 ) -> Result<Vec<String>, Failure> {
     let summary = &set.summaries[index];
@@ -166,7 +166,7 @@ fn definition(
     });
     let waits = |alias: &str| if each.is_some() { pending.is_this(alias) } else { pending.is_pending(alias) };
     let target = summary.target(d, own);
-    let as_stored = |item: &Prepared<'_>, alias: &dyn Fn(&Column) -> &'static str| -> String {
+    let as_stored = |item: &BoundSummary<'_>, alias: &dyn Fn(&Column) -> &'static str| -> String {
         let cells = item.columns.iter().map(|column| {
             let name = d.quote(&column.name);
             format!("{} AS {name}", d.cast(&format!("{}.{name}", alias(column)), column))

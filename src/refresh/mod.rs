@@ -280,7 +280,7 @@ async fn changed_values(
     context: &Context,
     engine: &mut dyn Engine,
     set: &str,
-    item: &inspect::Prepared<'_>,
+    item: &inspect::BoundSummary<'_>,
     from: &str,
 ) -> Result<Values> {
     let mut values = Values::new();

@@ -10,7 +10,7 @@ use super::{Request, affected, noop, views};
 use crate::catalog::{Kind, Summary};
 use crate::engine::{Engine, Tx};
 use crate::inspect::partitions::Partitions;
-use crate::inspect::{self, Prepared, retention};
+use crate::inspect::{self, BoundSummary, retention};
 use crate::ledger::{self, SetState, publication};
 use crate::plan::{Asked, Mode, Plan, Scope, project};
 use crate::publish_group;
@@ -94,7 +94,7 @@ impl<'f> Claimed<'f> {
 /// Adds what the clock asks for: partitions that have expired, content that has moved.
 async fn by_the_clock(
     engine: &mut dyn Engine,
-    prepared: &[Prepared<'_>],
+    prepared: &[BoundSummary<'_>],
     state: &SetState,
     now: SystemTime,
     asked: &mut Asked,

@@ -17,7 +17,7 @@ use crate::engine::statements;
 use crate::engine::{Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
-use crate::inspect::Prepared;
+use crate::inspect::BoundSummary;
 use crate::plan::{self, Known, Scope, Tuple, Wave, Work};
 use crate::session::Context;
 use crate::tracking;
@@ -349,7 +349,7 @@ async fn tell(engine: &mut dyn Engine, scratch: &str, rows: u64, most: u64) -> R
 }
 
 /// A failed computation, said in terms of the DBA's file.
-fn in_words(error: crate::engine::DbError, item: &Prepared<'_>) -> anyhow::Error {
+fn in_words(error: crate::engine::DbError, item: &BoundSummary<'_>) -> anyhow::Error {
     match error.class {
         ErrorClass::Duplicate => Failure::new(
             ExitCode::Failed,

@@ -12,7 +12,7 @@ use crate::engine::Dialect;
 use crate::engine::dialect::{Scratch, on_key};
 use crate::engine::names;
 use crate::engine::statements::{KIND, OP, RUN, Shadow, Shapes, Slice, SourceTotals};
-use crate::inspect::{Prepared, partition_expression};
+use crate::inspect::{BoundSummary, partition_expression};
 use crate::plan::{Tuple, Wave};
 use crate::reconcile::reconciled;
 
@@ -21,7 +21,7 @@ pub struct Staging<'a> {
     /// The set.
     pub set: &'a Set,
     /// Its summaries, as inspected.
-    pub prepared: &'a [Prepared<'a>],
+    pub prepared: &'a [BoundSummary<'a>],
     /// Distinguishes this run's rows in scratch tables from any other's.
     pub run: &'a OwnRows,
     /// Schema of scratch tables.
@@ -337,6 +337,6 @@ impl TotalsText {
 }
 
 /// Whether a tier above reads this summary.
-pub fn is_read_above(prepared: &[Prepared<'_>], index: usize) -> bool {
+pub fn is_read_above(prepared: &[BoundSummary<'_>], index: usize) -> bool {
     prepared.iter().any(|above| above.summary.reads_summaries.contains(&index))
 }

@@ -21,7 +21,7 @@ use crate::engine::statements::{Shadow, Slice};
 use crate::engine::{DbError, Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
-use crate::inspect::{self, Prepared};
+use crate::inspect::{self, BoundSummary};
 use crate::ledger::{Counts, SetState};
 use crate::plan::Ask;
 use crate::publish_group;
@@ -221,7 +221,7 @@ pub(super) async fn count(engine: &mut dyn Engine, sql: &str) -> Result<u64> {
 }
 
 /// A unique index lets NULL in twice; a key must not.
-async fn null_keys(engine: &mut dyn Engine, item: &Prepared<'_>) -> Result<()> {
+async fn null_keys(engine: &mut dyn Engine, item: &BoundSummary<'_>) -> Result<()> {
     let d = engine.dialect();
     let any: Vec<String> = item.summary.key.iter().map(|name| format!("{} IS NULL", d.quote(name))).collect();
     let sql = format!("SELECT COUNT(*) FROM {} WHERE {}", item.target, any.join(" OR "));
@@ -259,7 +259,7 @@ async fn reconciled(engine: &mut dyn Engine, facts: &Facts<'_>, index: usize) ->
     .into())
 }
 
-fn in_words(error: DbError, item: &Prepared<'_>) -> anyhow::Error {
+fn in_words(error: DbError, item: &BoundSummary<'_>) -> anyhow::Error {
     let summary = item.summary;
     match error.class {
         ErrorClass::Duplicate => Failure::new(

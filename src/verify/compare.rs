@@ -1,7 +1,7 @@
 //! Rows that differ, collected as they arrive.
 
 use crate::engine::Row;
-use crate::inspect::Prepared;
+use crate::inspect::BoundSummary;
 use crate::report::{Difference, Key, Sample};
 
 /// Rows that are shown in full; all are counted.
@@ -23,7 +23,7 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-    pub(super) fn new(item: &Prepared<'_>) -> Self {
+    pub(super) fn new(item: &BoundSummary<'_>) -> Self {
         let names: Vec<String> = item
             .columns
             .iter()

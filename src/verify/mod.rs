@@ -17,7 +17,7 @@ use crate::engine::{Engine, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::inspect::retention;
-use crate::inspect::{self, Prepared};
+use crate::inspect::{self, BoundSummary};
 use crate::ledger;
 use crate::ledger::SetState;
 use crate::objects::explain;
@@ -246,7 +246,7 @@ fn settled(
     (kept, pending)
 }
 
-fn slice(item: &Prepared<'_>, chunk: Option<&[Tuple]>) -> Slice {
+fn slice(item: &BoundSummary<'_>, chunk: Option<&[Tuple]>) -> Slice {
     match chunk {
         None => Slice::All,
         Some(rows) => Slice::Tuples {
@@ -261,7 +261,7 @@ fn slice(item: &Prepared<'_>, chunk: Option<&[Tuple]>) -> Slice {
 fn raw_shadows(
     engine: &dyn Engine,
     set: &Set,
-    prepared: &[Prepared<'_>],
+    prepared: &[BoundSummary<'_>],
     index: usize,
     chunk: Option<&[Tuple]>,
 ) -> Vec<Shadow> {
