@@ -221,11 +221,11 @@ impl<'a> World<'a> {
             let body = format!("SELECT * FROM (\n{}\n) q WHERE {condition}", lower.summary.select);
             shadows.push(Shadow { table: lower.summary.table.clone(), body });
         }
-        let shapes = item.shapes(self.d);
+        let summary_sql = item.summary_sql(self.d);
         let sql = format!(
             "{}SELECT {} FROM (\n{}\n) q",
-            shapes.with_clause(&shadows),
-            shapes.compared_columns(),
+            summary_sql.with_clause(&shadows),
+            summary_sql.compared_columns(),
             item.summary.select
         );
         Ok(engine.query(&sql).await?)

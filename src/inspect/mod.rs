@@ -8,7 +8,7 @@ use anyhow::Result;
 
 pub use self::partitions::{known_partitions, may_hide_partitions, partition_expression};
 use crate::catalog::{Kind, Set, Source, Summary};
-use crate::engine::statements::{Marks, Shapes};
+use crate::engine::statements::{Marks, SummarySql};
 use crate::engine::{Column, Dialect, Engine, ErrorClass, Shape, Tables};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
@@ -34,8 +34,8 @@ pub struct BoundSummary<'a> {
 
 impl BoundSummary<'_> {
     /// The statements of this summary.
-    pub fn shapes<'s>(&'s self, dialect: &'s dyn Dialect) -> Shapes<'s> {
-        Shapes {
+    pub fn summary_sql<'s>(&'s self, dialect: &'s dyn Dialect) -> SummarySql<'s> {
+        SummarySql {
             dialect,
             target: self.target.clone(),
             select: &self.summary.select,
@@ -55,8 +55,8 @@ impl BoundSummary<'_> {
     }
 
     /// The statements for recomputing single rows: nothing is grouped by partition.
-    pub fn shapes_by_key<'s>(&'s self, dialect: &'s dyn Dialect) -> Shapes<'s> {
-        Shapes { partition: &[], ..self.shapes(dialect) }
+    pub fn summary_sql_by_key<'s>(&'s self, dialect: &'s dyn Dialect) -> SummarySql<'s> {
+        SummarySql { partition: &[], ..self.summary_sql(dialect) }
     }
 
     /// The column of that name, which `inspect` has made sure of.
@@ -235,7 +235,7 @@ fn fitting_key(d: &dyn Dialect, summary: &Summary, shape: &Shape, manifest: &str
 
 /// Names of the columns that the SELECT yields.
 async fn produced(engine: &mut dyn Engine, summary: &Summary, target: &str) -> Result<Vec<String>, Failure> {
-    let bare = Shapes {
+    let bare = SummarySql {
         dialect: engine.dialect(),
         target: target.to_owned(),
         select: &summary.select,

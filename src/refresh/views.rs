@@ -135,10 +135,10 @@ async fn refresh_view(
     let summary = item.summary;
     let own = engine.server().schema.clone();
     let concurrently = inspect::is_filled(engine, summary).await? == Some(true);
-    let shapes = item.shapes(d);
+    let summary_sql = item.summary_sql(d);
     let before = d.scratch_name(&own, &names::before(summary.tier), Scratch::Private);
     if concurrently {
-        let columns = shapes.compared_columns();
+        let columns = summary_sql.compared_columns();
         engine.execute(&d.copy_private(&before, &item.target, &columns)).await?;
         engine.execute(&d.savepoint(VIEW_SAVEPOINT)).await?;
     }
@@ -149,7 +149,7 @@ async fn refresh_view(
     let rows = count(engine, &format!("SELECT COUNT(*) FROM {}", item.target)).await?;
     let mut counts = Counts { inserted: rows, ..Counts::default() };
     if concurrently {
-        counts = changes(engine, &shapes.count_changes(&before)).await?;
+        counts = changes(engine, &summary_sql.count_changes(&before)).await?;
     }
     check_view(engine, facts, index).await?;
     let previous = (rows + counts.deleted).saturating_sub(counts.inserted);
@@ -160,7 +160,7 @@ async fn refresh_view(
     }
     let mut changed = Values::new();
     if counts.any() {
-        let columns = shapes.compared_columns();
+        let columns = summary_sql.compared_columns();
         let rows = if concurrently {
             // Both the rows that came and the rows that went.
             let (old, new) =
@@ -195,7 +195,7 @@ async fn changes(engine: &mut dyn Engine, sql: &str) -> Result<Counts> {
 async fn check_view(engine: &mut dyn Engine, facts: &Facts<'_>, index: usize) -> Result<()> {
     let item = &facts.prepared[index];
     null_keys(engine, item).await?;
-    let shapes = item.shapes(engine.dialect());
+    let summary_sql = item.summary_sql(engine.dialect());
     let as_it_is: Vec<Shadow> = facts
         .prepared
         .iter()
@@ -205,7 +205,7 @@ async fn check_view(engine: &mut dyn Engine, facts: &Facts<'_>, index: usize) ->
         })
         .collect();
     for entry in &item.summary.checks {
-        let with = shapes.with_clause(&as_it_is);
+        let with = summary_sql.with_clause(&as_it_is);
         check::must_be_empty(engine, &facts.set.name, item.summary, entry, &with).await?;
     }
     reconciled(engine, facts, index).await

@@ -10,7 +10,7 @@ const SHOWN: usize = 10;
 /// A row that differs, and on which side it is: stored or recomputed.
 type Sided = (Row, i64);
 
-/// Collects the rows of [`crate::engine::statements::Shapes::disagreements`], which come ordered by key.
+/// Collects the rows of [`crate::engine::statements::SummarySql::disagreements`], which come ordered by key.
 pub(super) struct Comparison {
     names: Vec<String>,
     key: Vec<usize>,

@@ -197,7 +197,7 @@ async fn verify_set(
             partitions += chunk.as_ref().map_or(1, Vec::len) as u64;
             let slice = slice(item, chunk.as_deref());
             let shadows = raw_shadows(engine, set, &prepared, index, chunk.as_deref());
-            let sql = item.shapes(engine.dialect()).disagreements(&slice, &shadows);
+            let sql = item.summary_sql(engine.dialect()).disagreements(&slice, &shadows);
             engine.for_each(&sql, &mut |row| rows.take(row)).await?;
             rows.close();
             context.progress.step(1);
