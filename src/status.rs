@@ -104,7 +104,7 @@ async fn of_set(
         waiting = tracking::pending(engine, set).await.ok();
     }
     let mut out = Vec::new();
-    let several = set.units().len() > 1;
+    let several = set.groups().len() > 1;
     for (index, summary) in set.summaries.iter().enumerate() {
         if !selected.includes(index) {
             continue;
@@ -129,7 +129,7 @@ async fn of_set(
             (Kind::MaterializedView, Some(known)) if known.changes > known.changes_done => {
                 Some(tracking::Pending { everything: true, ..Default::default() })
             }
-            (Kind::MaterializedView, _) => tracking::pending(engine, &set.part(&[index])).await.ok(),
+            (Kind::MaterializedView, _) => tracking::pending(engine, &set.subset(&[index])).await.ok(),
         };
         let settled = judge(summary, state.as_ref(), known, age, drifted, several);
         out.push(SummaryStatus {

@@ -18,7 +18,7 @@ const FEW_ROWS: u64 = 20_000;
 pub(crate) async fn warnings(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
     let tables: Vec<usize> =
         (0..set.summaries.len()).filter(|at| set.summaries[*at].kind == Kind::Table).collect();
-    let part = set.part(&tables);
+    let part = set.subset(&tables);
     let mut found = Vec::new();
     if part.summaries.iter().all(|summary| summary.partition.is_empty()) {
         return Ok(found);

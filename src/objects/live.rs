@@ -71,7 +71,7 @@ pub(crate) async fn sql(engine: &mut dyn Engine, set: &Set) -> Result<Vec<(Strin
     if !set.summaries.iter().any(|summary| summary.live) {
         return Ok(all);
     }
-    let part = set.part(&tables);
+    let part = set.subset(&tables);
     let prepared = inspect::inspect(engine, &part).await?;
     let d = engine.dialect();
     let own = engine.server().schema.clone();

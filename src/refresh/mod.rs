@@ -119,7 +119,7 @@ pub async fn run(
     Ok((whole, ExitCode::Ok))
 }
 
-/// Refreshes every selected set, without hooks and without a verdict on the whole. The errors are those of the units
+/// Refreshes every selected set, without hooks and without a verdict on the whole. The errors are those of the groups
 /// that failed, in their order.
 pub async fn every_set(
     context: &Context,
@@ -138,12 +138,12 @@ pub async fn every_set(
         match due {
             Ok(Some(due)) if due.is_empty() => continue,
             Ok(due) => {
-                let mut units = selected.units();
-                units.retain(|unit| {
-                    due.as_ref().is_none_or(|due| unit.iter().any(|index| due.contains(index)))
+                let mut groups = selected.groups();
+                groups.retain(|group| {
+                    due.as_ref().is_none_or(|due| group.iter().any(|index| due.contains(index)))
                 });
                 sets.push(
-                    refresh_set(context, request, selected.set, &units, &run_id, spare, &mut errors).await,
+                    refresh_set(context, request, selected.set, &groups, &run_id, spare, &mut errors).await,
                 );
             }
             Err(error) => {
@@ -173,34 +173,34 @@ fn stops(context: &Context, errors: &mut Vec<anyhow::Error>) -> bool {
     }
 }
 
-/// Refreshes the units of one set, one after the other: one that fails leaves the others alone.
+/// Refreshes the groups of one set, one after the other: one that fails leaves the others alone.
 async fn refresh_set(
     context: &Context,
     request: &Request<'_>,
     set: &Set,
-    units: &[Vec<usize>],
+    groups: &[Vec<usize>],
     run_id: &str,
     spare: &mut Spare,
     errors: &mut Vec<anyhow::Error>,
 ) -> SetRefresh {
     let start = Instant::now();
-    let several = units.len() > 1;
+    let several = groups.len() > 1;
     let mut whole: Option<SetRefresh> = None;
-    for (at, members) in units.iter().enumerate() {
-        let unit = PublishGroup::new(set, members);
-        // One request, one ledger row per unit.
-        let run_id = format!("{run_id}-{}", &checksum::hex(&unit.label())[..6]);
+    for (at, members) in groups.iter().enumerate() {
+        let group = PublishGroup::new(set, members);
+        // One request, one ledger row per group.
+        let run_id = format!("{run_id}-{}", &checksum::hex(&group.label())[..6]);
         let began = Instant::now();
-        let run = Run { context, request, group: &unit, id: &run_id, began, retries: 0, large: false };
-        let part = match refresh_unit(run, spare).await {
+        let run = Run { context, request, group: &group, id: &run_id, began, retries: 0, large: false };
+        let part = match refresh_group(run, spare).await {
             Ok(part) => part,
             Err((error, retries)) => {
                 let message = Failure::of(&error).1;
                 let seconds = began.elapsed().as_secs_f64();
                 let mut part = SetRefresh::failed(&set.name, seconds, message.clone(), retries);
                 if several {
-                    part.summaries = unit
-                        .part
+                    part.summaries = group
+                        .subset
                         .summaries
                         .iter()
                         .map(|summary| {
@@ -216,7 +216,7 @@ async fn refresh_set(
             None => part,
             Some(before) => before.and(part),
         });
-        if at + 1 < units.len() && stops(context, errors) {
+        if at + 1 < groups.len() && stops(context, errors) {
             break;
         }
     }
@@ -236,7 +236,7 @@ fn report(run_id: String, status: RunStatus, start: Instant, sets: Vec<SetRefres
 }
 
 /// Refreshes what publishes together, again and again while what stops it is a matter of the moment.
-async fn refresh_unit(run: Run<'_>, spare: &mut Spare) -> Result<SetRefresh, (anyhow::Error, u32)> {
+async fn refresh_group(run: Run<'_>, spare: &mut Spare) -> Result<SetRefresh, (anyhow::Error, u32)> {
     let (context, name) = (run.context, run.group.label());
     let mut run = run;
     loop {

@@ -135,7 +135,7 @@ impl Idle<'_> {
         let set = facts.set;
         if facts.group.kind == Kind::Table {
             let mut statements = tracking::consume_sql(engine, set, &changes, None);
-            let timed = facts.group.part.summaries.iter().filter(|one| is_computed(one, false));
+            let timed = facts.group.subset.summaries.iter().filter(|one| is_computed(one, false));
             let timed: Vec<&str> = timed.map(|one| one.name.as_str()).collect();
             if !timed.is_empty() {
                 let at = ledger::stamp(facts.started);

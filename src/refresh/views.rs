@@ -85,25 +85,25 @@ pub(super) async fn why(
     request: &Request<'_>,
     state: &SetState,
 ) -> Result<Option<String>> {
-    let unit = facts.group;
+    let group = facts.group;
     match request.ask {
         Ask::Full => return Ok(Some("asked for".to_owned())),
         Ask::Partitions(_) | Ask::Since(_) => {
             return Err(Failure::usage(format!(
                 "{} is a materialized view and has no partitions",
-                unit.label()
+                group.label()
             ))
             .hint("leave --partition and --since out, or name the summaries that they are for")
             .into());
         }
         Ask::Current => {}
     }
-    for source in &unit.part.sources {
+    for source in &group.subset.sources {
         if source.track != Method::Triggers {
             return Ok(Some(format!("changes of {} are not noted by triggers", source.name)));
         }
     }
-    for summary in &unit.part.summaries {
+    for summary in &group.subset.summaries {
         let populated = inspect::is_filled(engine, summary).await? == Some(true);
         let Some(known) =
             state.summary(&summary.name).filter(|known| known.published_at.is_some() && populated)
