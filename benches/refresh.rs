@@ -10,6 +10,7 @@
     unused_macros,
     missing_docs
 )]
+#![allow(clippy::too_many_lines, clippy::too_many_arguments)] // A measurement reads from top to bottom.
 
 // The tests' client: it shares no code with dashagg.
 #[path = "../tests/common/mod.rs"]

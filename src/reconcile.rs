@@ -1,10 +1,11 @@
 //! Sums that must agree: those of a summary's rows with the source's totals, or with the tier below.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use crate::catalog::{Against, Set, Summary};
+use crate::catalog::manifest::ReconcileEntry;
+use crate::catalog::{Against, Set, Source, Summary};
 use crate::engine::Engine;
 use crate::engine::statements::Slice;
 use crate::inspect::{BoundSummary, partition_expression};
@@ -61,6 +62,80 @@ async fn sums(engine: &mut dyn Engine, sql: &str, parts: usize) -> Result<Sums> 
         .collect())
 }
 
+fn group_by(parts: &[String]) -> String {
+    if parts.is_empty() { String::new() } else { format!(" GROUP BY {}", parts.join(", ")) }
+}
+
+/// What is summed up: the columns of one `reconcile` entry of a summary, by its partitions, in a slice of them.
+struct Account<'a> {
+    summary: &'a Summary,
+    entry: &'a ReconcileEntry,
+    slice: &'a Slice,
+}
+
+impl Account<'_> {
+    /// Sums of a summary table that has these columns: the summary's own, or that of a tier below.
+    async fn in_table(&self, engine: &mut dyn Engine, target: &str, condition: Option<&str>) -> Result<Sums> {
+        let d = engine.dialect();
+        let parts: Vec<String> = self.summary.partition.iter().map(|name| d.quote(name)).collect();
+        let mut cells = parts.clone();
+        cells.extend(self.entry.columns.iter().map(|name| format!("SUM({})", d.quote(name))));
+        let condition = condition.map(|c| format!(" AND ({c})")).unwrap_or_default();
+        let sql = format!(
+            "SELECT {} FROM {target} t WHERE {}{condition}{}",
+            cells.join(", "),
+            self.slice.over(d, "t"),
+            group_by(&parts)
+        );
+        sums(engine, &sql, parts.len()).await
+    }
+
+    /// The totals of a source; `None`: it does not tell the partitions apart.
+    async fn in_source(&self, engine: &mut dyn Engine, source: &Source) -> Result<Option<Sums>> {
+        let d = engine.dialect();
+        let expressions: Option<Vec<String>> =
+            self.summary.partition.iter().map(|name| partition_expression(d, source, name)).collect();
+        let Some(expressions) = expressions else { return Ok(None) };
+        let mut cells = expressions.clone();
+        for name in &self.entry.columns {
+            let total = source.totals.iter().find(|(column, _)| column == name);
+            cells.push(total.map_or("NULL".to_owned(), |(_, aggregate)| aggregate.clone()));
+        }
+        let spelled = |name: &str| partition_expression(d, source, name).unwrap_or_else(|| d.quote(name));
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {}{}",
+            cells.join(", "),
+            source.sql(d),
+            self.slice.condition(d, &spelled),
+            group_by(&expressions)
+        );
+        Ok(Some(sums(engine, &sql, expressions.len()).await?))
+    }
+
+    /// How many sums were compared, and those that differ. `set`: its name.
+    fn compare(&self, set: &str, actual: &Sums, expected: &Sums) -> (u64, Vec<Imbalance>) {
+        let (mut checked, mut wrong) = (0, Vec::new());
+        let all: BTreeSet<&Tuple> = actual.keys().chain(expected.keys()).collect();
+        for partition in all {
+            for (at, column) in self.entry.columns.iter().enumerate() {
+                let cell = |sums: &Sums| sums.get(partition).and_then(|row| row.get(at).cloned().flatten());
+                let (have, want) = (cell(actual), cell(expected));
+                checked += 1;
+                if plain_number(have.as_deref()) != plain_number(want.as_deref()) {
+                    wrong.push(Imbalance {
+                        summary: format!("{set}.{}", self.summary.name),
+                        partition: spell(&self.summary.partition, partition),
+                        column: column.clone(),
+                        expected: want,
+                        actual: have,
+                    });
+                }
+            }
+        }
+        (checked, wrong)
+    }
+}
+
 /// Compares the reconciled sums of the published rows with the source's totals, or the tier below.
 /// Returns how many were compared, and those that differ.
 ///
@@ -76,76 +151,25 @@ pub(crate) async fn imbalances(
     let item = &prepared[index];
     let summary = item.summary;
     let (mut checked, mut wrong) = (0, Vec::new());
-    if summary.reconcile.is_empty() || summary.against == Against::Nothing {
+    if summary.against == Against::Nothing {
         return Ok((checked, wrong));
     }
-    let d = engine.dialect();
-    let parts: Vec<String> = summary.partition.iter().map(|name| d.quote(name)).collect();
-    let group = |parts: &[String]| {
-        if parts.is_empty() { String::new() } else { format!(" GROUP BY {}", parts.join(", ")) }
-    };
     for entry in &summary.reconcile {
-        let list = |table: &str, condition: Option<&str>, where_slice: &str| {
-            let mut cells = parts.clone();
-            cells.extend(entry.columns.iter().map(|name| format!("SUM({})", d.quote(name))));
-            let condition = condition.map(|c| format!(" AND ({c})")).unwrap_or_default();
-            format!(
-                "SELECT {} FROM {table} t WHERE {where_slice}{condition}{}",
-                cells.join(", "),
-                group(&parts)
-            )
-        };
-        let own = list(&item.target, entry.condition.as_deref(), &slice.over(d, "t"));
-        let actual = sums(engine, &own, parts.len()).await?;
+        let account = Account { summary, entry, slice };
+        let actual = account.in_table(engine, &item.target, entry.condition.as_deref()).await?;
         let expected = match summary.against {
+            Against::Nothing => None,
+            Against::Source(source) => account.in_source(engine, &set.sources[source]).await?,
             Against::Summary(lower) => {
                 let lower = &prepared[lower];
                 let condition = lower.summary.reconcile.first().and_then(|entry| entry.condition.as_deref());
-                let sql = list(&lower.target, condition, &slice.over(d, "t"));
-                sums(engine, &sql, parts.len()).await?
+                Some(account.in_table(engine, &lower.target, condition).await?)
             }
-            Against::Source(source) => {
-                let source = &set.sources[source];
-                let expressions: Option<Vec<String>> =
-                    summary.partition.iter().map(|name| partition_expression(d, source, name)).collect();
-                let Some(expressions) = expressions else { continue };
-                let mut cells = expressions.clone();
-                for name in &entry.columns {
-                    let total = source.totals.iter().find(|(column, _)| column == name);
-                    cells.push(total.map_or("NULL".to_owned(), |(_, aggregate)| aggregate.clone()));
-                }
-                let spelled =
-                    |name: &str| partition_expression(d, source, name).unwrap_or_else(|| d.quote(name));
-                let sql = format!(
-                    "SELECT {} FROM {} WHERE {}{}",
-                    cells.join(", "),
-                    source.sql(d),
-                    slice.condition(d, &spelled),
-                    group(&expressions)
-                );
-                sums(engine, &sql, parts.len()).await?
-            }
-            Against::Nothing => continue,
         };
-        let mut all: Vec<&Tuple> = actual.keys().chain(expected.keys()).collect();
-        all.sort();
-        all.dedup();
-        for partition in all {
-            for (at, column) in entry.columns.iter().enumerate() {
-                let cell = |sums: &Sums| sums.get(partition).and_then(|row| row.get(at).cloned().flatten());
-                let (have, want) = (cell(&actual), cell(&expected));
-                checked += 1;
-                if plain_number(have.as_deref()) != plain_number(want.as_deref()) {
-                    wrong.push(Imbalance {
-                        summary: format!("{}.{}", set.name, summary.name),
-                        partition: spell(&summary.partition, partition),
-                        column: column.clone(),
-                        expected: want,
-                        actual: have,
-                    });
-                }
-            }
-        }
+        let Some(expected) = expected else { continue };
+        let (more, found) = account.compare(&set.name, &actual, &expected);
+        checked += more;
+        wrong.extend(found);
     }
     Ok((checked, wrong))
 }

@@ -1,5 +1,7 @@
 //! `dashagg status`: what the ledger says, without touching a summary or a source. Needs only SELECT.
 
+use std::time::SystemTime;
+
 use anyhow::Result;
 
 use crate::catalog::{Catalog, Kind, Method, Selected, Set, Summary};
@@ -9,7 +11,7 @@ use crate::exit_code::ExitCode;
 use crate::ledger::{self, Ledger, RunMode, SetState, SummaryState};
 use crate::report::{LastRun, Mode, RunStatus, State, StatusReport, SummaryStatus};
 use crate::session::{self, Context};
-use crate::tracking;
+use crate::tracking::{self, Pending};
 use crate::words;
 
 /// Reads the state of the selected summaries.
@@ -87,52 +89,108 @@ async fn of_set(
     exact: bool,
 ) -> Result<Vec<SummaryStatus>> {
     let set = selected.set;
-    let mut state = None;
-    let mut drifted = false;
-    let mut running = false;
-    let mut waiting = None;
-    let tracking = describe(engine.dialect(), set);
-    let mut now = std::time::SystemTime::now();
-    if set_up {
-        engine.begin(Tx::Read).await?;
-        now = ledger::clock(engine).await?;
-        state = SetState::read(engine, &set.name).await?;
-        let applied = ledger::scripts::read(engine, &set.name).await?;
-        drifted = ledger::scripts::refuse_drift(set, &applied).is_err();
-        running = engine.is_locked(&set.name).await?;
-        engine.commit().await?;
-        waiting = tracking::pending(engine, set).await.ok();
-    }
+    let observed = match set_up {
+        true => Observed::read(engine, set).await?,
+        false => Observed::nothing(engine.dialect(), set),
+    };
     let mut out = Vec::new();
-    let several = set.groups().len() > 1;
-    for (index, summary) in set.summaries.iter().enumerate() {
-        if !selected.includes(index) {
-            continue;
+    for index in (0..set.summaries.len()).filter(|index| selected.includes(*index)) {
+        let rows = observed.rows(engine, &set.summaries[index], exact).await?;
+        let pending = observed.pending(engine, set, index).await;
+        out.push(observed.status(set, &set.summaries[index], rows, pending.as_ref()));
+    }
+    Ok(out)
+}
+
+/// What is known of a set at one moment.
+struct Observed {
+    /// By the server's clock, where there is a ledger.
+    now: SystemTime,
+    /// What the ledger has of it.
+    state: Option<SetState>,
+    /// Its scripts are not those that were applied.
+    drifted: bool,
+    /// Some run has locked it.
+    running: bool,
+    /// What of its tables waits; `None`: nothing tells.
+    waiting: Option<Pending>,
+    /// How its sources are tracked.
+    tracking: String,
+}
+
+impl Observed {
+    /// Where there is no ledger.
+    fn nothing(dialect: &dyn Dialect, set: &Set) -> Self {
+        let (now, tracking) = (SystemTime::now(), describe(dialect, set));
+        Self { now, state: None, drifted: false, running: false, waiting: None, tracking }
+    }
+
+    async fn read(engine: &mut dyn Engine, set: &Set) -> Result<Self> {
+        engine.begin(Tx::Read).await?;
+        let now = ledger::clock(engine).await?;
+        let state = SetState::read(engine, &set.name).await?;
+        let applied = ledger::scripts::read(engine, &set.name).await?;
+        let drifted = ledger::scripts::refuse_drift(set, &applied).is_err();
+        let running = engine.is_locked(&set.name).await?;
+        engine.commit().await?;
+        let waiting = tracking::pending(engine, set).await.ok();
+        let tracking = describe(engine.dialect(), set);
+        Ok(Self { now, state, drifted, running, waiting, tracking })
+    }
+
+    fn known(&self, summary: &Summary) -> Option<&SummaryState> {
+        self.state.as_ref().and_then(|state| state.summary(&summary.name))
+    }
+
+    /// Rows of a summary, as its last publish counted them or, `exact`, counted now.
+    async fn rows(&self, engine: &mut dyn Engine, summary: &Summary, exact: bool) -> Result<Option<u64>> {
+        let known = self.known(summary);
+        if !exact || known.is_none_or(|known| known.published_at.is_none()) {
+            return Ok(known.and_then(|known| known.rows));
         }
-        let known = state.as_ref().and_then(|state| state.summary(&summary.name));
-        let published = known.and_then(|known| known.published_at.as_deref());
-        // A run that found nothing to do proves the content current, without publishing anything.
-        let checked = match summary.kind {
-            Kind::Table => state.as_ref().and_then(|state| state.checked_at.as_deref()),
-            Kind::MaterializedView => known.and_then(|known| known.served_at.as_deref()),
-        };
-        let checked = checked.filter(|_| published.is_some());
-        let age = ledger::age(published.max(checked), now);
-        let mut rows = known.and_then(|known| known.rows);
-        if exact && published.is_some() {
-            let table = summary.target(engine.dialect(), &engine.server().schema.clone());
-            let sql = format!("SELECT COUNT(*) FROM {table}");
-            rows = engine.scalar(&sql).await?.and_then(|count| count.parse().ok());
-        }
-        let pending = match (summary.kind, known) {
-            (Kind::Table, _) => waiting.clone(),
+        let table = summary.target(engine.dialect(), &engine.server().schema.clone());
+        let count = engine.scalar(&format!("SELECT COUNT(*) FROM {table}")).await?;
+        Ok(count.and_then(|count| count.parse().ok()))
+    }
+
+    /// What waits for the next refresh of a summary; `None`: nothing tells.
+    async fn pending(&self, engine: &mut dyn Engine, set: &Set, index: usize) -> Option<Pending> {
+        let summary = &set.summaries[index];
+        match (summary.kind, self.known(summary)) {
+            (Kind::Table, _) => self.waiting.clone(),
             (Kind::MaterializedView, Some(known)) if known.changes > known.changes_done => {
-                Some(tracking::Pending { everything: true, ..Default::default() })
+                Some(Pending { everything: true, ..Default::default() })
             }
             (Kind::MaterializedView, _) => tracking::pending(engine, &set.subset(&[index])).await.ok(),
+        }
+    }
+
+    /// Seconds since the content of a summary was last known to be current. A run that found nothing to do proves that,
+    /// without publishing anything.
+    fn age(&self, summary: &Summary) -> Option<f64> {
+        let known = self.known(summary);
+        let published = known.and_then(|known| known.published_at.as_deref());
+        let checked = match summary.kind {
+            Kind::Table => self.state.as_ref().and_then(|state| state.checked_at.as_deref()),
+            Kind::MaterializedView => known.and_then(|known| known.served_at.as_deref()),
         };
-        let settled = judge(summary, state.as_ref(), known, age, drifted, several);
-        out.push(SummaryStatus {
+        ledger::age(published.max(checked.filter(|_| published.is_some())), self.now)
+    }
+
+    /// All that is said of a summary without asking the database again.
+    fn status(
+        &self,
+        set: &Set,
+        summary: &Summary,
+        rows: Option<u64>,
+        pending: Option<&Pending>,
+    ) -> SummaryStatus {
+        let state = self.state.as_ref();
+        let known = self.known(summary);
+        let age = self.age(summary);
+        let settled = judge(summary, state, known, age, self.drifted, set.groups().len() > 1);
+        let of_table = pending.filter(|_| summary.kind == Kind::Table);
+        SummaryStatus {
             set: set.name.clone(),
             name: summary.name.clone(),
             table: summary.table.clone(),
@@ -142,28 +200,23 @@ async fn of_set(
             bytes: known.and_then(|known| known.bytes),
             refreshed_at: known.and_then(|known| known.published_at.clone()),
             age_seconds: age.map(|age| age as u64),
-            pending_partitions: pending.as_ref().and_then(|pending| match summary.kind {
+            pending_partitions: pending.and_then(|pending| match summary.kind {
                 Kind::MaterializedView => Some(u64::from(!pending.is_empty())),
                 Kind::Table => (!pending.everything).then_some(pending.partitions.len() as u64),
             }),
-            pending_at_least: pending
-                .as_ref()
-                .is_some_and(|pending| summary.kind == Kind::Table && pending.more && !pending.everything),
-            pending_everything: pending
-                .as_ref()
-                .is_some_and(|pending| summary.kind == Kind::Table && pending.everything),
+            pending_at_least: of_table.is_some_and(|pending| pending.more && !pending.everything),
+            pending_everything: of_table.is_some_and(|pending| pending.everything),
             next_due: summary.schedule.as_ref().map(|schedule| {
-                let due = schedule.is_due(known.and_then(SummaryState::served), now);
-                ledger::stamp(if due { schedule.last(now) } else { schedule.next(now) })
+                let due = schedule.is_due(known.and_then(SummaryState::served), self.now);
+                ledger::stamp(if due { schedule.last(self.now) } else { schedule.next(self.now) })
             }),
             note: note(summary, known, age),
-            state: if running { State::Running } else { settled },
+            state: if self.running { State::Running } else { settled },
             settled,
-            tracking: Some(tracking.clone()),
-            last_run: known.and_then(|known| last_run(state.as_ref(), known)),
-        });
+            tracking: Some(self.tracking.clone()),
+            last_run: known.and_then(|known| last_run(state, known)),
+        }
     }
-    Ok(out)
 }
 
 /// How each source is tracked, and what that cannot see.

@@ -1,5 +1,6 @@
 //! Passwords stay secret, and TLS modes do what they say, against the real servers.
 #![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::too_many_lines, clippy::too_many_arguments)] // A test reads from top to bottom.
 
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;

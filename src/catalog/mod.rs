@@ -1,6 +1,7 @@
 //! What the DBA wrote, loaded and validated: sets, their sources, summaries in tier order, and scripts.
 //! Reads files, never a database.
 
+mod draft;
 pub mod files;
 pub mod manifest;
 mod parts;
@@ -9,6 +10,7 @@ mod source;
 mod tiers;
 mod views;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,14 +22,15 @@ use crate::error::Failure;
 use crate::renamed;
 use files::{Files, MANIFEST, Tree};
 pub use manifest::Kind;
-use manifest::{CheckEntry, ManifestFile, ReconcileEntry};
+use manifest::{CheckEntry, ManifestFile, ReconcileEntry, SummaryEntry};
 pub use parts::Selected;
 use script::Script;
 pub use source::{MAX_NOTES, Method, Source};
 
 use crate::schedule::{Clock, Keep, Schedule};
 pub(crate) use crate::sql_text as lexer;
-use tiers::{Around, Draft, in_tier_order};
+use draft::{Around, Draft};
+use tiers::in_tier_order;
 
 /// Columns that dashagg sets on its own when the table has them, whether or not the manifest says so.
 const STAMPS: [&str; 1] = ["updated_at"];
@@ -232,48 +235,16 @@ impl Set {
         files: &Files,
         dialect: &dyn Dialect,
     ) -> Result<Self> {
-        let manifest_path = format!("{location}/{MANIFEST}");
-        let bad = |message: String| Failure::usage(format!("{manifest_path}: {message}"));
-        for engine in &manifest.engines {
-            if !engine::NAMES.contains(&engine.as_str()) {
-                return Err(
-                    bad(format!("engines: '{engine}' is none of {}", engine::NAMES.join(", "))).into()
-                );
-            }
-        }
-        if manifest.schema.is_some() && !dialect.has_schemas() {
-            return Err(bad(format!("schema: {} has no schemas inside a database", dialect.name())).into());
-        }
+        let bad = |message: String| Failure::usage(format!("{location}/{MANIFEST}: {message}"));
+        fits_engine(&manifest, dialect).map_err(bad)?;
         let schema = manifest.schema.clone();
-
         let mut sources = Vec::new();
         for (name, entry) in manifest.sources {
-            let source = Source::load(name, entry, &manifest.summaries).map_err(&bad)?;
+            let source = Source::load(name, entry, &manifest.summaries).map_err(bad)?;
             sources.push(Source { schema: schema.clone(), ..source });
         }
-        if manifest.summaries.is_empty() {
-            return Err(bad("no [summaries.…] section: there is nothing to keep".into()).into());
-        }
-        let tables: Vec<(String, String)> = manifest
-            .summaries
-            .iter()
-            .map(|(name, entry)| (name.clone(), entry.table.clone().unwrap_or_else(|| name.clone())))
-            .collect();
-        for (at, (name, table)) in tables.iter().enumerate() {
-            if let Some((other, _)) = tables[..at].iter().find(|(_, t)| t.eq_ignore_ascii_case(table)) {
-                return Err(bad(format!("summaries {other} and {name} name the same table {table}")).into());
-            }
-        }
-        let folder = format!("{}/", dialect.name());
-        let mut scripts = Vec::new();
-        for (path, text) in files {
-            if let Some(file) = path.strip_prefix(&folder)
-                && !file.contains('/')
-            {
-                scripts.push(Script::parse(&format!("{location}/{}", dialect.name()), file, text)?);
-            }
-        }
-        let scripts = script::in_order(&format!("{location}/{}", dialect.name()), scripts)?;
+        let tables = tables(&manifest.summaries).map_err(bad)?;
+        let scripts = scripts(location, files, dialect)?;
         let views: Vec<String> = manifest
             .summaries
             .iter()
@@ -295,16 +266,15 @@ impl Set {
             pending.push(Draft::load(&name, entry, &around)?);
         }
         let summaries = in_tier_order(pending, &sources).map_err(bad)?;
-        for summary in &summaries {
-            if !has_partitions(summary, &summaries, &sources) {
-                return Err(bad(format!(
-                    "summaries.{}: no source that it reads has the partition columns ({})",
-                    summary.name,
-                    summary.partition.join(", ")
-                ))
-                .hint("give the source the same `partition`, or leave it out of the summary")
-                .into());
-            }
+        if let Some(summary) = summaries.iter().find(|summary| !has_partitions(summary, &summaries, &sources))
+        {
+            return Err(bad(format!(
+                "summaries.{}: no source that it reads has the partition columns ({})",
+                summary.name,
+                summary.partition.join(", ")
+            ))
+            .hint("give the source the same `partition`, or leave it out of the summary")
+            .into());
         }
         Ok(Self {
             name: name.to_owned(),
@@ -316,6 +286,51 @@ impl Set {
             notify: manifest.notify,
         })
     }
+}
+
+/// What the manifest asks of the engine as a whole.
+fn fits_engine(manifest: &ManifestFile, dialect: &dyn Dialect) -> Result<(), String> {
+    for engine in &manifest.engines {
+        if !engine::NAMES.contains(&engine.as_str()) {
+            return Err(format!("engines: '{engine}' is none of {}", engine::NAMES.join(", ")));
+        }
+    }
+    if manifest.schema.is_some() && !dialect.has_schemas() {
+        return Err(format!("schema: {} has no schemas inside a database", dialect.name()));
+    }
+    Ok(())
+}
+
+/// Name and table of every summary; no two have the same table.
+fn tables(summaries: &BTreeMap<String, SummaryEntry>) -> Result<Vec<(String, String)>, String> {
+    if summaries.is_empty() {
+        return Err("no [summaries.…] section: there is nothing to keep".to_owned());
+    }
+    let tables: Vec<(String, String)> = summaries
+        .iter()
+        .map(|(name, entry)| (name.clone(), entry.table.clone().unwrap_or_else(|| name.clone())))
+        .collect();
+    for (at, (name, table)) in tables.iter().enumerate() {
+        if let Some((other, _)) = tables[..at].iter().find(|(_, t)| t.eq_ignore_ascii_case(table)) {
+            return Err(format!("summaries {other} and {name} name the same table {table}"));
+        }
+    }
+    Ok(tables)
+}
+
+/// The scripts of a set for this engine, in order.
+fn scripts(location: &str, files: &Files, dialect: &dyn Dialect) -> Result<Vec<Script>> {
+    let folder = format!("{}/", dialect.name());
+    let at = format!("{location}/{}", dialect.name());
+    let mut scripts = Vec::new();
+    for (path, text) in files {
+        if let Some(file) = path.strip_prefix(&folder)
+            && !file.contains('/')
+        {
+            scripts.push(Script::parse(&at, file, text)?);
+        }
+    }
+    script::in_order(&at, scripts)
 }
 
 /// Whether the partitions of a summary can be found in a source that it reads, be it through lower tiers:

@@ -52,16 +52,20 @@ pub enum Action {
     /// Sends NOTIFY on a channel, with the names of what changed.
     Notify(String),
     /// Clears, and fills again, keys of a cache.
-    Redis {
-        /// Its URL.
-        url: Secret,
-        /// Patterns of keys to remove.
-        delete: Vec<String>,
-        /// Counters to raise by one.
-        increment: Vec<String>,
-        /// Queries to put into keys.
-        warm: Vec<Warm>,
-    },
+    Redis(Cache),
+}
+
+/// A cache, and what happens to its keys.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    /// Its URL.
+    pub url: Secret,
+    /// Patterns of keys to remove.
+    pub delete: Vec<String>,
+    /// Counters to raise by one.
+    pub increment: Vec<String>,
+    /// Queries to put into keys.
+    pub warm: Vec<Warm>,
 }
 
 /// A query whose answer is put into a key.
@@ -103,7 +107,7 @@ impl Hook {
             (Some(command), ..) => Action::Command(command),
             (_, Some(url), ..) => Action::Webhook(url),
             (_, _, Some(channel), _) => Action::Notify(channel),
-            (_, _, _, Some(url)) => Action::Redis {
+            (_, _, _, Some(url)) => Action::Redis(Cache {
                 url,
                 delete: section.delete,
                 increment: section.increment,
@@ -117,7 +121,7 @@ impl Hook {
                         stagger: warm.stagger.map_or(Duration::ZERO, |span| span.0),
                     })
                     .collect(),
-            },
+            }),
             _ => return Err(bad("name one of command, webhook, notify and redis")),
         };
         let timeout = section.timeout.map_or(Duration::from_secs(10), |span| span.0);
@@ -131,9 +135,9 @@ impl Hook {
 
     /// Names in braces, whose changed values it wants.
     pub fn columns(&self) -> Vec<String> {
-        let Action::Redis { delete, increment, warm, .. } = &self.action else { return Vec::new() };
-        let texts =
-            delete.iter().chain(increment).chain(warm.iter().flat_map(|warm| [&warm.key, &warm.query]));
+        let Action::Redis(cache) = &self.action else { return Vec::new() };
+        let warm = cache.warm.iter().flat_map(|warm| [&warm.key, &warm.query]);
+        let texts = cache.delete.iter().chain(&cache.increment).chain(warm);
         let mut columns: Vec<String> = texts.flat_map(|text| placeholders(text)).collect();
         columns.sort();
         columns.dedup();

@@ -62,7 +62,7 @@ fn kind(hook: &Hook) -> &'static str {
         Action::Command(_) => "command",
         Action::Webhook(_) => "webhook",
         Action::Notify(_) => "notify",
-        Action::Redis { .. } => "redis",
+        Action::Redis(_) => "redis",
     }
 }
 
@@ -81,7 +81,7 @@ async fn one(context: &Context, hook: &Hook, report: &RefreshReport, changed: &[
             engine.query(&sql).await?;
             Ok(())
         }
-        Action::Redis { url, delete, increment, warm } => {
+        Action::Redis(cache) => {
             let mut values = Values::new();
             let mut foreign = BTreeSet::new();
             for column in hook.columns() {
@@ -106,7 +106,7 @@ async fn one(context: &Context, hook: &Hook, report: &RefreshReport, changed: &[
                 all.sort();
                 all.dedup();
             }
-            redis::run(context, url.expose(), delete, increment, warm, &values, &foreign).await
+            redis::run(context, cache, &values, &foreign).await
         }
     }
 }

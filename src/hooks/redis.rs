@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::MOST_VALUES;
 use crate::checksum;
-use crate::config::hooks::{Warm, placeholders};
+use crate::config::hooks::{Cache, Warm, placeholders};
 use crate::engine::{Engine, Tx};
 use crate::report::Values;
 use crate::session::Context;
@@ -17,23 +17,24 @@ use crate::session::Context;
 /// Keys that one SCAN looks at, and one UNLINK removes: small steps keep the server answering others.
 const BATCH: usize = 500;
 
+/// Raises counters, removes keys, fills others. `foreign`: names that nothing which changed has a column for.
+///
+/// # Errors
+/// A server that does not do it; a text whose keys cannot be named, once everything else is done.
 pub(super) async fn run(
     context: &Context,
-    url: &str,
-    delete: &[String],
-    increment: &[String],
-    warm: &[Warm],
+    cache: &Cache,
     values: &Values,
     foreign: &BTreeSet<String>,
 ) -> Result<()> {
     // The client's own error would repeat the URL.
-    let client =
-        redis::Client::open(url).map_err(|_| anyhow::anyhow!("the URL is not one of a Redis server"))?;
+    let client = redis::Client::open(cache.url.expose())
+        .map_err(|_| anyhow::anyhow!("the URL is not one of a Redis server"))?;
     let mut connection =
         client.get_multiplexed_async_connection().await.context("cannot connect to Redis")?;
     // What cannot be named is said at the end: it keeps nothing else from being done.
     let mut unnamed = None;
-    for text in increment {
+    for text in &cache.increment {
         match expand(text, values, &plain) {
             Some(keys) => {
                 for key in keys {
@@ -43,7 +44,7 @@ pub(super) async fn run(
             None => unnamed = unnamed.or(Some(text)),
         }
     }
-    for text in delete {
+    for text in &cache.delete {
         if placeholders(text).iter().any(|name| foreign.contains(name)) {
             unnamed = unnamed.or(Some(text));
             continue;
@@ -52,11 +53,11 @@ pub(super) async fn run(
             remove(&mut connection, &pattern).await.with_context(|| format!("removing {pattern}"))?;
         }
     }
-    if !warm.is_empty() {
+    if !cache.warm.is_empty() {
         let mut engine = context.connect().await?;
         let engine = engine.as_mut();
         engine.begin(Tx::Read).await?;
-        for one in warm {
+        for one in &cache.warm {
             let columns = placeholders(&one.key).into_iter().chain(placeholders(&one.query)).collect();
             match combinations(&columns, values) {
                 Some(all) => fill(engine, &mut connection, one, all)

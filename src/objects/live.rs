@@ -127,6 +127,18 @@ fn definition(
     index: usize,
 ) -> Result<Vec<String>, Failure> {
     let summary = &set.summaries[index];
+    let sources = set.sources_below(index);
+    refuse_unfit(set, index, &sources)?;
+    let mut pending = Pending { d, own, set, summary, sources: &sources, list: None };
+    let view = d.qualify(summary.schema_in(own), &name(summary));
+    let mut statements = pending.make_list(&view, &prepared[index]);
+    statements.extend(d.replace_view(&view, &body(&pending, prepared, index)));
+    Ok(statements)
+}
+
+/// A view can follow only what triggers note: not the clock, and not what another method of tracking finds later.
+fn refuse_unfit(set: &Set, index: usize, sources: &[usize]) -> Result<(), Failure> {
+    let summary = &set.summaries[index];
     let refuse = |why: String| {
         Failure::usage(format!("{}/summaries.toml: summaries.{}.live: {why}", set.location, summary.name))
     };
@@ -139,73 +151,71 @@ fn definition(
     if let Some(lower) = moves {
         return Err(refuse(format!("it reads {}, which has `keep` or `time_dependent`", lower.name)));
     }
-    let sources = set.sources_below(index);
     if let Some(source) = sources.iter().map(|at| &set.sources[*at]).find(|s| s.track != Method::Triggers) {
         return Err(refuse(format!("changes of {} are not noted by triggers", source.name)));
     }
-    let mut pending = Pending { d, own, set, summary, sources: &sources, list: None };
-    let mut statements = Vec::new();
-    let parts: Vec<&Column> = summary
-        .partition
-        .iter()
-        .filter_map(|part| prepared[index].columns.iter().find(|column| column.name == *part))
-        .collect();
-    if !parts.is_empty() && parts.len() == summary.partition.len() {
-        let function = waiting_list(d, own, summary);
-        let view = d.qualify(summary.schema_in(own), &name(summary));
-        if let Some(made) = d.waiting_list(&function, &view, &parts, &pending.selects()) {
-            statements.extend(made);
-            pending.list = Some(format!("{function}()"));
-        }
-    }
-    // Partition by partition where their list is a function: then each is found by index, and estimated as one.
-    let each = pending.list.clone().filter(|_| {
-        below
-            .iter()
-            .all(|at| summary.partition.iter().all(|part| set.summaries[*at].partition.contains(part)))
-    });
+    Ok(())
+}
+
+/// The view's SELECT: published rows of what does not wait, and the summary's own SELECT for what does.
+fn body(pending: &Pending<'_>, prepared: &[BoundSummary<'_>], index: usize) -> String {
+    let Pending { d, summary, .. } = *pending;
+    let item = &prepared[index];
+    let below = pending.set.below(index);
+    let each = pending.each(&below);
     let waits = |alias: &str| if each.is_some() { pending.is_this(alias) } else { pending.is_pending(alias) };
-    let target = summary.target(d, own);
-    let as_stored = |item: &BoundSummary<'_>, alias: &dyn Fn(&Column) -> &'static str| -> String {
-        let cells = item.columns.iter().map(|column| {
-            let name = d.quote(&column.name);
-            format!("{} AS {name}", d.cast(&format!("{}.{name}", alias(column)), column))
-        });
-        cells.collect::<Vec<_>>().join(", ")
-    };
-    let shadows: Vec<String> = below
-        .iter()
-        .filter(|at| **at != index)
-        .map(|at| {
-            let lower = &set.summaries[*at];
-            let has_all = summary.partition.iter().all(|name| lower.partition.contains(name));
-            let condition = if has_all { waits("q") } else { "1 = 1".to_owned() };
-            format!(
-                "{} AS (SELECT {} FROM (\n{}\n) q WHERE {condition})",
-                d.quote(&lower.table),
-                as_stored(&prepared[*at], &|_| "q"),
-                lower.select
-            )
-        })
-        .collect();
-    let with = if shadows.is_empty() { String::new() } else { format!("WITH {} ", shadows.join(", ")) };
-    let published: Vec<String> =
-        prepared[index].columns.iter().map(|column| format!("t.{}", d.quote(&column.name))).collect();
+    let lower: Vec<&BoundSummary<'_>> =
+        below.iter().filter(|at| **at != index).map(|at| &prepared[*at]).collect();
+    let with = lower_tiers(d, summary, &lower, &waits);
     let raw = format!("{with}SELECT * FROM (\n{}\n) s", summary.select);
-    let from = match &each {
+    let from = match each {
         Some(list) => format!("{list} w CROSS JOIN LATERAL ({raw} WHERE {}) l", waits("s")),
         None => format!("({raw}) l WHERE {}", waits("l")),
     };
+    let published: Vec<String> =
+        item.columns.iter().map(|column| format!("t.{}", d.quote(&column.name))).collect();
     // The list's own columns, so that what a query asks of them spares it partitions.
     let listed = |column: &Column| each.is_some() && summary.partition.contains(&column.name);
-    let body = format!(
-        "SELECT {} FROM {target} t WHERE NOT ({}) UNION ALL SELECT {} FROM {from}",
+    format!(
+        "SELECT {} FROM {} t WHERE NOT ({}) UNION ALL SELECT {} FROM {from}",
         published.join(", "),
+        summary.target(d, pending.own),
         pending.is_pending("t"),
-        as_stored(&prepared[index], &|column| if listed(column) { "w" } else { "l" }),
-    );
-    statements.extend(d.replace_view(&d.qualify(summary.schema_in(own), &name(summary)), &body));
-    Ok(statements)
+        as_stored(d, item, &|column| if listed(column) { "w" } else { "l" }),
+    )
+}
+
+/// CTEs that let a SELECT see the tiers below as their SELECTs make them, instead of what is published of them;
+/// `waits`: the condition by which rows of an alias are in what waits.
+fn lower_tiers(
+    d: &dyn Dialect,
+    summary: &Summary,
+    lower: &[&BoundSummary<'_>],
+    waits: &dyn Fn(&str) -> String,
+) -> String {
+    let shadows: Vec<String> = lower
+        .iter()
+        .map(|item| {
+            let has_all = summary.partition.iter().all(|name| item.summary.partition.contains(name));
+            let condition = if has_all { waits("q") } else { "1 = 1".to_owned() };
+            format!(
+                "{} AS (SELECT {} FROM (\n{}\n) q WHERE {condition})",
+                d.quote(&item.summary.table),
+                as_stored(d, item, &|_| "q"),
+                item.summary.select
+            )
+        })
+        .collect();
+    if shadows.is_empty() { String::new() } else { format!("WITH {} ", shadows.join(", ")) }
+}
+
+/// A summary's columns as its table stores them, each out of the alias that it is asked for.
+fn as_stored(d: &dyn Dialect, item: &BoundSummary<'_>, alias: &dyn Fn(&Column) -> &'static str) -> String {
+    let cells = item.columns.iter().map(|column| {
+        let name = d.quote(&column.name);
+        format!("{} AS {name}", d.cast(&format!("{}.{name}", alias(column)), column))
+    });
+    cells.collect::<Vec<_>>().join(", ")
 }
 
 /// What waits for a publish, as SQL.
@@ -220,6 +230,32 @@ struct Pending<'a> {
 }
 
 impl Pending<'_> {
+    /// Makes the function that lists the partitions which wait, on engines that want one.
+    fn make_list(&mut self, view: &str, item: &BoundSummary<'_>) -> Vec<String> {
+        let summary = self.summary;
+        let column = |part: &String| item.columns.iter().find(|column| column.name == *part);
+        let parts: Vec<&Column> = summary.partition.iter().filter_map(column).collect();
+        if parts.is_empty() || parts.len() < summary.partition.len() {
+            return Vec::new();
+        }
+        let function = waiting_list(self.d, self.own, summary);
+        let Some(made) = self.d.waiting_list(&function, view, &parts, &self.selects()) else {
+            return Vec::new();
+        };
+        self.list = Some(format!("{function}()"));
+        made
+    }
+
+    /// The call that lists what waits, where rows are computed partition by partition: then each is found by index,
+    /// and estimated as one. `below`: the summary and every tier below it.
+    fn each(&self, below: &[usize]) -> Option<&str> {
+        let has_all = |at: &usize| {
+            let lower = &self.set.summaries[*at];
+            self.summary.partition.iter().all(|part| lower.partition.contains(part))
+        };
+        self.list.as_deref().filter(|_| below.iter().all(has_all))
+    }
+
     fn notes(&self, source: &Source) -> (String, Vec<String>) {
         let spec = tracking::outline(self.set, source, self.own);
         let notes = tracking::waiting_rows(self.d, &spec);

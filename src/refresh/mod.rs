@@ -32,12 +32,12 @@ use crate::exit_code::ExitCode;
 use crate::hooks;
 use crate::ledger::{self, RunEnd};
 use crate::plan::Ask;
+use crate::publish_group::{self, PublishGroup};
 use crate::report::{Mode as ReportMode, RefreshReport, RunStatus, SetRefresh, SummaryRefresh, Values};
 use crate::session::{self, Context, Spare};
 use run::Run;
 
 use crate::inspect;
-use crate::publish_group::{self, PublishGroup};
 
 /// What one refresh was asked to do.
 #[derive(Clone)]
@@ -142,9 +142,10 @@ pub async fn every_set(
                 groups.retain(|group| {
                     due.as_ref().is_none_or(|due| group.iter().any(|index| due.contains(index)))
                 });
-                sets.push(
-                    refresh_set(context, request, selected.set, &groups, &run_id, spare, &mut errors).await,
-                );
+                let (set, failed) =
+                    refresh_set(context, request, selected.set, &groups, &run_id, spare).await;
+                sets.push(set);
+                errors.extend(failed);
             }
             Err(error) => {
                 // The connection may be what is wrong.
@@ -173,7 +174,8 @@ fn stops(context: &Context, errors: &mut Vec<anyhow::Error>) -> bool {
     }
 }
 
-/// Refreshes the groups of one set, one after the other: one that fails leaves the others alone.
+/// Refreshes the groups of one set, one after the other: one that fails leaves the others alone. The errors are those
+/// of the groups that failed.
 async fn refresh_set(
     context: &Context,
     request: &Request<'_>,
@@ -181,9 +183,9 @@ async fn refresh_set(
     groups: &[Vec<usize>],
     run_id: &str,
     spare: &mut Spare,
-    errors: &mut Vec<anyhow::Error>,
-) -> SetRefresh {
+) -> (SetRefresh, Vec<anyhow::Error>) {
     let start = Instant::now();
+    let mut errors: Vec<anyhow::Error> = Vec::new();
     let several = groups.len() > 1;
     let mut whole: Option<SetRefresh> = None;
     for (at, members) in groups.iter().enumerate() {
@@ -216,13 +218,13 @@ async fn refresh_set(
             None => part,
             Some(before) => before.and(part),
         });
-        if at + 1 < groups.len() && stops(context, errors) {
+        if at + 1 < groups.len() && stops(context, &mut errors) {
             break;
         }
     }
     let mut whole = whole.unwrap_or_else(|| noop(set, start, "nothing is due"));
     whole.seconds = start.elapsed().as_secs_f64();
-    whole
+    (whole, errors)
 }
 
 fn report(run_id: String, status: RunStatus, start: Instant, sets: Vec<SetRefresh>) -> RefreshReport {

@@ -137,9 +137,8 @@ fn refresh_json() {
     );
 }
 
-#[test]
-fn status_forms() {
-    let report = StatusReport {
+fn status() -> StatusReport {
+    StatusReport {
         summaries: vec![
             SummaryStatus {
                 set: "financials".into(),
@@ -191,7 +190,12 @@ fn status_forms() {
             },
         ],
         warnings: vec!["a door is open".into()],
-    };
+    }
+}
+
+#[test]
+fn status_forms() {
+    let report = status();
     assert_eq!(
         text(&report, false),
         "summary           tier     rows     size  refreshed              pending  state  last run\n\

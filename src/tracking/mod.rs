@@ -4,6 +4,7 @@
 mod changes;
 mod claim;
 mod coalesce;
+mod install;
 mod pending;
 mod removal;
 mod seen;

@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 
+use super::install::{install_failure, remember};
 use super::removal::{listed_triggers_sql, remove_sql};
-use super::setup::{install_failure, remember, witness};
+use super::setup::witness;
 use super::{legacy_id, outline};
 use crate::catalog::{Method, Set, Source};
 use crate::engine::track::TrackSpec;

@@ -2,6 +2,7 @@
 //! read-only snapshot. Needs only SELECT; its memory does not grow with the data.
 
 mod compare;
+mod subject;
 mod waiting;
 
 use std::collections::BTreeSet;
@@ -12,21 +13,19 @@ use anyhow::Result;
 use crate::catalog::{Catalog, Kind, Selected, Set, Summary};
 use crate::checksum;
 use crate::cli::VerifyArgs;
-use crate::engine::statements::{Shadow, Slice};
 use crate::engine::{Engine, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
+use crate::inspect;
 use crate::inspect::retention;
-use crate::inspect::{self, BoundSummary};
 use crate::ledger;
 use crate::ledger::SetState;
 use crate::objects::explain;
-use crate::plan::{Ask, Chosen, Tuple};
+use crate::plan::{Ask, Chosen, Known, Tuple};
 use crate::publish_group;
-use crate::reconcile::imbalances;
 use crate::report::{SummaryVerify, Verdict, VerifyReport};
 use crate::session::{self, Context};
-use compare::Comparison;
+use subject::{Chunk, Subject};
 
 /// Compares the selected summaries.
 ///
@@ -107,7 +106,8 @@ async fn verify_groups(
                 refuse_unfilled(engine, summary).await?;
             }
         }
-        verify_set(context, engine, &part, &chosen, moved, args, report).await?;
+        let group = Group { set: part, chosen, moved };
+        verify_group(context, engine, &group, args, report).await?;
     }
     Ok(())
 }
@@ -125,25 +125,29 @@ async fn refuse_unfilled(engine: &mut dyn Engine, summary: &Summary) -> Result<(
     }
 }
 
-/// Compares one group. `moved`: it waits for a refresh as a whole, so that a difference would be no error.
-async fn verify_set(
+/// What publishes together, as of the moment at which it is compared.
+struct Group {
+    /// Its summaries and their sources.
+    set: Set,
+    /// For each summary, whether it was asked for.
+    chosen: Vec<bool>,
+    /// It waits for a refresh as a whole, so that a difference would be no error.
+    moved: bool,
+}
+
+/// Compares one group, in the transaction that is open, and ends that.
+async fn verify_group(
     context: &Context,
     engine: &mut dyn Engine,
-    set: &Set,
-    includes: &[bool],
-    moved: bool,
+    group: &Group,
     args: &VerifyArgs,
     report: &mut VerifyReport,
 ) -> Result<()> {
+    let set = &group.set;
     let tables = inspect::tables(engine, set).await?;
     let prepared = inspect::prepare(engine, set, &tables).await?;
     let known = inspect::known_partitions(engine, set, &prepared, &tables, true).await?.known;
-    let ask = if args.partition.is_empty() { Ask::Full } else { Ask::Partitions(args.partition.clone()) };
-    let mut chosen = Chosen::new(&set.name, &ask, &known)?;
-    if let Some(count) = args.sample {
-        let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
-        chosen.sample(count as usize, |tuple| checksum::number(&format!("{seed} {tuple:?}")).unsigned_abs());
-    }
+    let chosen = chosen(set, args, &known)?;
     let set_up = ledger::exists(engine).await?;
     let steps: usize = if args.totals {
         0
@@ -151,79 +155,46 @@ async fn verify_set(
         prepared.iter().map(|p| chosen.chunks(&p.summary.partition).len()).sum()
     };
     context.progress.start(&format!("verifying {}", set.name), steps as u64);
-    for (index, item) in prepared.iter().enumerate() {
-        if !includes[index] {
-            continue;
-        }
+    for index in (0..prepared.len()).filter(|index| group.chosen[*index]) {
+        let subject = Subject { set, prepared: &prepared, index };
         // What waits for the next refresh may differ without being wrong. A ledger that is not there has nothing
         // waiting.
         let waiting = match set_up {
-            _ if moved => None,
+            _ if group.moved => None,
             true => waiting::of_summary(engine, set, &prepared, index).await?,
             false => Some(BTreeSet::new()),
         };
-        let mut expired = 0;
-        let in_time = chosen.chunks(&item.summary.partition).into_iter().filter_map(|chunk| {
-            let Some(tuples) = chunk else { return Some(None) };
-            let (gone, kept): (Vec<Tuple>, Vec<Tuple>) =
-                tuples.into_iter().partition(|tuple| item.summary.has_expired(tuple));
-            expired += gone.len();
-            (!kept.is_empty()).then_some(Some(kept))
-        });
-        let (chunks, pending) = settled(in_time.collect(), waiting.as_ref());
+        let (chunks, pending) = settled(subject.kept(&chosen), waiting.as_ref());
         if chunks.is_empty() && pending > 0 {
             tracing::warn!(
-                "{}.{}: nothing of it was compared, since all that was chosen waits for a refresh",
-                set.name,
-                item.summary.name
+                "{}: nothing of it was compared, since all that was chosen waits for a refresh",
+                subject.name()
             );
         }
-        if expired > 0 {
-            tracing::debug!("{}: {expired} partitions lie before its retention", item.summary.name);
+        subject.sum_up(engine, &chunks, report).await?;
+        if !args.totals {
+            report.summaries.push(subject.compare(context, engine, &chunks, pending).await?);
         }
-        for chunk in &chunks {
-            let slice = slice(item, chunk.as_deref());
-            let (checked, wrong) = imbalances(engine, set, &prepared, index, &slice).await?;
-            report.totals_checked += checked;
-            report.conservation.extend(wrong);
-        }
-        if args.totals {
-            continue;
-        }
-        let mut rows = Comparison::new(item);
-        let mut partitions = 0;
-        for chunk in &chunks {
-            context.interrupt.check()?;
-            partitions += chunk.as_ref().map_or(1, Vec::len) as u64;
-            let slice = slice(item, chunk.as_deref());
-            let shadows = raw_shadows(engine, set, &prepared, index, chunk.as_deref());
-            let sql = item.summary_sql(engine.dialect()).disagreements(&slice, &shadows);
-            engine.for_each(&sql, &mut |row| rows.take(row)).await?;
-            rows.close();
-            context.progress.step(1);
-        }
-        report.summaries.push(SummaryVerify {
-            name: format!("{}.{}", set.name, item.summary.name),
-            table: item.summary.table.clone(),
-            partitions_checked: partitions,
-            pending,
-            missing: rows.missing,
-            extra: rows.extra,
-            different: rows.different,
-            samples: rows.samples,
-        });
     }
     engine.commit().await?;
     context.progress.finish(&format!("verified {}", set.name));
     Ok(())
 }
 
+/// The partitions that are compared: those asked for, and of these a sample if one was asked for.
+fn chosen<'k>(set: &Set, args: &VerifyArgs, known: &'k [Known]) -> Result<Chosen<'k>> {
+    let ask = if args.partition.is_empty() { Ask::Full } else { Ask::Partitions(args.partition.clone()) };
+    let mut chosen = Chosen::new(&set.name, &ask, known)?;
+    if let Some(count) = args.sample {
+        let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+        chosen.sample(count as usize, |tuple| checksum::number(&format!("{seed} {tuple:?}")).unsigned_abs());
+    }
+    Ok(chosen)
+}
+
 /// The chunks without the partitions that wait for a refresh, and how many those are.
-fn settled(
-    chunks: Vec<Option<Vec<Tuple>>>,
-    waiting: Option<&BTreeSet<Tuple>>,
-) -> (Vec<Option<Vec<Tuple>>>, u64) {
-    let count = |chunk: &Option<Vec<Tuple>>| chunk.as_ref().map_or(1, Vec::len) as u64;
+fn settled(chunks: Vec<Chunk>, waiting: Option<&BTreeSet<Tuple>>) -> (Vec<Chunk>, u64) {
+    let count = |chunk: &Chunk| chunk.as_ref().map_or(1, Vec::len) as u64;
     let Some(waiting) = waiting else {
         return (Vec::new(), chunks.iter().map(count).sum());
     };
@@ -244,55 +215,4 @@ fn settled(
         }
     }
     (kept, pending)
-}
-
-fn slice(item: &BoundSummary<'_>, chunk: Option<&[Tuple]>) -> Slice {
-    match chunk {
-        None => Slice::All,
-        Some(rows) => Slice::Tuples {
-            columns: item.summary.partition.iter().filter_map(|name| item.column(name).cloned()).collect(),
-            rows: rows.to_vec(),
-        },
-    }
-}
-
-/// CTEs by which a SELECT that reads other summaries sees them recomputed from raw instead: every tier
-/// below, lowest first, as its table would store it, restricted where it has the partition columns.
-fn raw_shadows(
-    engine: &dyn Engine,
-    set: &Set,
-    prepared: &[BoundSummary<'_>],
-    index: usize,
-    chunk: Option<&[Tuple]>,
-) -> Vec<Shadow> {
-    let d = engine.dialect();
-    let partition = &prepared[index].summary.partition;
-    let mut shadows = Vec::new();
-    for item in set.below(index).into_iter().filter(|lower| *lower != index).map(|lower| &prepared[lower]) {
-        let columns: Option<Vec<_>> = partition.iter().map(|name| item.column(name).cloned()).collect();
-        let slice = match (columns, chunk) {
-            (Some(columns), Some(rows)) if !columns.is_empty() => {
-                Slice::Tuples { columns, rows: rows.to_vec() }
-            }
-            _ => Slice::All,
-        };
-        let cells: Vec<String> = item
-            .columns
-            .iter()
-            .map(|column| {
-                let name = d.quote(&column.name);
-                format!("{} AS {name}", d.cast(&format!("q.{name}"), column))
-            })
-            .collect();
-        shadows.push(Shadow {
-            table: item.summary.table.clone(),
-            body: format!(
-                "SELECT {} FROM (\n{}\n) q WHERE {}",
-                cells.join(", "),
-                item.summary.select,
-                slice.over(d, "q")
-            ),
-        });
-    }
-    shadows
 }

@@ -25,8 +25,8 @@ pub(super) async fn of_summary(
     for source in set.sources_below(index) {
         let found = match &set.sources[source].invalidates {
             None => tracking::waiting_values(engine, set, &set.sources[source], partition).await?,
-            Some((named, on)) => {
-                dimension(engine, set, prepared, &set.sources[source], named, on, partition).await?
+            Some(invalidates) => {
+                dimension(engine, set, prepared, &set.sources[source], invalidates, partition).await?
             }
         };
         match found {
@@ -37,21 +37,21 @@ pub(super) async fn of_summary(
     Ok(Some(all))
 }
 
-/// The partitions in whose published rows a dimension's changed keys occur.
+/// The partitions in whose published rows a dimension's changed keys occur: those of the summary that it `invalidates`,
+/// by the columns there that hold them.
 async fn dimension(
     engine: &mut dyn Engine,
     set: &Set,
     prepared: &[BoundSummary<'_>],
     source: &Source,
-    named: &str,
-    on: &[String],
+    (named, on): &(String, Vec<String>),
     partition: &[String],
 ) -> Result<Option<BTreeSet<Tuple>>> {
     let Some(keys) = tracking::waiting_values(engine, set, source, on).await? else { return Ok(None) };
     if keys.is_empty() {
         return Ok(Some(keys));
     }
-    let Some(occurs_in) = prepared.iter().find(|item| item.summary.name == named) else { return Ok(None) };
+    let Some(occurs_in) = prepared.iter().find(|item| item.summary.name == *named) else { return Ok(None) };
     let below = &occurs_in.summary.partition;
     if partition.is_empty()
         || partition.iter().any(|name| !below.contains(name))

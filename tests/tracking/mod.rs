@@ -1,5 +1,6 @@
 //! Incremental refresh: every kind of change ends in summaries that are right, by the notes of the triggers, by
 //! another method of tracking, or by a complete refresh that says why it was needed. One file per topic.
+#![allow(clippy::too_many_lines, clippy::too_many_arguments)] // A test reads from top to bottom.
 
 pub mod case;
 mod claims;

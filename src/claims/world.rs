@@ -1,17 +1,14 @@
-//! What a manifest claims of a SELECT and data can refute: that with `recompute_by` each row is made only of rows with
-//! the same values in these columns. A false claim would publish wrong rows at the first refresh by key.
-//!
-//! The claim is about all possible content, so a small part of the real one serves: some rows of the sources as the
-//! world, and in it the SELECT over one group alone laid beside the SELECT over everything.
+//! A small world made of some rows of the sources, and the SELECTs run in it: over everything, over nothing, over one
+//! group alone.
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
+use super::view::View;
 use crate::catalog::{Set, Source, Summary};
 use crate::engine::statements::{Shadow, Slice};
-use crate::engine::{Column, Dialect, Engine, Row, Shape, Tx};
-use crate::error::Failure;
+use crate::engine::{Column, Dialect, Engine, Row, Shape};
 use crate::inspect::{self, BoundSummary};
 use crate::plan::Tuple;
 use crate::sql_text;
@@ -22,63 +19,9 @@ const SAMPLE: usize = 200;
 /// Groups of a summary that are recomputed alone.
 const GROUPS: usize = 8;
 
-/// Looks for rows that refute what a set claims of some of its summaries (`which`), and returns those of them whose claim
-/// was put to the test, or never can be. Only reads.
-///
-/// # Errors
-/// A false claim: exit code 2, naming the rows that prove it. Whatever the server says.
-pub async fn refute(
-    engine: &mut dyn Engine,
-    set: &Set,
-    prepared: &[BoundSummary<'_>],
-    which: &[usize],
-) -> Result<Vec<usize>> {
-    let claiming = |at: &usize| !prepared[*at].summary.recompute_by.is_empty();
-    let which: Vec<usize> = which.iter().copied().filter(claiming).collect();
-    if which.is_empty() {
-        return Ok(which);
-    }
-    engine.begin(Tx::Read).await?;
-    let result = refute_each(engine, set, prepared, &which).await;
-    engine.rollback().await?;
-    result
-}
-
-async fn refute_each(
-    engine: &mut dyn Engine,
-    set: &Set,
-    prepared: &[BoundSummary<'_>],
-    which: &[usize],
-) -> Result<Vec<usize>> {
-    let world = World::read(engine, set, prepared).await?;
-    let mut tested = Vec::new();
-    for index in which {
-        let item = &prepared[*index];
-        let verdict = world.refutation(engine, *index).await.with_context(|| {
-            format!("comparing groups of {} with the whole, for its `recompute_by`", item.summary.name)
-        })?;
-        if verdict != Verdict::NoRows {
-            tested.push(*index);
-        }
-        if let Verdict::False(why) = verdict {
-            let by = item.summary.recompute_by.join(", ");
-            return Err(Failure::usage(format!(
-                "{}/summaries.toml: summaries.{}.recompute_by ({by}) is not true of {}: {why}",
-                set.location, item.summary.name, item.summary.select_file
-            ))
-            .hint(
-                "name only columns in which every row is like all the rows that it is made of; without \
-                 `recompute_by`, whole partitions are recomputed",
-            )
-            .into());
-        }
-    }
-    Ok(tested)
-}
-
 /// What the rows say of a claim.
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
+pub(super) enum Verdict {
     /// It is false, and why.
     False(String),
     /// Nothing speaks against it.
@@ -88,7 +31,7 @@ enum Verdict {
 }
 
 /// A few rows of each source, and what the tiers make of them.
-struct World<'a> {
+pub(super) struct World<'a> {
     d: &'static dyn Dialect,
     own: String,
     set: &'a Set,
@@ -106,7 +49,15 @@ enum Only<'a> {
 }
 
 impl<'a> World<'a> {
-    async fn read(engine: &mut dyn Engine, set: &'a Set, prepared: &'a [BoundSummary<'a>]) -> Result<Self> {
+    /// Reads the rows.
+    ///
+    /// # Errors
+    /// Whatever the server says.
+    pub async fn read(
+        engine: &mut dyn Engine,
+        set: &'a Set,
+        prepared: &'a [BoundSummary<'a>],
+    ) -> Result<Self> {
         let mut rows = Vec::new();
         for source in &set.sources {
             rows.push(sample(engine, source, prepared).await?);
@@ -115,7 +66,11 @@ impl<'a> World<'a> {
         Ok(Self { d: engine.dialect(), own, set, prepared, rows })
     }
 
-    async fn refutation(&self, engine: &mut dyn Engine, index: usize) -> Result<Verdict> {
+    /// What the rows say of the claim of a summary.
+    ///
+    /// # Errors
+    /// Whatever the server says.
+    pub async fn refutation(&self, engine: &mut dyn Engine, index: usize) -> Result<Verdict> {
         if !self.can_tell(index) {
             return Ok(Verdict::Stands);
         }
@@ -252,6 +207,22 @@ fn spelled(d: &dyn Dialect, source: &Source, name: &str) -> String {
     inspect::partition_expression(d, source, name).unwrap_or_else(|| d.quote(name))
 }
 
+/// A source of more rows than this is not read from end to end a dozen times.
+const LARGE: u64 = 2_000_000;
+
+/// Whether a few rows of a source are found without reading all of it.
+async fn is_quick(engine: &mut dyn Engine, source: &Source, shape: &Shape) -> Result<bool> {
+    let led = source.partition.first().is_some_and(|(column, expression)| {
+        expression.is_none() && shape.index_led_by(std::slice::from_ref(column)).is_some()
+    });
+    if led {
+        return Ok(true);
+    }
+    let sql = engine.dialect().estimated_rows_sql(source.schema.as_deref(), &source.table);
+    let rows = engine.scalar(&sql).await?.and_then(|text| text.parse::<f64>().ok());
+    Ok(rows.is_none_or(|rows| rows < LARGE as f64))
+}
+
 /// Some rows of a source, by what its notes hold: first of any partition, then more of the first one's.
 async fn sample(
     engine: &mut dyn Engine,
@@ -266,6 +237,13 @@ async fn sample(
     let Some(shape) = Shape::read(engine, source.schema.as_deref(), &source.table).await? else {
         return Ok(None);
     };
+    if !is_quick(engine, source, &shape).await? {
+        tracing::warn!(
+            "{}: too large to put `recompute_by` to the test without an index that begins with its partition",
+            source.table
+        );
+        return Ok(None);
+    }
     let column = |name: &String| -> Option<Column> {
         let stored = || prepared.iter().find_map(|item| item.column(name)).cloned();
         shape.column(name).cloned().or_else(stored)
@@ -288,151 +266,4 @@ async fn sample(
     rows.sort();
     rows.dedup();
     Ok(Some(Slice::Tuples { columns, rows }))
-}
-
-/// How the rows of a summary are told apart and compared.
-struct View<'a> {
-    names: Vec<&'a str>,
-    /// Which of them hold text.
-    text: Vec<bool>,
-    /// Which of them are equal in several spellings, here or in a source: any of these may stand for the others.
-    loose: Vec<bool>,
-    key: Vec<usize>,
-    group: Vec<usize>,
-}
-
-impl<'a> View<'a> {
-    fn of(item: &'a BoundSummary<'a>, loose: &dyn Fn(&Column) -> bool) -> Self {
-        let ignored = |name: &str| item.summary.ignore.iter().any(|other| other.eq_ignore_ascii_case(name));
-        let compared = || item.columns.iter().filter(|column| !ignored(&column.name));
-        let names: Vec<&str> = compared().map(|column| column.name.as_str()).collect();
-        let places = |wanted: &[String]| {
-            let place = |name: &String| names.iter().position(|other| other.eq_ignore_ascii_case(name));
-            wanted.iter().filter_map(place).collect()
-        };
-        let (key, group) = (places(&item.summary.key), places(&item.summary.recompute_by));
-        let text = compared().map(|column| column.text).collect();
-        Self { key, group, text, loose: compared().map(loose).collect(), names }
-    }
-
-    fn group(&self, row: &Row) -> Tuple {
-        self.group.iter().map(|at| row[*at].as_ref().map(|text| self.folded(*at, text))).collect()
-    }
-
-    /// One of the spellings that are equal.
-    fn folded(&self, at: usize, text: &str) -> String {
-        if self.loose[at] { text.trim_end().to_ascii_lowercase() } else { text.to_owned() }
-    }
-
-    /// Whether a row is told apart by a text whose other spellings only the server knows.
-    fn is_unclear(&self, row: &Row) -> bool {
-        let told = |at: &usize| self.loose[*at] && !row[*at].as_deref().unwrap_or_default().is_ascii();
-        self.key.iter().chain(&self.group).any(told)
-    }
-
-    fn same_key(&self, one: &Row, other: &Row) -> bool {
-        let cell = |row: &Row, at: usize| row[at].as_ref().map(|text| self.folded(at, text));
-        self.key.iter().all(|at| cell(one, *at) == cell(other, *at))
-    }
-
-    /// The columns at these places, with a row's values.
-    fn label(&self, at: &[usize], row: &Row) -> String {
-        let each =
-            at.iter().map(|at| format!("{} {}", self.names[*at], row[*at].as_deref().unwrap_or("NULL")));
-        each.collect::<Vec<_>>().join(", ")
-    }
-
-    /// A row that the group alone makes and that is of another group. Those that are there without any input, as the
-    /// rows of a calendar are, say nothing.
-    fn outside(&self, member: &Row, none: &[Row], alone: &[Row]) -> Option<String> {
-        let group = self.group(member);
-        let row = alone
-            .iter()
-            .find(|row| self.group(row) != group && !none.iter().any(|other| self.same(row, other)))?;
-        Some(format!(
-            "rows of the group ({}) also make the row ({}), which is outside of it",
-            self.label(&self.group, member),
-            self.label(&self.key, row)
-        ))
-    }
-
-    /// A row of the group that is another one when only the group is there.
-    fn inside(&self, group: &Tuple, all: &[Row], alone: &[Row]) -> Option<String> {
-        let whole: Vec<&Row> = all.iter().filter(|row| self.group(row) == *group).collect();
-        let inside: Vec<&Row> = alone.iter().filter(|row| self.group(row) == *group).collect();
-        for row in &whole {
-            let Some(other) = inside.iter().find(|other| self.same_key(row, other)) else {
-                return Some(format!(
-                    "the row ({}) needs rows outside of its group",
-                    self.label(&self.key, row)
-                ));
-            };
-            if let Some(at) = (0..row.len()).find(|at| !self.same_at(*at, row, other)) {
-                let text = |row: &Row| row[at].clone().unwrap_or_else(|| "NULL".to_owned());
-                return Some(format!(
-                    "in the row ({}), {} is {} from the rows of its group alone and {} from all",
-                    self.label(&self.key, row),
-                    self.names[at],
-                    text(other),
-                    text(row)
-                ));
-            }
-        }
-        let lost = inside.into_iter().find(|row| !whole.iter().any(|other| self.same(row, other)))?;
-        Some(format!(
-            "the row ({}) is there only without rows outside of its group",
-            self.label(&self.key, lost)
-        ))
-    }
-
-    fn same(&self, one: &Row, other: &Row) -> bool {
-        (0..one.len()).all(|at| self.same_at(at, one, other))
-    }
-
-    fn same_at(&self, at: usize, one: &Row, other: &Row) -> bool {
-        let cell = |row: &Row| row[at].as_ref().map(|text| self.folded(at, text));
-        let (one, other) = (cell(one), cell(other));
-        let unclear = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_ascii());
-        (self.loose[at] && (unclear(&one) || unclear(&other)))
-            || same_cell(one.as_deref(), other.as_deref(), self.text[at])
-    }
-}
-
-/// Equal, or told apart only by the order in which rows were read: the last digits of a float, the order in a list.
-fn same_cell(one: Option<&str>, other: Option<&str>, text: bool) -> bool {
-    let (Some(one), Some(other)) = (one, other) else { return one == other };
-    if one == other {
-        return true;
-    }
-    match (one.parse::<f64>(), other.parse::<f64>()) {
-        (Ok(a), Ok(b)) => (a - b).abs() <= 1e-9 * a.abs().max(b.abs()),
-        _ if !text => false,
-        _ => {
-            let sorted = |text: &str| {
-                let mut bytes = text.as_bytes().to_vec();
-                bytes.sort_unstable();
-                bytes
-            };
-            sorted(one) == sorted(other)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_the_order_of_reading_cannot_explain_differs() {
-        for (a, b, text, equal) in [
-            ("0.30000000000000004", "0.3", false, true),
-            ("5", "12", false, false),
-            ("a,b", "b,a", true, true),
-            ("a,b", "a,c", true, false),
-            ("2025-01-02", "2025-02-01", false, false),
-        ] {
-            assert_eq!(same_cell(Some(a), Some(b), text), equal, "{a} {b}");
-        }
-        assert!(!same_cell(None, Some("0"), false));
-    }
 }
