@@ -11,27 +11,27 @@ use crate::ledger::{self, SetState, SummaryState};
 use crate::session::{self, Context, Spare};
 use crate::tracking;
 
-/// A unit of refresh.
+/// Summaries of one set that are refreshed, checked and published together.
 pub(crate) struct PublishGroup<'a> {
     /// The whole set.
     pub set: &'a Set,
-    /// The set as if it had only the unit's summaries.
-    pub part: Set,
-    /// What they are: a unit is of one kind.
+    /// The set as if it had only the group's summaries.
+    pub subset: Set,
+    /// What they are: a group is of one kind.
     pub kind: Kind,
 }
 
 impl<'a> PublishGroup<'a> {
-    /// The unit of these summaries, as [`Set::units`] lists them.
+    /// The group of these summaries, as [`Set::groups`] lists them.
     pub fn new(set: &'a Set, members: &[usize]) -> Self {
-        let part = set.part(members);
-        let kind = part.summaries.first().map_or(Kind::Table, |summary| summary.kind);
-        Self { set, part, kind }
+        let subset = set.subset(members);
+        let kind = subset.summaries.first().map_or(Kind::Table, |summary| summary.kind);
+        Self { set, subset, kind }
     }
 
     /// Its name in messages: the set's, or the first view's.
     pub fn label(&self) -> String {
-        match (self.kind, self.part.summaries.first()) {
+        match (self.kind, self.subset.summaries.first()) {
             (Kind::MaterializedView, Some(first)) => format!("{}.{}", self.set.name, first.name),
             _ => self.set.name.clone(),
         }
@@ -39,18 +39,18 @@ impl<'a> PublishGroup<'a> {
 
     /// Names of its summaries.
     pub fn names(&self) -> Vec<&str> {
-        self.part.summaries.iter().map(|summary| summary.name.as_str()).collect()
+        self.subset.summaries.iter().map(|summary| summary.name.as_str()).collect()
     }
 
     /// Whether a few cheap look-ups prove that there is nothing to do. Any doubt is a "no": the whole way then finds out.
     /// `None` where the ledger could not be read: the whole way says what is wrong.
     pub async fn is_current(&self, engine: &mut dyn Engine) -> Option<bool> {
-        let (state, quiet) = tracking::state_and_quiet(engine, &self.part).await.ok().flatten()?;
+        let (state, quiet) = tracking::state_and_quiet(engine, &self.subset).await.ok().flatten()?;
         Some(quiet && self.is_current_by(engine, &state).await)
     }
 
     async fn is_current_by(&self, engine: &mut dyn Engine, state: &SetState) -> bool {
-        let built = self.part.summaries.iter().all(|summary| {
+        let built = self.subset.summaries.iter().all(|summary| {
             state.summary(&summary.name).is_some_and(|known| {
                 known.is_built(&summary.checksum)
                     && !known.has_failed()
@@ -61,7 +61,7 @@ impl<'a> PublishGroup<'a> {
             return false;
         }
         if self
-            .part
+            .subset
             .summaries
             .iter()
             .all(|summary| summary.time_dependent.is_none() && summary.keep.is_none())
@@ -69,7 +69,7 @@ impl<'a> PublishGroup<'a> {
             return true;
         }
         let Ok(now) = ledger::clock(engine).await else { return false };
-        self.part.summaries.iter().all(|summary| has_moved(summary, state, now).is_none())
+        self.subset.summaries.iter().all(|summary| has_moved(summary, state, now).is_none())
     }
 
     /// Whether its views can be read: somebody may have emptied one by hand.
@@ -77,7 +77,7 @@ impl<'a> PublishGroup<'a> {
         if self.kind == Kind::Table {
             return true;
         }
-        for summary in &self.part.summaries {
+        for summary in &self.subset.summaries {
             if !matches!(inspect::is_filled(engine, summary).await, Ok(Some(true))) {
                 return false;
             }
@@ -102,7 +102,7 @@ impl<'a> PublishGroup<'a> {
         }
         if held
             || self.kind != Kind::Table
-            || self.part.summaries.iter().any(|summary| summary.schedule.is_some())
+            || self.subset.summaries.iter().any(|summary| summary.schedule.is_some())
         {
             statements.push(ledger::publication::served(d, &self.set.name, &self.names(), &now));
         }

@@ -8,7 +8,7 @@ use crate::catalog::manifest::ReconcileEntry;
 use crate::catalog::{Against, Set, Source, Summary};
 use crate::engine::Engine;
 use crate::engine::statements::Slice;
-use crate::inspect::{Prepared, partition_expression};
+use crate::inspect::{BoundSummary, partition_expression};
 use crate::plan::Tuple;
 use crate::report::Imbalance;
 
@@ -144,7 +144,7 @@ impl Account<'_> {
 pub(crate) async fn imbalances(
     engine: &mut dyn Engine,
     set: &Set,
-    prepared: &[Prepared<'_>],
+    prepared: &[BoundSummary<'_>],
     index: usize,
     slice: &Slice,
 ) -> Result<(u64, Vec<Imbalance>)> {

@@ -161,7 +161,7 @@ impl Observed {
             (Kind::MaterializedView, Some(known)) if known.changes > known.changes_done => {
                 Some(Pending { everything: true, ..Default::default() })
             }
-            (Kind::MaterializedView, _) => tracking::pending(engine, &set.part(&[index])).await.ok(),
+            (Kind::MaterializedView, _) => tracking::pending(engine, &set.subset(&[index])).await.ok(),
         }
     }
 
@@ -188,7 +188,7 @@ impl Observed {
         let state = self.state.as_ref();
         let known = self.known(summary);
         let age = self.age(summary);
-        let settled = judge(summary, state, known, age, self.drifted, set.units().len() > 1);
+        let settled = judge(summary, state, known, age, self.drifted, set.groups().len() > 1);
         let of_table = pending.filter(|_| summary.kind == Kind::Table);
         SummaryStatus {
             set: set.name.clone(),

@@ -17,11 +17,11 @@ impl Selected<'_> {
         self.summaries.is_empty() || self.summaries.contains(&index)
     }
 
-    /// The units of the set of which any summary was asked for: what publishes together is selected together.
-    pub fn units(&self) -> Vec<Vec<usize>> {
-        let mut units = self.set.units();
-        units.retain(|unit| unit.iter().any(|index| self.includes(*index)));
-        units
+    /// The groups of the set of which any summary was asked for: what publishes together is selected together.
+    pub fn groups(&self) -> Vec<Vec<usize>> {
+        let mut groups = self.set.groups();
+        groups.retain(|group| group.iter().any(|index| self.includes(*index)));
+        groups
     }
 }
 
@@ -54,32 +54,32 @@ impl Set {
 
     /// The groups of summaries that publish together: all tables, then each materialized view with those that it
     /// is connected to. Indexes into [`Set::summaries`], in tier order.
-    pub fn units(&self) -> Vec<Vec<usize>> {
+    pub fn groups(&self) -> Vec<Vec<usize>> {
         let of_kind =
             |kind: Kind| (0..self.summaries.len()).filter(move |at| self.summaries[*at].kind == kind);
         let tables: Vec<usize> = of_kind(Kind::Table).collect();
-        let mut units: Vec<Vec<usize>> = Vec::new();
+        let mut groups: Vec<Vec<usize>> = Vec::new();
         for index in of_kind(Kind::MaterializedView) {
             let reads = &self.summaries[index].reads_summaries;
             let (mut joined, rest): (Vec<_>, Vec<_>) =
-                units.into_iter().partition(|unit| unit.iter().any(|member| reads.contains(member)));
-            let mut unit: Vec<usize> = joined.drain(..).flatten().collect();
-            unit.push(index);
-            units = rest;
-            units.push(unit);
+                groups.into_iter().partition(|group| group.iter().any(|member| reads.contains(member)));
+            let mut group: Vec<usize> = joined.drain(..).flatten().collect();
+            group.push(index);
+            groups = rest;
+            groups.push(group);
         }
-        for unit in &mut units {
-            unit.sort_unstable();
+        for group in &mut groups {
+            group.sort_unstable();
         }
-        units.sort();
+        groups.sort();
         if !tables.is_empty() {
-            units.insert(0, tables);
+            groups.insert(0, tables);
         }
-        units
+        groups
     }
 
     /// The set as if it had only these summaries, and the sources that they need.
-    pub fn part(&self, members: &[usize]) -> Set {
+    pub fn subset(&self, members: &[usize]) -> Set {
         let names: Vec<&str> = members.iter().map(|at| self.summaries[*at].name.as_str()).collect();
         let kept: Vec<usize> = (0..self.sources.len())
             .filter(|at| {

@@ -13,7 +13,7 @@ use self::world::{Verdict, World};
 use crate::catalog::Set;
 use crate::engine::{Engine, Tx};
 use crate::error::Failure;
-use crate::inspect::Prepared;
+use crate::inspect::BoundSummary;
 
 /// Looks for rows that refute what a set claims of some of its summaries (`which`), and returns those of them whose claim
 /// was put to the test, or never can be. Only reads.
@@ -23,7 +23,7 @@ use crate::inspect::Prepared;
 pub async fn refute(
     engine: &mut dyn Engine,
     set: &Set,
-    prepared: &[Prepared<'_>],
+    prepared: &[BoundSummary<'_>],
     which: &[usize],
 ) -> Result<Vec<usize>> {
     let claiming = |at: &usize| !prepared[*at].summary.recompute_by.is_empty();
@@ -40,7 +40,7 @@ pub async fn refute(
 async fn refute_each(
     engine: &mut dyn Engine,
     set: &Set,
-    prepared: &[Prepared<'_>],
+    prepared: &[BoundSummary<'_>],
     which: &[usize],
 ) -> Result<Vec<usize>> {
     let world = World::read(engine, set, prepared).await?;

@@ -1,7 +1,7 @@
 //! Rows of a summary laid side by side: which are the same, which belong to a group, and how they differ.
 
 use crate::engine::{Column, Row};
-use crate::inspect::Prepared;
+use crate::inspect::BoundSummary;
 use crate::plan::Tuple;
 
 /// How the rows of a summary are told apart and compared.
@@ -18,7 +18,7 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     /// What is compared of a summary; `loose`: whether a column's values are equal in several spellings.
-    pub fn of(item: &'a Prepared<'a>, loose: &dyn Fn(&Column) -> bool) -> Self {
+    pub fn of(item: &'a BoundSummary<'a>, loose: &dyn Fn(&Column) -> bool) -> Self {
         let ignored = |name: &str| item.summary.ignore.iter().any(|other| other.eq_ignore_ascii_case(name));
         let compared = || item.columns.iter().filter(|column| !ignored(&column.name));
         let names: Vec<&str> = compared().map(|column| column.name.as_str()).collect();

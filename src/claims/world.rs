@@ -9,7 +9,7 @@ use super::view::View;
 use crate::catalog::{Set, Source, Summary};
 use crate::engine::statements::{Shadow, Slice};
 use crate::engine::{Column, Dialect, Engine, Row, Shape};
-use crate::inspect::{self, Prepared};
+use crate::inspect::{self, BoundSummary};
 use crate::plan::Tuple;
 use crate::sql_text;
 
@@ -35,7 +35,7 @@ pub(super) struct World<'a> {
     d: &'static dyn Dialect,
     own: String,
     set: &'a Set,
-    prepared: &'a [Prepared<'a>],
+    prepared: &'a [BoundSummary<'a>],
     /// For each source: the rows that belong; `None`: all of them, since no summary could be told apart by its columns.
     rows: Vec<Option<Slice>>,
 }
@@ -53,7 +53,11 @@ impl<'a> World<'a> {
     ///
     /// # Errors
     /// Whatever the server says.
-    pub async fn read(engine: &mut dyn Engine, set: &'a Set, prepared: &'a [Prepared<'a>]) -> Result<Self> {
+    pub async fn read(
+        engine: &mut dyn Engine,
+        set: &'a Set,
+        prepared: &'a [BoundSummary<'a>],
+    ) -> Result<Self> {
         let mut rows = Vec::new();
         for source in &set.sources {
             rows.push(sample(engine, source, prepared).await?);
@@ -172,17 +176,17 @@ impl<'a> World<'a> {
             let body = format!("SELECT * FROM (\n{}\n) q WHERE {condition}", lower.summary.select);
             shadows.push(Shadow { table: lower.summary.table.clone(), body });
         }
-        let shapes = item.shapes(self.d);
+        let summary_sql = item.summary_sql(self.d);
         let sql = format!(
             "{}SELECT {} FROM (\n{}\n) q",
-            shapes.with_clause(&shadows),
-            shapes.compared_columns(),
+            summary_sql.with_clause(&shadows),
+            summary_sql.compared_columns(),
             item.summary.select
         );
         Ok(engine.query(&sql).await?)
     }
 
-    fn within(&self, item: &Prepared<'_>, only: Only<'_>, spell: &dyn Fn(&str) -> String) -> String {
+    fn within(&self, item: &BoundSummary<'_>, only: Only<'_>, spell: &dyn Fn(&str) -> String) -> String {
         let group = match only {
             Only::Everything => return "1 = 1".to_owned(),
             Only::Nothing => return "1 = 0".to_owned(),
@@ -223,7 +227,7 @@ async fn is_quick(engine: &mut dyn Engine, source: &Source, shape: &Shape) -> Re
 async fn sample(
     engine: &mut dyn Engine,
     source: &Source,
-    prepared: &[Prepared<'_>],
+    prepared: &[BoundSummary<'_>],
 ) -> Result<Option<Slice>> {
     // A dimension is joined, and what it lacks would be missing in the world.
     if source.invalidates.is_some() || source.track_columns.is_empty() {

@@ -224,7 +224,7 @@ async fn apply_all(
 async fn refute_claims(engine: &mut dyn Engine, set: &Set) -> Result<()> {
     let tables: Vec<usize> =
         (0..set.summaries.len()).filter(|at| set.summaries[*at].kind == Kind::Table).collect();
-    let part = set.part(&tables);
+    let part = set.subset(&tables);
     match inspect::inspect(engine, &part).await {
         Ok(prepared) => {
             let all: Vec<usize> = (0..prepared.len()).collect();

@@ -8,14 +8,14 @@ use anyhow::Result;
 
 pub use self::partitions::{known_partitions, may_hide_partitions, partition_expression};
 use crate::catalog::{Kind, Set, Source, Summary};
-use crate::engine::statements::{Marks, Shapes};
+use crate::engine::statements::{Marks, SummarySql};
 use crate::engine::{Column, Dialect, Engine, ErrorClass, Shape, Tables};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 
 /// A summary together with what the database says of its table.
 #[derive(Debug)]
-pub struct Prepared<'a> {
+pub struct BoundSummary<'a> {
     /// From the catalog.
     pub summary: &'a Summary,
     /// Qualified, quoted table name.
@@ -32,10 +32,10 @@ pub struct Prepared<'a> {
     pub led: bool,
 }
 
-impl Prepared<'_> {
+impl BoundSummary<'_> {
     /// The statements of this summary.
-    pub fn shapes<'s>(&'s self, dialect: &'s dyn Dialect) -> Shapes<'s> {
-        Shapes {
+    pub fn summary_sql<'s>(&'s self, dialect: &'s dyn Dialect) -> SummarySql<'s> {
+        SummarySql {
             dialect,
             target: self.target.clone(),
             select: &self.summary.select,
@@ -55,8 +55,8 @@ impl Prepared<'_> {
     }
 
     /// The statements for recomputing single rows: nothing is grouped by partition.
-    pub fn shapes_by_key<'s>(&'s self, dialect: &'s dyn Dialect) -> Shapes<'s> {
-        Shapes { partition: &[], ..self.shapes(dialect) }
+    pub fn summary_sql_by_key<'s>(&'s self, dialect: &'s dyn Dialect) -> SummarySql<'s> {
+        SummarySql { partition: &[], ..self.summary_sql(dialect) }
     }
 
     /// The column of that name, which `inspect` has made sure of.
@@ -101,7 +101,7 @@ pub fn summary_columns(tables: &Tables, set: &Set, own: &str) -> Vec<Column> {
 ///
 /// # Errors
 /// The first mismatch, exit code 1 (2 where the set itself is at fault).
-pub async fn inspect<'a>(engine: &mut dyn Engine, set: &'a Set) -> Result<Vec<Prepared<'a>>> {
+pub async fn inspect<'a>(engine: &mut dyn Engine, set: &'a Set) -> Result<Vec<BoundSummary<'a>>> {
     let tables = tables(engine, set).await?;
     prepare(engine, set, &tables).await
 }
@@ -114,7 +114,7 @@ pub async fn prepare<'a>(
     engine: &mut dyn Engine,
     set: &'a Set,
     tables: &Tables,
-) -> Result<Vec<Prepared<'a>>> {
+) -> Result<Vec<BoundSummary<'a>>> {
     for source in &set.sources {
         inspect_source(engine, set, source, tables)?;
     }
@@ -154,7 +154,7 @@ async fn inspect_summary<'a>(
     set: &'a Set,
     summary: &'a Summary,
     tables: &Tables,
-) -> Result<Prepared<'a>> {
+) -> Result<BoundSummary<'a>> {
     let own = engine.server().schema.clone();
     let Some(shape) = shape_of(tables, summary, &own) else {
         return Err(Failure::new(
@@ -181,7 +181,7 @@ async fn inspect_summary<'a>(
     }
     let replace = shape.has_other_unique(&summary.key);
     let led = shape.index_led_by(&summary.partition).is_some();
-    Ok(Prepared { summary, target, columns, stored: shape.columns.clone(), stamped, replace, led })
+    Ok(BoundSummary { summary, target, columns, stored: shape.columns.clone(), stamped, replace, led })
 }
 
 fn has(names: &[String], name: &str) -> bool {
@@ -235,7 +235,7 @@ fn fitting_key(d: &dyn Dialect, summary: &Summary, shape: &Shape, manifest: &str
 
 /// Names of the columns that the SELECT yields.
 async fn produced(engine: &mut dyn Engine, summary: &Summary, target: &str) -> Result<Vec<String>, Failure> {
-    let bare = Shapes {
+    let bare = SummarySql {
         dialect: engine.dialect(),
         target: target.to_owned(),
         select: &summary.select,

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Prepared, source_shape};
+use super::{BoundSummary, source_shape};
 use crate::catalog::{Set, Source, Summary};
 use crate::engine::{Dialect, Engine, Tables};
 use crate::plan::Known;
@@ -35,7 +35,7 @@ pub struct Partitions {
 pub async fn known_partitions(
     engine: &mut dyn Engine,
     set: &Set,
-    prepared: &[Prepared<'_>],
+    prepared: &[BoundSummary<'_>],
     tables: &Tables,
     computed: bool,
 ) -> Result<Partitions> {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 
-use super::Prepared;
+use super::BoundSummary;
 use crate::catalog::{Set, Summary};
 use crate::engine::Engine;
 use crate::error::Failure;
@@ -34,7 +34,7 @@ pub(crate) fn cut(engine: &dyn Engine, set: &Set, now: SystemTime) -> Set {
 ///
 /// # Errors
 /// Whatever the server says.
-pub(crate) async fn expired(engine: &mut dyn Engine, item: &Prepared<'_>) -> Result<Vec<Tuple>> {
+pub(crate) async fn expired(engine: &mut dyn Engine, item: &BoundSummary<'_>) -> Result<Vec<Tuple>> {
     let summary = item.summary;
     let (Some(first), Some(column)) = (&summary.kept_from, summary.partition.first()) else {
         return Ok(Vec::new());

@@ -6,7 +6,7 @@ use anyhow::Result;
 use crate::catalog::{Kind, Set, Source, Summary};
 use crate::engine::statements::Slice;
 use crate::engine::{Engine, Shape, Tx};
-use crate::inspect::{self, Prepared};
+use crate::inspect::{self, BoundSummary};
 
 /// A smaller table is read whole as quickly, and the server knows.
 const FEW_ROWS: u64 = 20_000;
@@ -18,7 +18,7 @@ const FEW_ROWS: u64 = 20_000;
 pub(crate) async fn warnings(engine: &mut dyn Engine, set: &Set) -> Result<Vec<String>> {
     let tables: Vec<usize> =
         (0..set.summaries.len()).filter(|at| set.summaries[*at].kind == Kind::Table).collect();
-    let part = set.part(&tables);
+    let part = set.subset(&tables);
     let mut found = Vec::new();
     if part.summaries.iter().all(|summary| summary.partition.is_empty()) {
         return Ok(found);
@@ -32,7 +32,11 @@ pub(crate) async fn warnings(engine: &mut dyn Engine, set: &Set) -> Result<Vec<S
     Ok(found)
 }
 
-async fn warning(engine: &mut dyn Engine, item: &Prepared<'_>, source: &Source) -> Result<Option<String>> {
+async fn warning(
+    engine: &mut dyn Engine,
+    item: &BoundSummary<'_>,
+    source: &Source,
+) -> Result<Option<String>> {
     let summary: &Summary = item.summary;
     let d = engine.dialect();
     let plain = |name: &String| {

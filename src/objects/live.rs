@@ -10,7 +10,7 @@ use crate::engine::names::{self, GRAIN};
 use crate::engine::{Column, Dialect, Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
-use crate::inspect::{self, Prepared};
+use crate::inspect::{self, BoundSummary};
 use crate::ledger::publication;
 use crate::tracking;
 
@@ -71,7 +71,7 @@ pub(crate) async fn sql(engine: &mut dyn Engine, set: &Set) -> Result<Vec<(Strin
     if !set.summaries.iter().any(|summary| summary.live) {
         return Ok(all);
     }
-    let part = set.part(&tables);
+    let part = set.subset(&tables);
     let prepared = inspect::inspect(engine, &part).await?;
     let d = engine.dialect();
     let own = engine.server().schema.clone();
@@ -123,7 +123,7 @@ fn definition(
     d: &'static dyn Dialect,
     own: &str,
     set: &Set,
-    prepared: &[Prepared<'_>],
+    prepared: &[BoundSummary<'_>],
     index: usize,
 ) -> Result<Vec<String>, Failure> {
     let summary = &set.summaries[index];
@@ -158,13 +158,13 @@ fn refuse_unfit(set: &Set, index: usize, sources: &[usize]) -> Result<(), Failur
 }
 
 /// The view's SELECT: published rows of what does not wait, and the summary's own SELECT for what does.
-fn body(pending: &Pending<'_>, prepared: &[Prepared<'_>], index: usize) -> String {
+fn body(pending: &Pending<'_>, prepared: &[BoundSummary<'_>], index: usize) -> String {
     let Pending { d, summary, .. } = *pending;
     let item = &prepared[index];
     let below = pending.set.below(index);
     let each = pending.each(&below);
     let waits = |alias: &str| if each.is_some() { pending.is_this(alias) } else { pending.is_pending(alias) };
-    let lower: Vec<&Prepared<'_>> =
+    let lower: Vec<&BoundSummary<'_>> =
         below.iter().filter(|at| **at != index).map(|at| &prepared[*at]).collect();
     let with = lower_tiers(d, summary, &lower, &waits);
     let raw = format!("{with}SELECT * FROM (\n{}\n) s", summary.select);
@@ -190,7 +190,7 @@ fn body(pending: &Pending<'_>, prepared: &[Prepared<'_>], index: usize) -> Strin
 fn lower_tiers(
     d: &dyn Dialect,
     summary: &Summary,
-    lower: &[&Prepared<'_>],
+    lower: &[&BoundSummary<'_>],
     waits: &dyn Fn(&str) -> String,
 ) -> String {
     let shadows: Vec<String> = lower
@@ -210,7 +210,7 @@ fn lower_tiers(
 }
 
 /// A summary's columns as its table stores them, each out of the alias that it is asked for.
-fn as_stored(d: &dyn Dialect, item: &Prepared<'_>, alias: &dyn Fn(&Column) -> &'static str) -> String {
+fn as_stored(d: &dyn Dialect, item: &BoundSummary<'_>, alias: &dyn Fn(&Column) -> &'static str) -> String {
     let cells = item.columns.iter().map(|column| {
         let name = d.quote(&column.name);
         format!("{} AS {name}", d.cast(&format!("{}.{name}", alias(column)), column))
@@ -231,7 +231,7 @@ struct Pending<'a> {
 
 impl Pending<'_> {
     /// Makes the function that lists the partitions which wait, on engines that want one.
-    fn make_list(&mut self, view: &str, item: &Prepared<'_>) -> Vec<String> {
+    fn make_list(&mut self, view: &str, item: &BoundSummary<'_>) -> Vec<String> {
         let summary = self.summary;
         let column = |part: &String| item.columns.iter().find(|column| column.name == *part);
         let parts: Vec<&Column> = summary.partition.iter().filter_map(column).collect();

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::catalog::{Set, Source, Summary};
 use crate::engine::{Dialect, Engine};
-use crate::inspect::Prepared;
+use crate::inspect::BoundSummary;
 use crate::plan::{Asked, Scope, Tuple, project};
 use crate::tracking::{self, Changes};
 
@@ -17,7 +17,7 @@ use crate::tracking::{self, Changes};
 pub async fn affected(
     engine: &mut dyn Engine,
     set: &Set,
-    prepared: &[Prepared<'_>],
+    prepared: &[BoundSummary<'_>],
     changes: &[Changes],
 ) -> Result<Asked> {
     let mut asked = Asked { all: None, scopes: vec![Scope::default(); prepared.len()] };
@@ -72,7 +72,7 @@ pub async fn affected(
 }
 
 /// Scope of a summary that groups a partitioned source; `None`: everything.
-fn fact(d: &dyn Dialect, item: &Prepared<'_>, source: &Source, changes: &Changes) -> Option<Scope> {
+fn fact(d: &dyn Dialect, item: &BoundSummary<'_>, source: &Source, changes: &Changes) -> Option<Scope> {
     let summary = item.summary;
     let mut scope = Scope::default();
     // Where the source equates texts that the summary tells apart, a note may stand for several keys, or for one that
@@ -113,7 +113,7 @@ fn fact(d: &dyn Dialect, item: &Prepared<'_>, source: &Source, changes: &Changes
 /// Where a dimension's changed keys occur.
 struct Occurs<'o> {
     /// The summary whose published rows have them.
-    item: &'o Prepared<'o>,
+    item: &'o BoundSummary<'o>,
     /// By these columns.
     on: &'o [String],
     changes: &'o Changes,

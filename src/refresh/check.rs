@@ -39,18 +39,18 @@ pub async fn profile(
     (worker, slice): (usize, &Slice),
 ) -> Result<(u64, u64)> {
     let summary = staging.prepared[index].summary;
-    let (shapes, stage) = (staging.shapes(index, wave, worker), staging.stage(worker, index));
+    let (summary_sql, stage) = (staging.summary_sql(index, wave, worker), staging.stage(worker, index));
     let sums = Sums::of(staging, index, wave);
     let held = (!staging.empty[index]).then_some(slice);
-    let rows = engine.query(&shapes.profile_stage(&stage, &sums.own, &sums.totals, held)).await?;
-    let parts = shapes.partition.len();
+    let rows = engine.query(&summary_sql.profile_stage(&stage, &sums.own, &sums.totals, held)).await?;
+    let parts = summary_sql.partition.len();
     let mut published = 0;
     if let Some(slice) = held {
         published = match rows.first() {
             Some(row) => number(row, row.len() - 1)?,
             // No partition at all, so no row that says it.
             None => {
-                let answer = engine.query(&shapes.count(slice)).await?;
+                let answer = engine.query(&summary_sql.count(slice)).await?;
                 number(answer.first().context("COUNT returned nothing")?, 0)?
             }
         };
@@ -242,8 +242,8 @@ pub async fn manifest_checks(
             .into_iter()
             .map(|other| Shadow { table: staging.prepared[other].summary.table.clone(), body: fresh(other) })
             .collect();
-        let shapes = staging.prepared[index].shapes(staging.dialect);
-        must_be_empty(engine, &staging.set.name, summary, entry, &shapes.with_clause(&shadows)).await?;
+        let summary_sql = staging.prepared[index].summary_sql(staging.dialect);
+        must_be_empty(engine, &staging.set.name, summary, entry, &summary_sql.with_clause(&shadows)).await?;
     }
     Ok(())
 }

@@ -41,17 +41,17 @@ pub async fn run(
             true => Some(publish_group::due(context, selected.set, &mut spare).await?),
             false => None,
         };
-        for members in selected.units() {
+        for members in selected.groups() {
             if due.as_ref().is_some_and(|due| !members.iter().any(|index| due.contains(index))) {
                 continue;
             }
-            let unit = PublishGroup::new(selected.set, &members);
+            let group = PublishGroup::new(selected.set, &members);
             let engine = session::connected(context, &mut spare).await?;
-            let foreseen = foresee(engine, &request, &unit).await?;
+            let foreseen = foresee(engine, &request, &group).await?;
             if json {
-                sets.push(as_json(&unit, &foreseen));
+                sets.push(as_json(&group, &foreseen));
             } else {
-                print(&unit, &foreseen, out)?;
+                print(&group, &foreseen, out)?;
             }
         }
     }
@@ -62,42 +62,42 @@ pub async fn run(
 }
 
 /// The road of a run, as far as it changes nothing: facts, then the plan.
-async fn foresee(engine: &mut dyn Engine, request: &Request<'_>, unit: &PublishGroup<'_>) -> Result<Plan> {
+async fn foresee(engine: &mut dyn Engine, request: &Request<'_>, group: &PublishGroup<'_>) -> Result<Plan> {
     ledger::require(engine).await?;
     let now = ledger::clock(engine).await?;
-    let set = retention::cut(engine, &unit.part, now);
-    let facts = Facts::read(engine, unit, &set, now, Instant::now()).await?;
+    let set = retention::cut(engine, &group.subset, now);
+    let facts = Facts::read(engine, group, &set, now, Instant::now()).await?;
     let claimed = facts.foresee(engine).await?;
     Ok(match claimed.plan(engine, request).await? {
         Decided::Work(planned) => planned.plan,
         Decided::Nothing(idle) => {
-            let quiet = unit.kind == Kind::Table
-                || tracking::is_quiet(engine, &unit.part, &facts.state.sources).await;
+            let quiet = group.kind == Kind::Table
+                || tracking::is_quiet(engine, &group.subset, &facts.state.sources).await;
             if quiet {
                 Plan::nothing(idle.reason)
             } else {
-                Plan::views(unit.part.summaries.len(), Some("rows of its sources changed".to_owned()))
+                Plan::views(group.subset.summaries.len(), Some("rows of its sources changed".to_owned()))
             }
         }
     })
 }
 
-fn as_json(unit: &PublishGroup<'_>, plan: &Plan) -> Value {
+fn as_json(group: &PublishGroup<'_>, plan: &Plan) -> Value {
     let step = |wave: &Wave| {
         json!({
-            "summaries": names(unit, &wave.members),
+            "summaries": names(group, &wave.members),
             "by": wave.columns,
             "keys": wave.by_key,
             "steps": wave.chunks.len(),
         })
     };
     let follow = match &plan.work {
-        Work::Cascade { follow, .. } => names(unit, follow),
+        Work::Cascade { follow, .. } => names(group, follow),
         Work::Waves(_) | Work::Views(_) => Vec::new(),
     };
     json!({
-        "set": unit.set.name,
-        "summaries": unit.names(),
+        "set": group.set.name,
+        "summaries": group.names(),
         "mode": plan.mode.map_or("none", Mode::as_str),
         "partitions": plan.partitions,
         "reason": plan.reason,
@@ -106,22 +106,22 @@ fn as_json(unit: &PublishGroup<'_>, plan: &Plan) -> Value {
     })
 }
 
-fn names<'u>(unit: &'u PublishGroup<'_>, members: &[usize]) -> Vec<&'u str> {
-    members.iter().map(|at| unit.part.summaries[*at].name.as_str()).collect()
+fn names<'u>(group: &'u PublishGroup<'_>, members: &[usize]) -> Vec<&'u str> {
+    members.iter().map(|at| group.subset.summaries[*at].name.as_str()).collect()
 }
 
-fn print(unit: &PublishGroup<'_>, plan: &Plan, out: &mut dyn Write) -> std::io::Result<()> {
-    let label = unit.label();
+fn print(group: &PublishGroup<'_>, plan: &Plan, out: &mut dyn Write) -> std::io::Result<()> {
+    let label = group.label();
     let Some(mode) = plan.mode else {
         return writeln!(out, "{label}: nothing to do: {}", plan.reason);
     };
     if let Work::Views(_) = plan.work {
-        return writeln!(out, "{label}: refresh of {}: {}", unit.names().join(" → "), plan.reason);
+        return writeln!(out, "{label}: refresh of {}: {}", group.names().join(" → "), plan.reason);
     }
     let partitions = count(plan.partitions as u64, "partition");
     writeln!(out, "{label}: {} refresh of {partitions}: {}", mode.as_str(), plan.reason)?;
     for wave in plan.waves() {
-        let names = names(unit, &wave.members).join(" → ");
+        let names = names(group, &wave.members).join(" → ");
         let steps = count(wave.chunks.len() as u64, "step");
         match wave.by_key {
             true => {
@@ -134,7 +134,7 @@ fn print(unit: &PublishGroup<'_>, plan: &Plan, out: &mut dyn Write) -> std::io::
     if let Work::Cascade { follow, .. } = &plan.work
         && !follow.is_empty()
     {
-        writeln!(out, "  then {}, where rows below differ", names(unit, follow).join(" → "))?;
+        writeln!(out, "  then {}, where rows below differ", names(group, follow).join(" → "))?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::planned::Claimed;
 use crate::catalog::{Kind, Set};
 use crate::engine::{Engine, Tables};
-use crate::inspect::{self, Prepared};
+use crate::inspect::{self, BoundSummary};
 use crate::ledger::{self, SetState};
 use crate::objects::{grants, live};
 use crate::publish_group::PublishGroup;
@@ -31,7 +31,7 @@ pub(super) struct Facts<'a> {
     /// What the ledger knows of the set.
     pub state: SetState,
     /// The summaries, and what the database says of their tables.
-    pub prepared: Vec<Prepared<'a>>,
+    pub prepared: Vec<BoundSummary<'a>>,
 }
 
 impl<'a> Facts<'a> {

@@ -32,12 +32,12 @@ use crate::exit_code::ExitCode;
 use crate::hooks;
 use crate::ledger::{self, RunEnd};
 use crate::plan::Ask;
+use crate::publish_group::{self, PublishGroup};
 use crate::report::{Mode as ReportMode, RefreshReport, RunStatus, SetRefresh, SummaryRefresh, Values};
 use crate::session::{self, Context, Spare};
 use run::Run;
 
 use crate::inspect;
-use crate::publish_group::{self, PublishGroup};
 
 /// What one refresh was asked to do.
 #[derive(Clone)]
@@ -119,7 +119,7 @@ pub async fn run(
     Ok((whole, ExitCode::Ok))
 }
 
-/// Refreshes every selected set, without hooks and without a verdict on the whole. The errors are those of the units
+/// Refreshes every selected set, without hooks and without a verdict on the whole. The errors are those of the groups
 /// that failed, in their order.
 pub async fn every_set(
     context: &Context,
@@ -138,11 +138,12 @@ pub async fn every_set(
         match due {
             Ok(Some(due)) if due.is_empty() => continue,
             Ok(due) => {
-                let mut units = selected.units();
-                units.retain(|unit| {
-                    due.as_ref().is_none_or(|due| unit.iter().any(|index| due.contains(index)))
+                let mut groups = selected.groups();
+                groups.retain(|group| {
+                    due.as_ref().is_none_or(|due| group.iter().any(|index| due.contains(index)))
                 });
-                let (set, failed) = refresh_set(context, request, selected.set, &units, &run_id, spare).await;
+                let (set, failed) =
+                    refresh_set(context, request, selected.set, &groups, &run_id, spare).await;
                 sets.push(set);
                 errors.extend(failed);
             }
@@ -173,35 +174,35 @@ fn stops(context: &Context, errors: &mut Vec<anyhow::Error>) -> bool {
     }
 }
 
-/// Refreshes the units of one set, one after the other: one that fails leaves the others alone. The errors are those
-/// of the units that failed.
+/// Refreshes the groups of one set, one after the other: one that fails leaves the others alone. The errors are those
+/// of the groups that failed.
 async fn refresh_set(
     context: &Context,
     request: &Request<'_>,
     set: &Set,
-    units: &[Vec<usize>],
+    groups: &[Vec<usize>],
     run_id: &str,
     spare: &mut Spare,
 ) -> (SetRefresh, Vec<anyhow::Error>) {
     let start = Instant::now();
     let mut errors: Vec<anyhow::Error> = Vec::new();
-    let several = units.len() > 1;
+    let several = groups.len() > 1;
     let mut whole: Option<SetRefresh> = None;
-    for (at, members) in units.iter().enumerate() {
-        let unit = PublishGroup::new(set, members);
-        // One request, one ledger row per unit.
-        let run_id = format!("{run_id}-{}", &checksum::hex(&unit.label())[..6]);
+    for (at, members) in groups.iter().enumerate() {
+        let group = PublishGroup::new(set, members);
+        // One request, one ledger row per group.
+        let run_id = format!("{run_id}-{}", &checksum::hex(&group.label())[..6]);
         let began = Instant::now();
-        let run = Run { context, request, group: &unit, id: &run_id, began, retries: 0, large: false };
-        let part = match refresh_unit(run, spare).await {
+        let run = Run { context, request, group: &group, id: &run_id, began, retries: 0, large: false };
+        let part = match refresh_group(run, spare).await {
             Ok(part) => part,
             Err((error, retries)) => {
                 let message = Failure::of(&error).1;
                 let seconds = began.elapsed().as_secs_f64();
                 let mut part = SetRefresh::failed(&set.name, seconds, message.clone(), retries);
                 if several {
-                    part.summaries = unit
-                        .part
+                    part.summaries = group
+                        .subset
                         .summaries
                         .iter()
                         .map(|summary| {
@@ -217,7 +218,7 @@ async fn refresh_set(
             None => part,
             Some(before) => before.and(part),
         });
-        if at + 1 < units.len() && stops(context, &mut errors) {
+        if at + 1 < groups.len() && stops(context, &mut errors) {
             break;
         }
     }
@@ -237,7 +238,7 @@ fn report(run_id: String, status: RunStatus, start: Instant, sets: Vec<SetRefres
 }
 
 /// Refreshes what publishes together, again and again while what stops it is a matter of the moment.
-async fn refresh_unit(run: Run<'_>, spare: &mut Spare) -> Result<SetRefresh, (anyhow::Error, u32)> {
+async fn refresh_group(run: Run<'_>, spare: &mut Spare) -> Result<SetRefresh, (anyhow::Error, u32)> {
     let (context, name) = (run.context, run.group.label());
     let mut run = run;
     loop {
@@ -281,7 +282,7 @@ async fn changed_values(
     context: &Context,
     engine: &mut dyn Engine,
     set: &str,
-    item: &inspect::Prepared<'_>,
+    item: &inspect::BoundSummary<'_>,
     from: &str,
 ) -> Result<Values> {
     let mut values = Values::new();

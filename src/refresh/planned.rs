@@ -10,7 +10,7 @@ use super::{Request, affected, noop, views};
 use crate::catalog::{Kind, Summary};
 use crate::engine::{Engine, Tx};
 use crate::inspect::partitions::Partitions;
-use crate::inspect::{self, Prepared, retention};
+use crate::inspect::{self, BoundSummary, retention};
 use crate::ledger::{self, SetState, publication};
 use crate::plan::{Asked, Mode, Plan, Scope, project};
 use crate::publish_group;
@@ -94,7 +94,7 @@ impl<'f> Claimed<'f> {
 /// Adds what the clock asks for: partitions that have expired, content that has moved.
 async fn by_the_clock(
     engine: &mut dyn Engine,
-    prepared: &[Prepared<'_>],
+    prepared: &[BoundSummary<'_>],
     state: &SetState,
     now: SystemTime,
     asked: &mut Asked,
@@ -135,7 +135,7 @@ impl Idle<'_> {
         let set = facts.set;
         if facts.group.kind == Kind::Table {
             let mut statements = tracking::consume_sql(engine, set, &changes, None);
-            let timed = facts.group.part.summaries.iter().filter(|one| is_computed(one, false));
+            let timed = facts.group.subset.summaries.iter().filter(|one| is_computed(one, false));
             let timed: Vec<&str> = timed.map(|one| one.name.as_str()).collect();
             if !timed.is_empty() {
                 let at = ledger::stamp(facts.started);

@@ -7,7 +7,7 @@ use super::facts::Facts;
 use super::run::Run;
 use super::staged::{Computed, Fresh};
 use super::staging::Staging;
-use crate::engine::statements::{OP, Shapes};
+use crate::engine::statements::{OP, SummarySql};
 use crate::engine::{DbError, Engine, ErrorClass, Tx};
 use crate::ledger::publication::{self, Published, View};
 use crate::ledger::{self, Counts, Fence, RunEnd, RunMode, RunRecord, SetState};
@@ -187,8 +187,8 @@ impl Checked<'_> {
         let mut parts = Vec::new();
         for outcome in self.outcomes.iter().filter(|outcome| outcome.counts.any()) {
             let item = &staging.prepared[outcome.index];
-            let shapes = Shapes { marks: staging.run.marks(0), ..item.shapes(staging.dialect) };
-            for (sql, marks) in shapes.apply(staging.delta(outcome.index), item.replace) {
+            let summary_sql = SummarySql { marks: staging.run.marks(0), ..item.summary_sql(staging.dialect) };
+            for (sql, marks) in summary_sql.apply(staging.delta(outcome.index), item.replace) {
                 let expected: u64 = marks.iter().map(|mark| of(outcome.counts, *mark)).sum();
                 if expected > 0 {
                     parts.push(Apply { sql, table: &item.summary.table, expected });

@@ -89,7 +89,7 @@ impl Run<'_> {
             Some(now) => now,
             None => ledger::clock(engine).await?,
         };
-        let set = retention::cut(engine, &self.group.part, now);
+        let set = retention::cut(engine, &self.group.subset, now);
         if self.retries > 0 && publication::was_published(engine, self.id).await? {
             return self.republished(engine, &set).await;
         }

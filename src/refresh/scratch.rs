@@ -18,7 +18,7 @@ use crate::engine::dialect::{SOME, Scratch};
 use crate::engine::names;
 use crate::engine::statements::{self, KIND, Marks, RUN};
 use crate::engine::{Dialect, Engine, Tx};
-use crate::inspect::Prepared;
+use crate::inspect::BoundSummary;
 use crate::lasting::{self, Lasting};
 use crate::ledger::{self, SetState};
 
@@ -173,7 +173,11 @@ pub(super) async fn ready(
 }
 
 /// Where scratch tables are a connection's own, a run makes its deltas itself.
-async fn make_private(engine: &mut dyn Engine, prepared: &[Prepared<'_>], run: &mut OwnRows) -> Result<()> {
+async fn make_private(
+    engine: &mut dyn Engine,
+    prepared: &[BoundSummary<'_>],
+    run: &mut OwnRows,
+) -> Result<()> {
     let d = engine.dialect();
     let schema = engine.server().schema.clone();
     for (index, item) in prepared.iter().enumerate() {

@@ -17,7 +17,7 @@ use crate::engine::statements;
 use crate::engine::{Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
-use crate::inspect::Prepared;
+use crate::inspect::BoundSummary;
 use crate::plan::{self, Known, Scope, Tuple, Wave, Work};
 use crate::session::Context;
 use crate::tracking;
@@ -248,8 +248,8 @@ async fn stage_chunk(
 ) -> Result<()> {
     let copies = staging.copies(wave, chunk);
     let unique = |index: &usize| {
-        let shapes = staging.shapes(*index, wave, worker);
-        (*index, Some(statements::stage_index(staging.dialect, shapes.partition, shapes.key)))
+        let summary_sql = staging.summary_sql(*index, wave, worker);
+        (*index, Some(statements::stage_index(staging.dialect, summary_sql.partition, summary_sql.key)))
     };
     let copied = copies.iter().map(|lower| (*lower, None));
     let wanted: Vec<(usize, Option<String>)> = copied.chain(wave.members.iter().map(unique)).collect();
@@ -286,15 +286,15 @@ async fn stage_member(
 ) -> Result<()> {
     let (d, Piece { wave, worker, chunk }) = (staging.dialect, *piece);
     let item = &staging.prepared[index];
-    let shapes = staging.shapes(index, wave, worker);
+    let summary_sql = staging.summary_sql(index, wave, worker);
     let slice = staging.slice(index, &wave.columns, chunk);
     let stage = staging.stage(worker, index);
     let shadows = staging.shadows(worker, index, wave, chunk);
     let totals = staging.totals(worker, index, wave, chunk);
     let borrowed = totals.as_ref().map(TotalsText::borrow);
-    let mut fill = vec![shapes.fill_stage(&stage, &slice, &shadows, borrowed.as_ref())];
+    let mut fill = vec![summary_sql.fill_stage(&stage, &slice, &shadows, borrowed.as_ref())];
     let name = format!("{}_key", staging.stage_name(worker, index));
-    let unique = statements::stage_index(d, shapes.partition, shapes.key);
+    let unique = statements::stage_index(d, summary_sql.partition, summary_sql.key);
     fill.extend(d.scratch_unique_index(&stage, &name, &unique));
     let filled = engine.execute_each(&fill).await.map_err(|error| in_words(error, item))?;
     let filled = filled.first().copied().unwrap_or(0);
@@ -306,19 +306,22 @@ async fn stage_member(
     let delta = staging.delta(index);
     let within = (!wave.by_key).then_some(&slice);
     let written = if staging.empty[index] {
-        engine.execute(&shapes.diff_all_new(&stage, delta)).await?
+        engine.execute(&summary_sql.diff_all_new(&stage, delta)).await?
     } else if filled <= FEW_TO_COMPARE && published <= FEW_TO_COMPARE {
         let both = match d.reads_scratch_twice() {
-            true => vec![shapes.diff(&stage, delta, &slice, within)],
-            false => vec![shapes.diff_new(&stage, delta, within), shapes.diff_gone(&stage, delta, &slice)],
+            true => vec![summary_sql.diff(&stage, delta, &slice, within)],
+            false => vec![
+                summary_sql.diff_new(&stage, delta, within),
+                summary_sql.diff_gone(&stage, delta, &slice),
+            ],
         };
         engine.execute_each(&both).await?.into_iter().sum()
     } else {
-        let mut written = engine.execute(&shapes.diff_new(&stage, delta, within)).await?;
+        let mut written = engine.execute(&summary_sql.diff_new(&stage, delta, within)).await?;
         // Both sides have unique keys: when every computed row is there, equal, and the counts are too,
         // no row can be left over.
         if written > 0 || computed != published {
-            written += engine.execute(&shapes.diff_gone(&stage, delta, &slice)).await?;
+            written += engine.execute(&summary_sql.diff_gone(&stage, delta, &slice)).await?;
         }
         written
     };
@@ -349,7 +352,7 @@ async fn tell(engine: &mut dyn Engine, scratch: &str, rows: u64, most: u64) -> R
 }
 
 /// A failed computation, said in terms of the DBA's file.
-fn in_words(error: crate::engine::DbError, item: &Prepared<'_>) -> anyhow::Error {
+fn in_words(error: crate::engine::DbError, item: &BoundSummary<'_>) -> anyhow::Error {
     match error.class {
         ErrorClass::Duplicate => Failure::new(
             ExitCode::Failed,

@@ -11,8 +11,8 @@ use crate::catalog::{Against, Set};
 use crate::engine::Dialect;
 use crate::engine::dialect::{Scratch, on_key};
 use crate::engine::names;
-use crate::engine::statements::{KIND, OP, RUN, Shadow, Shapes, Slice, SourceTotals};
-use crate::inspect::{Prepared, partition_expression};
+use crate::engine::statements::{KIND, OP, RUN, Shadow, Slice, SourceTotals, SummarySql};
+use crate::inspect::{BoundSummary, partition_expression};
 use crate::plan::{Tuple, Wave};
 use crate::reconcile::reconciled;
 
@@ -21,7 +21,7 @@ pub struct Staging<'a> {
     /// The set.
     pub set: &'a Set,
     /// Its summaries, as inspected.
-    pub prepared: &'a [Prepared<'a>],
+    pub prepared: &'a [BoundSummary<'a>],
     /// Distinguishes this run's rows in scratch tables from any other's.
     pub run: &'a OwnRows,
     /// Schema of scratch tables.
@@ -117,10 +117,11 @@ impl Staging<'_> {
     }
 
     /// The statements of a summary, for a connection's part of a wave.
-    pub(super) fn shapes(&self, index: usize, wave: &Wave, worker: usize) -> Shapes<'_> {
+    pub(super) fn summary_sql(&self, index: usize, wave: &Wave, worker: usize) -> SummarySql<'_> {
         let item = &self.prepared[index];
-        let shapes = if wave.by_key { item.shapes_by_key(self.dialect) } else { item.shapes(self.dialect) };
-        Shapes { marks: self.run.marks(worker), ..shapes }
+        let summary_sql =
+            if wave.by_key { item.summary_sql_by_key(self.dialect) } else { item.summary_sql(self.dialect) };
+        SummarySql { marks: self.run.marks(worker), ..summary_sql }
     }
 
     /// The slice of a summary that a chunk stands for.
@@ -141,7 +142,7 @@ impl Staging<'_> {
     pub(super) fn settled_body(&self, index: usize, slice: &Slice) -> String {
         let d = self.dialect;
         let item = &self.prepared[index];
-        let shapes = item.shapes(d);
+        let summary_sql = item.summary_sql(d);
         let (delta, own) = (self.delta(index), self.own());
         let names: Vec<String> =
             item.columns.iter().map(|column| format!("d.{}", d.quote(&column.name))).collect();
@@ -149,7 +150,7 @@ impl Staging<'_> {
         format!(
             "{} AND NOT EXISTS (SELECT 1 FROM {delta} d WHERE {own} AND {on}) \
              UNION ALL SELECT {} FROM {delta} d WHERE {own} AND d.{} <> 'D' AND {}",
-            shapes.published(slice, ""),
+            summary_sql.published(slice, ""),
             names.join(", "),
             d.quote(OP),
             slice.over(d, "d"),
@@ -337,6 +338,6 @@ impl TotalsText {
 }
 
 /// Whether a tier above reads this summary.
-pub fn is_read_above(prepared: &[Prepared<'_>], index: usize) -> bool {
+pub fn is_read_above(prepared: &[BoundSummary<'_>], index: usize) -> bool {
     prepared.iter().any(|above| above.summary.reads_summaries.contains(&index))
 }

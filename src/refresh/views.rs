@@ -21,7 +21,7 @@ use crate::engine::statements::{Shadow, Slice};
 use crate::engine::{DbError, Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
-use crate::inspect::{self, Prepared};
+use crate::inspect::{self, BoundSummary};
 use crate::ledger::{Counts, SetState};
 use crate::plan::Ask;
 use crate::publish_group;
@@ -85,25 +85,25 @@ pub(super) async fn why(
     request: &Request<'_>,
     state: &SetState,
 ) -> Result<Option<String>> {
-    let unit = facts.group;
+    let group = facts.group;
     match request.ask {
         Ask::Full => return Ok(Some("asked for".to_owned())),
         Ask::Partitions(_) | Ask::Since(_) => {
             return Err(Failure::usage(format!(
                 "{} is a materialized view and has no partitions",
-                unit.label()
+                group.label()
             ))
             .hint("leave --partition and --since out, or name the summaries that they are for")
             .into());
         }
         Ask::Current => {}
     }
-    for source in &unit.part.sources {
+    for source in &group.subset.sources {
         if source.track != Method::Triggers {
             return Ok(Some(format!("changes of {} are not noted by triggers", source.name)));
         }
     }
-    for summary in &unit.part.summaries {
+    for summary in &group.subset.summaries {
         let populated = inspect::is_filled(engine, summary).await? == Some(true);
         let Some(known) =
             state.summary(&summary.name).filter(|known| known.published_at.is_some() && populated)
@@ -135,10 +135,10 @@ async fn refresh_view(
     let summary = item.summary;
     let own = engine.server().schema.clone();
     let concurrently = inspect::is_filled(engine, summary).await? == Some(true);
-    let shapes = item.shapes(d);
+    let summary_sql = item.summary_sql(d);
     let before = d.scratch_name(&own, &names::before(summary.tier), Scratch::Private);
     if concurrently {
-        let columns = shapes.compared_columns();
+        let columns = summary_sql.compared_columns();
         engine.execute(&d.copy_private(&before, &item.target, &columns)).await?;
         engine.execute(&d.savepoint(VIEW_SAVEPOINT)).await?;
     }
@@ -149,7 +149,7 @@ async fn refresh_view(
     let rows = count(engine, &format!("SELECT COUNT(*) FROM {}", item.target)).await?;
     let mut counts = Counts { inserted: rows, ..Counts::default() };
     if concurrently {
-        counts = changes(engine, &shapes.count_changes(&before)).await?;
+        counts = changes(engine, &summary_sql.count_changes(&before)).await?;
     }
     check_view(engine, facts, index).await?;
     let previous = (rows + counts.deleted).saturating_sub(counts.inserted);
@@ -160,7 +160,7 @@ async fn refresh_view(
     }
     let mut changed = Values::new();
     if counts.any() {
-        let columns = shapes.compared_columns();
+        let columns = summary_sql.compared_columns();
         let rows = if concurrently {
             // Both the rows that came and the rows that went.
             let (old, new) =
@@ -195,7 +195,7 @@ async fn changes(engine: &mut dyn Engine, sql: &str) -> Result<Counts> {
 async fn check_view(engine: &mut dyn Engine, facts: &Facts<'_>, index: usize) -> Result<()> {
     let item = &facts.prepared[index];
     null_keys(engine, item).await?;
-    let shapes = item.shapes(engine.dialect());
+    let summary_sql = item.summary_sql(engine.dialect());
     let as_it_is: Vec<Shadow> = facts
         .prepared
         .iter()
@@ -205,7 +205,7 @@ async fn check_view(engine: &mut dyn Engine, facts: &Facts<'_>, index: usize) ->
         })
         .collect();
     for entry in &item.summary.checks {
-        let with = shapes.with_clause(&as_it_is);
+        let with = summary_sql.with_clause(&as_it_is);
         check::must_be_empty(engine, &facts.set.name, item.summary, entry, &with).await?;
     }
     reconciled(engine, facts, index).await
@@ -221,7 +221,7 @@ pub(super) async fn count(engine: &mut dyn Engine, sql: &str) -> Result<u64> {
 }
 
 /// A unique index lets NULL in twice; a key must not.
-async fn null_keys(engine: &mut dyn Engine, item: &Prepared<'_>) -> Result<()> {
+async fn null_keys(engine: &mut dyn Engine, item: &BoundSummary<'_>) -> Result<()> {
     let d = engine.dialect();
     let any: Vec<String> = item.summary.key.iter().map(|name| format!("{} IS NULL", d.quote(name))).collect();
     let sql = format!("SELECT COUNT(*) FROM {} WHERE {}", item.target, any.join(" OR "));
@@ -259,7 +259,7 @@ async fn reconciled(engine: &mut dyn Engine, facts: &Facts<'_>, index: usize) ->
     .into())
 }
 
-fn in_words(error: DbError, item: &Prepared<'_>) -> anyhow::Error {
+fn in_words(error: DbError, item: &BoundSummary<'_>) -> anyhow::Error {
     let summary = item.summary;
     match error.class {
         ErrorClass::Duplicate => Failure::new(

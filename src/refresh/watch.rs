@@ -131,7 +131,7 @@ async fn follow(context: &Context, mut told: UnboundedReceiver<RefreshReport>) {
     }
 }
 
-/// The units that failed at their last attempt: how often in a row, and when they are tried again.
+/// The groups that failed at their last attempt: how often in a row, and when they are tried again.
 #[derive(Default)]
 struct Failing(BTreeMap<String, (u32, Instant)>);
 
@@ -233,7 +233,7 @@ async fn listen(
     Ok(Some(ears))
 }
 
-/// The units that a look at the logs shows to need a refresh, by name. `beat`: what needs none is noted to be current.
+/// The groups that a look at the logs shows to need a refresh, by name. `beat`: what needs none is noted to be current.
 async fn stale<'a>(
     request: &Request<'a>,
     spare: &mut Spare,
@@ -245,16 +245,16 @@ async fn stale<'a>(
     let mut stale = Vec::new();
     let mut broken = false;
     for selected in &request.selected {
-        for members in selected.units() {
-            let unit = PublishGroup::new(selected.set, &members);
-            if failing.waits(&unit.label()) {
+        for members in selected.groups() {
+            let group = PublishGroup::new(selected.set, &members);
+            if failing.waits(&group.label()) {
                 continue;
             }
-            let tracked = unit.part.sources.iter().all(|source| source.track == Method::Triggers);
-            if if tracked { unit.is_current(engine).await == Some(true) } else { !untracked } {
-                broken |= beat && tracked && unit.heartbeat(engine, false).await.is_err();
+            let tracked = group.subset.sources.iter().all(|source| source.track == Method::Triggers);
+            if if tracked { group.is_current(engine).await == Some(true) } else { !untracked } {
+                broken |= beat && tracked && group.heartbeat(engine, false).await.is_err();
             } else {
-                stale.push((unit.label(), Selected { set: selected.set, summaries: members }));
+                stale.push((group.label(), Selected { set: selected.set, summaries: members }));
             }
         }
     }
@@ -271,7 +271,7 @@ async fn drain(ears: &mut Option<Box<dyn Listener>>) {
     }
 }
 
-/// One refresh of one unit.
+/// One refresh of one group.
 ///
 /// # Errors
 /// It failed, and that has been said; or another run is at work.

@@ -28,7 +28,7 @@ use crate::engine::names::{self, CLAIM, GRAIN};
 use crate::engine::statements::Slice;
 use crate::engine::track::{TrackColumn, TrackSpec};
 use crate::engine::{Column, Engine, Shape, Tables};
-use crate::inspect::Prepared;
+use crate::inspect::BoundSummary;
 use crate::ledger::sources::Remembered;
 use crate::plan::Tuple;
 
@@ -201,7 +201,7 @@ async fn with_any_column(engine: &mut dyn Engine, spec: TrackSpec, source: &Sour
 /// Whatever the server says.
 pub async fn occurrences(
     engine: &mut dyn Engine,
-    item: &Prepared<'_>,
+    item: &BoundSummary<'_>,
     on: &[String],
     loose: &BTreeMap<String, String>,
     keys: &BTreeSet<Tuple>,

@@ -1,7 +1,7 @@
 //! Rows that differ, collected as they arrive.
 
 use crate::engine::Row;
-use crate::inspect::Prepared;
+use crate::inspect::BoundSummary;
 use crate::report::{Difference, Key, Sample};
 
 /// Rows that are shown in full; all are counted.
@@ -10,7 +10,7 @@ const SHOWN: usize = 10;
 /// A row that differs, and on which side it is: stored or recomputed.
 type Sided = (Row, i64);
 
-/// Collects the rows of [`crate::engine::statements::Shapes::disagreements`], which come ordered by key.
+/// Collects the rows of [`crate::engine::statements::SummarySql::disagreements`], which come ordered by key.
 pub(super) struct Comparison {
     names: Vec<String>,
     key: Vec<usize>,
@@ -23,7 +23,7 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-    pub(super) fn new(item: &Prepared<'_>) -> Self {
+    pub(super) fn new(item: &BoundSummary<'_>) -> Self {
         let names: Vec<String> = item
             .columns
             .iter()

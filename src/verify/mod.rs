@@ -48,7 +48,7 @@ pub async fn run(
         None => context.connect().await?,
     };
     for selected in &selected {
-        let result = verify_units(context, engine.as_mut(), selected, args, &mut report).await;
+        let result = verify_groups(context, engine.as_mut(), selected, args, &mut report).await;
         if let Err(interrupted) = context.interrupt.check() {
             context.interrupt.acknowledge();
             return Err(interrupted.into());
@@ -63,8 +63,8 @@ pub async fn run(
     Ok((report, ExitCode::Differs))
 }
 
-/// Each unit by itself: tables under retention as of now, views as of the moment of their last refresh.
-async fn verify_units(
+/// Each group by itself: tables under retention as of now, views as of the moment of their last refresh.
+async fn verify_groups(
     context: &Context,
     engine: &mut dyn Engine,
     selected: &Selected<'_>,
@@ -77,10 +77,10 @@ async fn verify_units(
     if let Ok(warnings) = explain::warnings(engine, set).await {
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     }
-    for members in set.units() {
+    for members in set.groups() {
         let chosen: Vec<bool> = members.iter().map(|index| selected.includes(*index)).collect();
-        let mut part = retention::cut(engine, &set.part(&members), now);
-        // A unit of views has no partitions; the partitions named are somebody else's.
+        let mut part = retention::cut(engine, &set.subset(&members), now);
+        // A group of views has no partitions; the partitions named are somebody else's.
         let of_views = part.summaries.iter().any(|summary| summary.kind == Kind::MaterializedView);
         if !chosen.contains(&true)
             || (of_views && !args.partition.is_empty() && members.len() < set.summaries.len())

@@ -6,7 +6,7 @@ use super::compare::Comparison;
 use crate::catalog::Set;
 use crate::engine::statements::{Shadow, Slice};
 use crate::engine::{Dialect, Engine};
-use crate::inspect::Prepared;
+use crate::inspect::BoundSummary;
 use crate::plan::{Chosen, Tuple};
 use crate::reconcile::imbalances;
 use crate::report::{SummaryVerify, VerifyReport};
@@ -20,13 +20,13 @@ pub(super) struct Subject<'a> {
     /// What publishes together.
     pub set: &'a Set,
     /// Its summaries.
-    pub prepared: &'a [Prepared<'a>],
+    pub prepared: &'a [BoundSummary<'a>],
     /// Which of them.
     pub index: usize,
 }
 
 impl Subject<'_> {
-    fn item(&self) -> &Prepared<'_> {
+    fn item(&self) -> &BoundSummary<'_> {
         &self.prepared[self.index]
     }
 
@@ -92,7 +92,7 @@ impl Subject<'_> {
             partitions += chunk.as_ref().map_or(1, Vec::len) as u64;
             let slice = self.slice(chunk.as_deref());
             let shadows = self.raw_shadows(engine.dialect(), chunk.as_deref());
-            let sql = item.shapes(engine.dialect()).disagreements(&slice, &shadows);
+            let sql = item.summary_sql(engine.dialect()).disagreements(&slice, &shadows);
             engine.for_each(&sql, &mut |row| rows.take(row)).await?;
             rows.close();
             context.progress.step(1);

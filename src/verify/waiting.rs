@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::catalog::{Set, Source};
 use crate::engine::Engine;
-use crate::inspect::Prepared;
+use crate::inspect::BoundSummary;
 use crate::plan::{Tuple, project};
 use crate::tracking;
 
@@ -17,7 +17,7 @@ use crate::tracking;
 pub(super) async fn of_summary(
     engine: &mut dyn Engine,
     set: &Set,
-    prepared: &[Prepared<'_>],
+    prepared: &[BoundSummary<'_>],
     index: usize,
 ) -> Result<Option<BTreeSet<Tuple>>> {
     let partition = &prepared[index].summary.partition;
@@ -42,7 +42,7 @@ pub(super) async fn of_summary(
 async fn dimension(
     engine: &mut dyn Engine,
     set: &Set,
-    prepared: &[Prepared<'_>],
+    prepared: &[BoundSummary<'_>],
     source: &Source,
     (named, on): &(String, Vec<String>),
     partition: &[String],

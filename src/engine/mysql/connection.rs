@@ -8,7 +8,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{Column as _, Executor, MySql, SqlSafeStr, Statement};
 
 use super::MysqlDialect;
-use super::connect::translate;
+use super::errors::translate;
 use crate::config::DatabaseTarget;
 use crate::engine::guard::Lock;
 use crate::engine::io::{audited, network_io, text_io};

@@ -9,6 +9,7 @@
 mod catalog;
 mod connect;
 mod connection;
+mod errors;
 mod notes;
 mod objects;
 mod scratch;

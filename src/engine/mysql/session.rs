@@ -7,8 +7,8 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{MySql, Row as _};
 
 use super::MYSQL;
-use super::connect::translate;
 use super::connection::{Mysql, for_each_on};
+use super::errors::translate;
 use crate::engine::guard::Held;
 use crate::engine::io::{audited, dial, hang_up};
 use crate::engine::watchdog::{Probe, Rows, Seen, within};

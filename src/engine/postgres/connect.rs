@@ -1,4 +1,4 @@
-//! PostgreSQL: how a connection is made, and what errors mean.
+//! PostgreSQL: how a connection is made.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -6,41 +6,14 @@ use std::sync::Arc;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-use super::connection::Postgres;
-use super::session::{Session, WHO_SQL, session_name};
+use super::connection::{Postgres, session_name};
+use super::errors::translate;
+use super::session::{Session, WHO_SQL};
 use crate::config::{DatabaseTarget, TlsMode};
 use crate::engine::guard::Lock;
 use crate::engine::io::dial;
 use crate::engine::watchdog::{Watch, within};
 use crate::engine::{DbError, Engine, ErrorClass, Row, Server, tls, useful_jobs};
-
-fn classify(code: &str, _message: &str) -> ErrorClass {
-    match code {
-        "40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "53300" => ErrorClass::Transient,
-        "57014" | "25P03" => ErrorClass::Interrupted,
-        "23505" => ErrorClass::Duplicate,
-        "42P01" | "42703" | "3D000" | "3F000" => ErrorClass::Missing,
-        "42501" => ErrorClass::Denied,
-        "28000" | "28P01" => ErrorClass::Connect,
-        _ if code.starts_with("08") => ErrorClass::Transient,
-        _ => ErrorClass::Other,
-    }
-}
-
-/// The driver's error as ours.
-pub(super) fn translate(error: sqlx::Error) -> DbError {
-    let detail = match &error {
-        sqlx::Error::Database(inner) => inner
-            .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
-            .and_then(|inner| inner.detail().map(str::to_owned)),
-        _ => None,
-    };
-    let mut ours = DbError::from_driver(error, classify);
-    if let Some(detail) = detail {
-        ours.message = format!("{}: {detail}", ours.message);
-    }
-    ours
-}
 
 fn ssl_mode(mode: TlsMode) -> PgSslMode {
     match mode {

@@ -1,14 +1,15 @@
 //! A connection to PostgreSQL: statements, transactions, and the settings that go with each.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use sqlx::Postgres as Pg;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener};
 
 use super::POSTGRES;
-use super::connect::translate;
-use super::session::session_name;
+use super::errors::translate;
 use crate::config::DatabaseTarget;
 use crate::engine::guard::Lock;
 use crate::engine::io::{network_io, probe_io, text_io};
@@ -26,6 +27,14 @@ pub struct Postgres {
     pub(super) lock: Lock,
     pub(super) in_transaction: bool,
     pub(super) writes: bool,
+}
+
+/// A name that no other connection has, on this machine or another.
+pub(super) fn session_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("dashagg {}.{count}-{:x}", std::process::id(), now.as_nanos() & 0xffff_ffff)
 }
 
 /// What opens a transaction for the purpose.

@@ -1,16 +1,16 @@
 //! PostgreSQL: the lock, and what is known of a session from outside it.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Postgres as Pg, Row as _};
 
 use super::POSTGRES;
-use super::connect::translate;
-use super::connection::{Postgres, for_each_on};
+use super::connection::{Postgres, for_each_on, session_name};
+use super::errors::translate;
 use crate::engine::guard::Held;
 use crate::engine::io::{audited, dial, hang_up};
 use crate::engine::watchdog::{Probe, Rows, Seen, within};
@@ -18,14 +18,6 @@ use crate::engine::{Canceller, DbError, Engine, Spelling};
 
 /// A server session that is older than our connection to it (by more than the clock may err) was a pooler's before.
 const REUSED: Duration = Duration::from_millis(300);
-
-/// A name that no other connection has, on this machine or another.
-pub(super) fn session_name() -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("dashagg {}.{count}-{:x}", std::process::id(), now.as_nanos() & 0xffff_ffff)
-}
 
 impl Postgres {
     /// Advisory locks are numbers within the database; the schema keeps two installations apart.

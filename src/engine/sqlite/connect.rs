@@ -1,4 +1,4 @@
-//! SQLite: how a file is opened, and what errors mean.
+//! SQLite: how a file is opened.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -8,28 +8,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 
 use super::connection::Sqlite;
+use super::errors::translate;
 use crate::config::DatabaseTarget;
 use crate::engine::{DbError, Engine, ErrorClass, Server};
-
-fn classify(code: &str, message: &str) -> ErrorClass {
-    let number: u32 = code.parse().unwrap_or(0);
-    match number {
-        1555 | 2067 | 2579 => ErrorClass::Duplicate,
-        _ => match number & 0xff {
-            5 | 6 => ErrorClass::Transient,
-            9 => ErrorClass::Interrupted,
-            8 | 3 => ErrorClass::Denied,
-            14 => ErrorClass::Connect,
-            1 if message.contains("no such") => ErrorClass::Missing,
-            _ => ErrorClass::Other,
-        },
-    }
-}
-
-/// The driver's error as ours.
-pub(super) fn translate(error: sqlx::Error) -> DbError {
-    DbError::from_driver(error, classify)
-}
 
 impl Sqlite {
     /// Opens the file; it is only made if the target says so.

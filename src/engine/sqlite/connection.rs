@@ -9,8 +9,7 @@ use sqlx::Sqlite as SqliteDb;
 use sqlx::sqlite::SqliteConnection;
 
 use super::SQLITE;
-use super::connect::translate;
-use super::session::Stop;
+use super::errors::translate;
 use crate::engine::io::{probe_io, text_io};
 use crate::engine::watchdog::Rows;
 use crate::engine::{Canceller, DbError, Dialect, Engine, Row, Server, Tx};
@@ -111,7 +110,7 @@ impl Engine for Sqlite {
     }
 
     fn canceller(&self) -> Arc<dyn Canceller> {
-        Arc::new(Stop(Arc::clone(&self.stop)))
+        self.stopper()
     }
 
     async fn prepare_database(&mut self) -> Result<Option<String>, DbError> {

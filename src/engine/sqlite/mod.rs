@@ -6,6 +6,7 @@
 mod catalog;
 mod connect;
 mod connection;
+mod errors;
 mod notes;
 mod objects;
 mod scratch;

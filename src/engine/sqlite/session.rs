@@ -54,10 +54,15 @@ impl Sqlite {
         };
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
+
+    /// [`Engine::canceller`](crate::engine::Engine::canceller).
+    pub(super) fn stopper(&self) -> Arc<dyn Canceller> {
+        Arc::new(Stop(Arc::clone(&self.stop)))
+    }
 }
 
 /// Stops the running statement of a connection.
-pub(super) struct Stop(pub(super) Arc<AtomicBool>);
+struct Stop(Arc<AtomicBool>);
 
 #[async_trait]
 impl Canceller for Stop {

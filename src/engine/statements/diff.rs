@@ -1,6 +1,6 @@
 //! What differs between computed rows and a summary's table, as rows of a delta.
 
-use super::{KIND, OP, RUN, Shapes, Slice};
+use super::{KIND, OP, RUN, Slice, SummarySql};
 use crate::engine::Dialect;
 use crate::engine::dialect::on_key;
 
@@ -10,7 +10,7 @@ pub fn delta_index(d: &dyn Dialect, key: &[String]) -> String {
     format!("{}, {}", d.quote(RUN), names.join(", "))
 }
 
-impl Shapes<'_> {
+impl SummarySql<'_> {
     /// The table's own columns for a slice of its rows.
     pub fn published(&self, slice: &Slice, extra: &str) -> String {
         format!(

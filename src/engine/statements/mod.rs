@@ -46,7 +46,7 @@ pub struct Shadow {
 }
 
 /// One summary's SELECT and table, as statements need them.
-pub struct Shapes<'a> {
+pub struct SummarySql<'a> {
     /// The engine's text.
     pub dialect: &'a dyn Dialect,
     /// Qualified, quoted name of the summary table.
@@ -67,7 +67,7 @@ pub struct Shapes<'a> {
     pub marks: Marks,
 }
 
-impl Shapes<'_> {
+impl SummarySql<'_> {
     fn names(&self, alias: &str) -> Vec<String> {
         self.columns
             .iter()

@@ -1,8 +1,8 @@
 //! Writing a delta into a summary's table.
 
-use super::{OP, RUN, Shapes};
+use super::{OP, RUN, SummarySql};
 
-impl Shapes<'_> {
+impl SummarySql<'_> {
     /// Writes the delta into the table: statements in order, each with the marks whose number of rows it
     /// must match. `replace`: differing rows are deleted and inserted anew (another unique index exists).
     pub fn apply(&self, delta: &str, replace: bool) -> Vec<(String, &'static [char])> {

@@ -1,6 +1,6 @@
 //! Computing rows aside, and what is checked of them there.
 
-use super::{KIND, Marks, OP, RUN, Shadow, Shapes, Slice};
+use super::{KIND, Marks, OP, RUN, Shadow, Slice, SummarySql};
 use crate::engine::{Column, Dialect, Scratch};
 
 /// Column definitions of a scratch table: its markers, then these columns in the types that they have. Of a delta, those
@@ -45,7 +45,7 @@ pub struct SourceTotals<'a> {
     pub totals: Vec<(&'a str, &'a str)>,
 }
 
-impl Shapes<'_> {
+impl SummarySql<'_> {
     /// The SELECT's rows for a slice, without its WITH: `SELECT … FROM (<file>) q WHERE …`.
     pub fn computed(&self, slice: &Slice, extra: &str) -> String {
         format!(

@@ -1,8 +1,8 @@
 //! Laying a recomputation beside a summary's table.
 
-use super::{Shadow, Shapes, Slice};
+use super::{Shadow, Slice, SummarySql};
 
-impl Shapes<'_> {
+impl SummarySql<'_> {
     /// Every row of a slice in which recomputation and table disagree: the columns (as text to compare),
     /// then +n if n more such rows are expected, −n if n more are there. Ordered by key.
     pub fn disagreements(&self, slice: &Slice, shadows: &[Shadow]) -> String {
