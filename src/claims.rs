@@ -22,26 +22,45 @@ const SAMPLE: usize = 200;
 /// Groups of a summary that are recomputed alone.
 const GROUPS: usize = 8;
 
-/// Looks for rows that refute what the set claims. Only reads.
+/// Looks for rows that refute what a set claims of some of its summaries (`which`), and returns those of them whose claim
+/// was put to the test, or never can be. Only reads.
 ///
 /// # Errors
 /// A false claim: exit code 2, naming the rows that prove it. Whatever the server says.
-pub async fn refute(engine: &mut dyn Engine, set: &Set, prepared: &[Prepared<'_>]) -> Result<()> {
-    if prepared.iter().all(|item| item.summary.recompute_by.is_empty()) {
-        return Ok(());
+pub async fn refute(
+    engine: &mut dyn Engine,
+    set: &Set,
+    prepared: &[Prepared<'_>],
+    which: &[usize],
+) -> Result<Vec<usize>> {
+    let claiming = |at: &usize| !prepared[*at].summary.recompute_by.is_empty();
+    let which: Vec<usize> = which.iter().copied().filter(claiming).collect();
+    if which.is_empty() {
+        return Ok(which);
     }
     engine.begin(Tx::Read).await?;
-    let result = refute_each(engine, set, prepared).await;
+    let result = refute_each(engine, set, prepared, &which).await;
     engine.rollback().await?;
     result
 }
 
-async fn refute_each(engine: &mut dyn Engine, set: &Set, prepared: &[Prepared<'_>]) -> Result<()> {
+async fn refute_each(
+    engine: &mut dyn Engine,
+    set: &Set,
+    prepared: &[Prepared<'_>],
+    which: &[usize],
+) -> Result<Vec<usize>> {
     let world = World::read(engine, set, prepared).await?;
-    for (index, item) in prepared.iter().enumerate() {
-        if let Some(why) = world.refutation(engine, index).await.with_context(|| {
+    let mut tested = Vec::new();
+    for index in which {
+        let item = &prepared[*index];
+        let verdict = world.refutation(engine, *index).await.with_context(|| {
             format!("comparing groups of {} with the whole, for its `recompute_by`", item.summary.name)
-        })? {
+        })?;
+        if verdict != Verdict::NoRows {
+            tested.push(*index);
+        }
+        if let Verdict::False(why) = verdict {
             let by = item.summary.recompute_by.join(", ");
             return Err(Failure::usage(format!(
                 "{}/summaries.toml: summaries.{}.recompute_by ({by}) is not true of {}: {why}",
@@ -54,7 +73,18 @@ async fn refute_each(engine: &mut dyn Engine, set: &Set, prepared: &[Prepared<'_
             .into());
         }
     }
-    Ok(())
+    Ok(tested)
+}
+
+/// What the rows say of a claim.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It is false, and why.
+    False(String),
+    /// Nothing speaks against it.
+    Stands,
+    /// There are no rows to say anything.
+    NoRows,
 }
 
 /// A few rows of each source, and what the tiers make of them.
@@ -85,16 +115,18 @@ impl<'a> World<'a> {
         Ok(Self { d: engine.dialect(), own, set, prepared, rows })
     }
 
-    /// Why the claim of a summary is false; `None`: nothing speaks against it.
-    async fn refutation(&self, engine: &mut dyn Engine, index: usize) -> Result<Option<String>> {
+    async fn refutation(&self, engine: &mut dyn Engine, index: usize) -> Result<Verdict> {
         if !self.can_tell(index) {
-            return Ok(None);
+            return Ok(Verdict::Stands);
         }
         let view = View::of(&self.prepared[index], &|column| self.is_loose(column));
         let all = self.computed(engine, index, Only::Everything).await?;
         let none = self.computed(engine, index, Only::Nothing).await?;
+        if all.len() == none.len() {
+            return Ok(Verdict::NoRows);
+        }
         if all.iter().any(|row| view.is_unclear(row)) {
-            return Ok(None);
+            return Ok(Verdict::Stands);
         }
         // By any of the spellings that are equal.
         let groups: BTreeMap<Tuple, &Row> = all.iter().map(|row| (view.group(row), row)).collect();
@@ -109,11 +141,11 @@ impl<'a> World<'a> {
             }
             // Says most: it names the row and what it is made of.
             if let Some(why) = view.outside(row, &none, &alone) {
-                return Ok(Some(why));
+                return Ok(Verdict::False(why));
             }
             found = found.or_else(|| view.inside(group, &all, &alone));
         }
-        Ok(found)
+        Ok(found.map_or(Verdict::Stands, Verdict::False))
     }
 
     /// The columns of that name in the sources.

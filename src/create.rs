@@ -227,7 +227,10 @@ async fn refute_claims(engine: &mut dyn Engine, set: &Set) -> Result<()> {
         (0..set.summaries.len()).filter(|at| set.summaries[*at].kind == Kind::Table).collect();
     let part = set.part(&tables);
     match inspect::inspect(engine, &part).await {
-        Ok(prepared) => claims::refute(engine, &part, &prepared).await,
+        Ok(prepared) => {
+            let all: Vec<usize> = (0..prepared.len()).collect();
+            claims::refute(engine, &part, &prepared, &all).await.map(drop)
+        }
         // The tables may still be half-way to what the SELECTs produce; refresh will say so.
         Err(error) => {
             tracing::debug!("claims are not looked at: {error:#}");
@@ -262,15 +265,18 @@ pub(crate) async fn summary_columns(engine: &mut dyn Engine, set: &Set) -> Resul
 
 async fn dry_run(engine: &mut dyn Engine, set: &Set, args: &CreateArgs) -> Result<SetCreated> {
     let mut created = SetCreated::new(set);
-    let (applied, tracked) = match Ledger::look(engine).await? {
-        Ledger::Newer { program } => return Err(ledger::newer(&engine.server().database, &program).into()),
+    let before = Ledger::look(engine).await?;
+    let (applied, tracked) = match &before {
+        Ledger::Newer { program } => return Err(ledger::newer(&engine.server().database, program).into()),
         Ledger::Missing => (Vec::new(), Vec::new()),
         Ledger::Older | Ledger::Current => (
             ledger::scripts::read(engine, &set.name).await?,
             ledger::sources::read_all_of_any(engine, &set.name).await?,
         ),
     };
-    created.sql.extend(ledger::make_sql(engine).await?);
+    if before != Ledger::Current {
+        created.sql.extend(ledger::make_sql(engine).await?);
+    }
     refuse_drift(set, &applied)?;
     let rules = engine.dialect().lex_rules();
     for script in &set.scripts {

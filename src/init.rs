@@ -14,13 +14,21 @@ use crate::exit_code::ExitCode;
 const CONFIG: &str = include_str!("../config.example.toml");
 const CRONTAB: &str = include_str!("../crontab.example");
 
+/// Folders of a set that serve the demo and the tests: samples of sources, and the same content computed by other SQL.
+const NOT_FOR_EDITING: [&str; 3] = ["sample", "independent", "founding"];
+
+/// Whether a file of a set is one that its DBA edits, or asks dashboards by.
+fn is_for_editing(path: &str) -> bool {
+    !path.split('/').skip(1).any(|folder| NOT_FOR_EDITING.contains(&folder))
+}
+
 /// Writes the files and returns their paths. Existing files are never overwritten.
 ///
 /// # Errors
 /// A file that is already there (nothing is written then), or one that cannot be written.
 pub fn run(folder: &Path) -> Result<Vec<String>> {
-    let mut all: Vec<(String, String)> =
-        files::bundled_files().into_iter().map(|(path, text)| (format!("sql/{path}"), text)).collect();
+    let bundled = files::bundled_files().into_iter().filter(|(path, _)| is_for_editing(path));
+    let mut all: Vec<(String, String)> = bundled.map(|(path, text)| (format!("sql/{path}"), text)).collect();
     all.push(("config.toml".to_owned(), CONFIG.to_owned()));
     all.push(("crontab.example".to_owned(), CRONTAB.to_owned()));
     // Not `exists`: a symbolic link that leads nowhere is there, too.

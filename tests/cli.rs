@@ -1,17 +1,13 @@
 //! The command line as a contract: exit codes, streams, JSON, and what bad input is told.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-#[path = "common/small.rs"]
-mod small;
-
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use common::{Kind, Output, TestDb, conformance, copy_set};
+use crate::common::{Kind, Output, TestDb, conformance, copy_set};
+use crate::small::{SOURCES, TIERS, Tiny, dashagg, is_log, refuses, with_sources};
 use serde_json::Value;
-use small::{SOURCES, TIERS, Tiny, dashagg, is_log, refuses, with_sources};
 
 const VERBS: [&str; 6] = ["create", "refresh", "status", "verify", "demo", "init"];
 
@@ -255,7 +251,7 @@ fn manifest_errors_exit_2_and_name_the_place() {
         let told = format!("`{word}` is called `{new}` now");
         refuses(with(&format!("{good}{old}\n")), 2, &["tiny/summaries.toml:9", "unknown field", &told]);
     }
-    let noted = good.replace("partition = ['day']", "partition = ['day']\ntrack_columns = ['day']");
+    let noted = good.replace("partition = ['day']", "partition = ['day']\nlog = ['day']");
     refuses(with(&noted), 2, &["tiny/summaries.toml:4", "`log` is called `track_columns` now"]);
     refuses(
         with(&good.replace("select = 'days.sql'", "select = 'none.sql'")),

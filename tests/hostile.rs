@@ -1,19 +1,14 @@
 //! What others may have put in our way: configurations, special files, values that command a terminal, false servers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[allow(unused_macros)]
-mod common;
-#[path = "common/small.rs"]
-mod small;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
-use common::{Dashagg, Kind, Output, TestDb};
-use small::{Tiny, refuses};
+use crate::common::{Dashagg, Kind, Output, TestDb};
+use crate::small::{Tiny, refuses};
 
 /// Nobody listens there: reached only after the configuration.
 const NOWHERE: &str = "postgres://u@127.0.0.1:1/d";

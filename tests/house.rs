@@ -26,7 +26,7 @@ const DIALECT_WORDS: [&str; 17] = [
     "GET_LOCK",
     "AUTO_INCREMENT",
     "ON CONFLICT",
-    "SAVEPOINT",
+    "SAVEPOINT ",
     " EXCEPT ",
     "DROP MATERIALIZED",
     "REFRESH MATERIALIZED",
@@ -37,7 +37,7 @@ const MOST_LINES: usize = 450;
 const MOST_LINES_OF_ENGINE: usize = 400;
 
 /// The rooms that the engine room stands on: they know nothing of a database, and nothing of what it is used for.
-const BELOW_ENGINE: [&str; 6] = ["checksum", "config", "error", "exit_code", "read", "sql_text"];
+const BELOW_ENGINE: [&str; 7] = ["checksum", "config", "error", "exit_code", "read", "renamed", "sql_text"];
 
 fn src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
@@ -138,7 +138,7 @@ fn the_engine_room_stands_on_rooms_below_it() {
         }
         seen += 1;
         for (line, other) in named_rooms(&text) {
-            // `use crate::{a, b}` would hide what it names from this test.
+            // `use crate::{a, b}` is refused too: it names rooms where this test does not look.
             if !may_name(other) {
                 found.push(format!("src/{name}:{line}: crate::{other}"));
             }

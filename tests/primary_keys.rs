@@ -2,6 +2,9 @@
 //! other tests make such tables.
 #![allow(clippy::unwrap_used, clippy::panic, unused_macros)]
 
+#[macro_use]
+extern crate dashagg_test_attribute;
+
 mod common;
 
 use common::{Kind, TestDb};
@@ -11,6 +14,7 @@ struct Strict<'d>(&'d TestDb);
 
 impl<'d> Strict<'d> {
     fn new(db: &'d TestDb) -> Self {
+        db.server.needs_setting("innodb_force_primary_key");
         db.exec("SET GLOBAL innodb_force_primary_key = 1");
         assert!(db.try_exec("CREATE TABLE keyless (n INTEGER)").is_err());
         Strict(db)
@@ -56,4 +60,8 @@ fn every_table_that_dashagg_makes_has_a_primary_key() {
         }
     }
     assert_eq!(own.one("SELECT GROUP_CONCAT(note ORDER BY author) FROM last_notes"), "one,three,four");
+}
+
+fn main() -> std::process::ExitCode {
+    common::harness::main()
 }

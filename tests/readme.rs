@@ -2,13 +2,8 @@
 //! to grant are enough.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[allow(unused_macros)]
-mod common;
-#[path = "common/small.rs"]
-mod small;
-
-use common::{Kind, Output, TestDb};
-use small::{SOURCES, TIERS};
+use crate::common::{Kind, Output, TestDb};
+use crate::small::{SOURCES, TIERS};
 
 const README: &str = include_str!("../README.md");
 

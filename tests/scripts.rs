@@ -1,15 +1,11 @@
 //! `create`, `init` and `demo`: versioned scripts, source indexes, and what they leave in the ledger.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-#[path = "common/small.rs"]
-mod small;
-
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use common::{Kind, TestDb, conformance, copy_set};
-use small::{SOURCES, Tiny, dashagg, engine_folder, refuses};
+use crate::common::{Kind, TestDb, conformance, copy_set};
+use crate::small::{SOURCES, Tiny, dashagg, engine_folder, refuses};
 
 /// Names of the tables of the database, in order.
 fn tables(db: &TestDb) -> Vec<String> {
@@ -390,6 +386,9 @@ conformance!(init_writes_what_create_runs, |db: &TestDb| {
     {
         assert!(dir.join(file).is_file(), "{file}");
         assert!(written.stdout.contains(file), "{}", written.stdout);
+    }
+    for folder in ["sample", "independent", "founding"] {
+        assert!(!dir.join("sql/financials").join(folder).exists(), "{folder} is nothing to edit");
     }
     let kept = std::fs::read_to_string(dir.join("config.toml")).unwrap();
     std::fs::remove_file(dir.join("sql/financials/brand.sql")).unwrap();

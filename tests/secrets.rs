@@ -1,17 +1,12 @@
 //! Passwords stay secret, and TLS modes do what they say, against the real servers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[allow(unused_macros)]
-mod common;
-#[path = "common/small.rs"]
-mod small;
-
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use common::{Dashagg, Kind, Output, TestDb};
-use small::{SOURCES, is_log, refuses};
+use crate::common::{Dashagg, Kind, Output, TestDb};
+use crate::small::{SOURCES, is_log, refuses};
 
 /// No sane text holds this by chance, and every character that a URL treats specially is in it.
 const PASSWORD: &str = "hunter2/p@ss:w#1%?x";
@@ -217,8 +212,7 @@ fn relay(url: &str) -> String {
 
 fn tls(kind: Kind) {
     let db = TestDb::new(kind);
-    let (right, wrong) =
-        (std::env::var("DASHAGG_TEST_CA").unwrap(), std::env::var("DASHAGG_TEST_OTHER_CA").unwrap());
+    let (right, wrong) = db.server.authorities();
     let run = |mode: &str, ca: &str, url: &str| {
         let run = db.dashagg_without_url().env("DASHAGG_DATABASE_URL", url).env("DASHAGG_TLS", mode);
         let run = if ca.is_empty() { run } else { run.env("DASHAGG_TLS_CA", ca) };
@@ -227,21 +221,21 @@ fn tls(kind: Kind) {
     let named = db.url.replace("127.0.0.1", "localhost");
     for url in [&db.url, &named] {
         for mode in ["verify-ca", "verify-full"] {
-            run(mode, &right, url).ok();
-            refuses(run(mode, &wrong, url), 1, &["cannot connect to", "ertificate"]);
+            run(mode, right, url).ok();
+            refuses(run(mode, wrong, url), 1, &["cannot connect to", "ertificate"]);
             // The bundled public authorities have not signed this one either.
             refuses(run(mode, "", url), 1, &["ertificate"]);
         }
         run("disable", "", url).ok();
         run("prefer", "", url).ok();
         run("require", "", url).ok();
-        let unchecked = run("require", &wrong, url).ok();
+        let unchecked = run("require", wrong, url).ok();
         assert!(unchecked.stderr.contains("tls_ca has no effect"), "{}", unchecked.stderr);
     }
     // The same server at an address that its certificate does not name: right authority, wrong host.
     let elsewhere = db.url.replace(db.url.split(['@', '/']).nth(3).unwrap(), &relay(&db.url));
-    run("verify-ca", &right, &elsewhere).ok();
-    refuses(run("verify-full", &right, &elsewhere), 1, &["127.0.0.2", "ertificate"]);
+    run("verify-ca", right, &elsewhere).ok();
+    refuses(run("verify-full", right, &elsewhere), 1, &["127.0.0.2", "ertificate"]);
 
     // Who names an authority wants it checked; the URL's own words do the same, and so does the file.
     let by_url = |query: &str| {
@@ -261,8 +255,8 @@ fn tls(kind: Kind) {
         std::fs::write(&config, format!("[database]\ntls_ca = \"{ca}\"\n")).unwrap();
         db.dashagg_without_url().env("DATABASE_URL", &db.url).arg("-c").arg(config).arg("status").run()
     };
-    by_file(&right).ok();
-    refuses(by_file(&wrong), 1, &["ertificate"]);
+    by_file(right).ok();
+    refuses(by_file(wrong), 1, &["ertificate"]);
     refuses(run("verify-full", "/none/ca.pem", &db.url), 2, &["tls_ca", "/none/ca.pem"]);
     refuses(run("always", "", &db.url), 2, &["DASHAGG_TLS", "verify-full"]);
 
@@ -272,7 +266,7 @@ fn tls(kind: Kind) {
         let output = db
             .dashagg_without_url()
             .env("DASHAGG_DATABASE_URL", &db.url)
-            .env("DASHAGG_TLS_CA", &right)
+            .env("DASHAGG_TLS_CA", right)
             .arg(verb)
             .run()
             .ok();

@@ -1,11 +1,10 @@
 //! Proves the test helpers themselves: when this fails, believe no other failure.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::str::FromStr;
 
-use common::{Client, Kind, TestDb, conformance};
+use crate::common::servers::About;
+use crate::common::{Client, Kind, TestDb, conformance};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
@@ -62,9 +61,8 @@ conformance!(a_database_is_gone_afterwards, |db: &TestDb| {
 /// Verify-full against the right authority works, against another one it does not.
 #[test]
 fn servers_speak_tls() {
-    let ca = std::env::var("DASHAGG_TEST_CA").unwrap();
-    let other = std::env::var("DASHAGG_TEST_OTHER_CA").unwrap();
     let (maria, pg) = (TestDb::new(Kind::Mariadb), TestDb::new(Kind::Postgres));
+    let ((ca, other), (pg_ca, pg_other)) = (maria.server.authorities(), pg.server.authorities());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         for host in ["127.0.0.1", "localhost"] {
@@ -72,10 +70,10 @@ fn servers_speak_tls() {
             let my = my.ssl_mode(MySqlSslMode::VerifyIdentity);
             let pg = PgConnectOptions::from_str(&pg.url).unwrap().host(host);
             let pg = pg.ssl_mode(PgSslMode::VerifyFull);
-            my.clone().ssl_ca(&ca).connect().await.unwrap().close().await.unwrap();
-            pg.clone().ssl_root_cert(&ca).connect().await.unwrap().close().await.unwrap();
-            assert!(my.ssl_ca(&other).connect().await.is_err());
-            assert!(pg.ssl_root_cert(&other).connect().await.is_err());
+            my.clone().ssl_ca(ca).connect().await.unwrap().close().await.unwrap();
+            pg.clone().ssl_root_cert(pg_ca).connect().await.unwrap().close().await.unwrap();
+            assert!(my.ssl_ca(other).connect().await.is_err());
+            assert!(pg.ssl_root_cert(pg_other).connect().await.is_err());
         }
     });
 }
@@ -83,10 +81,10 @@ fn servers_speak_tls() {
 /// The socket paths and process ids are what they say they are.
 #[test]
 fn sockets_and_process_ids() {
-    for (kind, db) in [("MARIADB", Kind::Mariadb), ("POSTGRES", Kind::Postgres)] {
-        let socket = std::env::var(format!("DASHAGG_TEST_{kind}_SOCKET")).unwrap();
-        std::os::unix::net::UnixStream::connect(&socket).unwrap();
-        let pid = std::env::var(format!("DASHAGG_TEST_{kind}_PID")).unwrap();
+    for db in [Kind::Mariadb, Kind::Postgres] {
+        let server = TestDb::new(db).server;
+        std::os::unix::net::UnixStream::connect(server.socket()).unwrap();
+        let pid = server.pid();
         let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap();
         let expected = match db {
             Kind::Mariadb => ["mariadbd", "mysqld"].contains(&name.trim()),
@@ -100,4 +98,83 @@ fn sockets_and_process_ids() {
 fn the_command_starts() {
     let db = TestDb::new(Kind::Sqlite);
     db.dashagg_without_url().arg("--version").run().ok();
+}
+
+/// A file that no `mod` line names would take its tests with it, unseen.
+#[test]
+fn every_test_that_is_written_is_here() {
+    fn written(dir: &std::path::Path, count: &mut usize) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            let programs = ["attribute", "common", "primary_keys.rs", "stress.rs"];
+            if programs.iter().any(|name| path.ends_with(name)) {
+                continue;
+            }
+            if path.is_dir() {
+                written(&path, count);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(path).unwrap();
+                *count += text
+                    .lines()
+                    .filter(|line| *line == "#[test]" || line.starts_with("conformance!("))
+                    .count();
+            }
+        }
+    }
+    let mut count = 0;
+    written(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), &mut count);
+    assert!(count > 300, "only {count}: is this test looking at the right folder?");
+    assert_eq!(inventory::iter::<crate::common::harness::Case>.into_iter().count(), count);
+}
+
+/// This program once more, with another list of servers; its exit code and what it says.
+fn with_servers(list: &str, partial: bool, tests: &[&str]) -> (Option<i32>, String) {
+    let mut program = std::process::Command::new(std::env::current_exe().unwrap());
+    program.args(tests).env("DASHAGG_TEST_SERVERS", list).env_remove("DASHAGG_TEST_REPORT");
+    program.env("DASHAGG_TEST_PARTIAL", if partial { "1" } else { "" });
+    let out = program.output().unwrap();
+    (out.status.code(), String::from_utf8(out.stdout).unwrap() + &String::from_utf8(out.stderr).unwrap())
+}
+
+/// A test that did not run has not passed.
+#[test]
+fn without_its_server_a_test_fails_or_is_counted_as_skipped() {
+    let tests = [
+        "--exact",
+        "readme::the_rights_are_enough_on_mariadb",
+        "cli::partitions_are_read_strictly::postgres",
+    ];
+    let (code, said) = with_servers("", false, &tests);
+    assert_eq!(code, Some(101), "{said}");
+    assert!(
+        said.contains("apt-get install mariadb-server") && said.contains("apt-get install postgresql"),
+        "{said}"
+    );
+    assert!(said.contains("0 passed; 2 failed"), "{said}");
+    let (code, said) = with_servers("", true, &tests);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("0 passed; 0 failed; 2 ignored"), "{said}");
+    assert!(said.contains("skipped: no PostgreSQL for it in the list of servers: 1"), "{said}");
+    let (code, said) = with_servers("here postgres://localhost/app", false, &tests);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("here: the URL names a database"), "{said}");
+}
+
+/// Tests of both kinds have a turn on each server, and one that a server cannot carry is skipped there only.
+#[test]
+fn a_second_server_of_a_dialect_has_every_turn_postgres() {
+    let first = TestDb::new(Kind::Postgres).server;
+    first.needs_sessions();
+    let list = format!("one {url}; two {url} pooler", url = first.url);
+    let tests =
+        ["server_smoke::errors_are_returned", "live::a_reader_may_read_the_live_view_and_nothing_else"];
+    let (code, said) = with_servers(&list, true, &tests);
+    assert_eq!(code, Some(0), "{said}");
+    for line in ["errors_are_returned::one ", "errors_are_returned::two ", "4 passed; 0 failed; 1 ignored"] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    let About { product, version } = first.about();
+    assert!(said.contains(&format!("server: one: {product} {version}: 2\n")), "{said}");
+    assert!(said.contains(&format!("server: two: {product} {version}, behind a pooler: 1\n")), "{said}");
+    assert!(said.contains("skipped: two lacks a session for each connection: 1"), "{said}");
 }

@@ -4,7 +4,9 @@
 //! `DASHAGG_STRESS_SECONDS=60 tests/run --test stress -- --nocapture` for longer than the 15 seconds an engine gets here.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
-#[path = "common/mod.rs"]
+#[macro_use]
+extern crate dashagg_test_attribute;
+
 mod common;
 #[allow(dead_code)]
 #[path = "conformance/sample.rs"]
@@ -370,4 +372,8 @@ fn claiming_before_the_recompute_loses_nothing() {
         let _ = b.try_exec("COMMIT");
     }
     assert!(!lost(&db));
+}
+
+fn main() -> std::process::ExitCode {
+    common::harness::main()
 }

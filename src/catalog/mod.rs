@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::checksum;
 use crate::engine::{self, Dialect};
 use crate::error::Failure;
 use crate::renamed;
@@ -336,6 +337,12 @@ fn has_partitions(summary: &Summary, all: &[Summary], sources: &[Source]) -> boo
 }
 
 impl Summary {
+    /// What `recompute_by` claims, as a hash; `None`: it claims nothing.
+    pub fn claim(&self) -> Option<String> {
+        let text = format!("{}\n{}", self.checksum, self.recompute_by.join("\n"));
+        (!self.recompute_by.is_empty()).then(|| checksum::hex(&text))
+    }
+
     /// The table's full name, as statements spell it.
     pub fn target(&self, dialect: &dyn Dialect, own_schema: &str) -> String {
         dialect.qualify(self.schema_in(own_schema), &self.table)

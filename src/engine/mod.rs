@@ -6,7 +6,7 @@
 //! All SQL travels as text through the simple (MySQL: text) protocol. Two reasons: behind a transaction
 //! pooler a prepared statement can be answered by another client's session, and MySQL refuses to
 //! prepare several of the statements that a refresh needs. The price is that values are written into
-//! the SQL as literals, which only [`Dialect::literal`] does.
+//! the SQL as literals, which only [`Spelling::literal`] does.
 
 mod catalog;
 pub mod dialect;
@@ -76,7 +76,7 @@ impl Server {
     }
 }
 
-/// As many connections as a server gains from that computes beside us: no more than it may have processors.
+/// As many connections as a server is likely to gain from, judged by the processors of this machine.
 fn useful_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(8)
 }

@@ -8,7 +8,7 @@
 CREATE TABLE IF NOT EXISTS dashagg_ledger (
     -- Which form these tables have: one row for each version they have been brought to. The greatest one is in force.
     version BIGINT NOT NULL PRIMARY KEY,
-    -- The dashagg that did it, an older one cannot go on with it.
+    -- The dashagg that did it: this one or a later one can go on with it.
     program VARCHAR(32) NOT NULL,
     -- When.
     made_at VARCHAR(32) NOT NULL
@@ -110,6 +110,8 @@ CREATE TABLE IF NOT EXISTS dashagg_summary (
     as_of VARCHAR(64),
     -- What depends on the clock: start of the last run that computed it, whether or not anything differed.
     computed_at VARCHAR(32),
+    -- Hash of the SELECT with its recompute_by, once rows of the sources were laid next to what that claims.
+    recompute_checked VARCHAR(64),
     PRIMARY KEY (set_name, summary)
 );
 

@@ -82,6 +82,8 @@ pub struct Published<'a> {
     pub current: bool,
     /// It is what its SELECT says as of the run's start; only noted where that depends on the clock.
     pub computed: bool,
+    /// The claim of its manifest, if this run has put it to the test.
+    pub recompute_checked: Option<String>,
     /// Of a materialized view: more.
     pub view: Option<View>,
 }
@@ -138,6 +140,9 @@ fn cells(d: &dyn Dialect, run: &RunRecord, one: &Published<'_>) -> Vec<Cell> {
     }
     if one.computed {
         cells.push(("computed_at", began));
+    }
+    if let Some(claim) = &one.recompute_checked {
+        cells.push(("recompute_checked", d.literal(claim)));
     }
     if let Some(view) = &one.view {
         cells.push(("changes_done", view.changes.to_string()));

@@ -33,6 +33,7 @@ const SUMMARIES: Columns = Columns {
         "status",
         "error",
         "computed_at",
+        "recompute_checked",
     ],
 };
 
@@ -78,6 +79,8 @@ pub struct SummaryState {
     pub error: Option<String>,
     /// When it was last computed, whether or not anything differed (RFC 3339; materialized views only).
     pub computed_at: Option<String>,
+    /// The claim of its manifest that was last put to the test ([`Summary::claim`]).
+    pub recompute_checked: Option<String>,
 }
 
 impl SummaryState {
@@ -116,6 +119,7 @@ impl SummaryState {
             status: row.maybe("status", RunEnd::WHAT, RunEnd::parse)?,
             error: row.maybe_text("error")?,
             computed_at: row.maybe_text("computed_at")?,
+            recompute_checked: row.maybe_text("recompute_checked")?,
         })
     }
 }

@@ -14,7 +14,7 @@ use super::{clock, in_write, stamp};
 use crate::engine::{DbError, Dialect, Engine, ErrorClass, Shape, Tx};
 
 /// Columns since version 2, as `ledger.sql` has them.
-const ADDED: [(&str, &str, &str); 8] = [
+const ADDED: [(&str, &str, &str); 9] = [
     ("dashagg_source", "method", "VARCHAR(16) DEFAULT 'triggers' NOT NULL"),
     ("dashagg_summary", "served_at", "VARCHAR(32)"),
     ("dashagg_summary", "status", "VARCHAR(16)"),
@@ -23,6 +23,7 @@ const ADDED: [(&str, &str, &str); 8] = [
     ("dashagg_summary", "changes_done", "BIGINT DEFAULT 0 NOT NULL"),
     ("dashagg_summary", "as_of", "VARCHAR(64)"),
     ("dashagg_summary", "computed_at", "VARCHAR(32)"),
+    ("dashagg_summary", "recompute_checked", "VARCHAR(64)"),
 ];
 
 /// What of those the former table of states had.
@@ -151,14 +152,18 @@ async fn tracked(engine: &mut dyn Engine, there: &[String]) -> Result<Vec<Step>>
     Ok(other.collect())
 }
 
-/// Folds the table of states into that of summaries. A run of the older dashagg may be under way: where DDL commits by
-/// itself the table gets another name first, so that such a run fails and rolls back rather than write what nobody reads.
+/// Folds the table of states into that of summaries. A run of the older dashagg may be under way, and what it still writes
+/// there nobody would read. So it must fail and roll back: where DDL commits by itself the table gets another name first,
+/// else any DDL on it keeps it from everybody until it is gone.
 fn folded(d: &dyn Dialect, there: &[String]) -> Vec<Step> {
     let has = |name: &str| there.iter().any(|table| table == name);
     let [states, aside] = FORMER;
     let mut steps = Vec::new();
     for table in [aside, states].into_iter().filter(|name| has(name)) {
-        let from = if table == aside || d.transactional_ddl() {
+        let from = if table == aside {
+            table
+        } else if d.transactional_ddl() {
+            steps.push(vec![format!("ALTER TABLE {states} ADD COLUMN folded BIGINT")]);
             table
         } else {
             steps.push(vec![format!("ALTER TABLE {states} RENAME TO {aside}")]);

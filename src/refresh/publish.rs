@@ -133,7 +133,7 @@ impl Checked<'_> {
         let record = self.record(run);
         fail::fail_point!("publish");
         match &self.rows {
-            Fresh::Tables(staging) => {
+            Fresh::Tables { staging, .. } => {
                 engine.begin(Tx::Write).await?;
                 if let Err(error) = self.apply(engine, staging, &record).await {
                     // The first error is the one that matters; a failed roll-back ends with the connection.
@@ -146,7 +146,7 @@ impl Checked<'_> {
         fail::fail_point!("publishing");
         engine.commit().await?;
         match &self.rows {
-            Fresh::Tables(staging) => self.measure(engine, staging).await,
+            Fresh::Tables { staging, .. } => self.measure(engine, staging).await,
             Fresh::Views { .. } => {
                 run.context.progress.finish(&format!("refreshed {}", self.facts.group.label()));
             }
@@ -225,9 +225,19 @@ impl Checked<'_> {
             partial: outcome.partial,
             current: outcome.current,
             computed: outcome.computed,
+            recompute_checked: self.recompute_checked(outcome.index),
             view: view(outcome.index),
         });
         each.collect()
+    }
+
+    fn recompute_checked(&self, index: usize) -> Option<String> {
+        match &self.rows {
+            Fresh::Tables { checked, .. } if checked.contains(&index) => {
+                self.facts.prepared[index].summary.claim()
+            }
+            Fresh::Tables { .. } | Fresh::Views { .. } => None,
+        }
     }
 
     fn record(&self, run: &Run<'_>) -> RunRecord {

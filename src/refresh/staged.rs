@@ -14,11 +14,12 @@ use super::stage::{self, Crew};
 use super::staging::Staging;
 use super::views::{self, Refreshed};
 use super::{changed_values, check};
-use crate::catalog::Kind;
+use crate::catalog::{Kind, Summary};
+use crate::claims;
 use crate::engine::Engine;
 use crate::hooks::Values;
 use crate::ledger::Counts;
-use crate::plan::{Ask, Mode, Tuple};
+use crate::plan::{Ask, Mode, Plan, Tuple};
 use crate::tracking;
 
 /// The fresh rows are there, for nobody to see.
@@ -40,7 +41,11 @@ pub(super) struct Computed {
 /// Where the rows are.
 pub(super) enum Fresh<'f> {
     /// In deltas, one a summary.
-    Tables(Staging<'f>),
+    Tables {
+        staging: Staging<'f>,
+        /// Summaries whose `recompute_by` this run has put to the test.
+        checked: Vec<usize>,
+    },
     /// In the views themselves, in a transaction that is open.
     Views {
         /// Where the clock stood, in the server's own words.
@@ -78,6 +83,7 @@ impl<'f> Planned<'f> {
                     None => engine.query(&format!("SELECT 1 FROM {} LIMIT 1", item.target)).await?.is_empty(),
                 });
             }
+            let checked = unproved(engine, &claimed, &plan).await?;
             let look_up = plan.waves().len() != 1 || plan.follows();
             scratch::ready(engine, facts, look_up, &mut claimed.state, own).await?;
             let mut staging = Staging {
@@ -99,7 +105,7 @@ impl<'f> Planned<'f> {
             let staged = crew.stage(&mut staging, &plan.work).await;
             progress.finish(&format!("staged {}", facts.set.name));
             staged?;
-            Fresh::Tables(staging)
+            Fresh::Tables { staging, checked }
         };
         let named = matches!(run.request.ask, Ask::Partitions(_) | Ask::Since(_));
         let only = plan.only.filter(|_| mode == Mode::Incremental && named);
@@ -117,13 +123,32 @@ impl<'f> Staged<'f> {
         let Self { claimed, plan, rows } = self;
         let outcomes = match &rows {
             Fresh::Views { done, .. } => done.iter().map(Refreshed::outcome).collect(),
-            Fresh::Tables(staging) => judge(engine, run, &claimed, &plan, staging).await?,
+            Fresh::Tables { staging, .. } => judge(engine, run, &claimed, &plan, staging).await?,
         };
         let only = plan.only.as_ref().map(|(columns, tuples)| (columns.as_slice(), tuples.as_slice()));
         let consume = tracking::consume_sql(engine, claimed.facts.set, &claimed.changes, only);
         let fence = claimed.state.fence;
         Ok(Checked { facts: claimed.facts, state: claimed.state, fence, plan, rows, outcomes, consume })
     }
+}
+
+/// Before rows are recomputed by key for the first time with this SELECT and this `recompute_by`, the claim that this
+/// makes is put to the test. Returns the summaries for which it was.
+///
+/// # Errors
+/// The claim is false: exit code 2, naming the rows that prove it.
+async fn unproved(engine: &mut dyn Engine, claimed: &Claimed<'_>, plan: &Plan) -> Result<Vec<usize>> {
+    let facts = claimed.facts;
+    if !plan.follows() {
+        return Ok(Vec::new());
+    }
+    let known = |summary: &Summary| {
+        claimed.state.summary(&summary.name).and_then(|known| known.recompute_checked.clone())
+    };
+    let which =
+        facts.set.summaries.iter().enumerate().filter(|(_, summary)| summary.claim() != known(summary));
+    let which: Vec<usize> = which.map(|(index, _)| index).collect();
+    claims::refute(engine, facts.set, &facts.prepared, &which).await
 }
 
 /// Counts the deltas and lets the collapse guard judge them.

@@ -50,7 +50,7 @@ pub struct Changes {
     /// Of `columns`, those by which the source equates texts that differ, and how ([`Dialect::loose`]): a key then
     /// may be spelled in another way elsewhere.
     ///
-    /// [`Dialect::loose`]: crate::engine::Dialect::loose
+    /// [`Dialect::loose`]: crate::engine::Spelling::loose
     pub loose: BTreeMap<String, String>,
     /// Claims under which the work table holds these notes.
     pub claims: BTreeSet<String>,

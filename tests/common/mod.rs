@@ -1,4 +1,4 @@
-//! Databases, a plain SQL client and the `dashagg` command, for the integration tests.
+//! Databases, a plain SQL client and the `dashagg` command, for the integration tests; and what runs them.
 //!
 //! The client shares no code with `dashagg`: a test that asks the tool whether the tool was right proves nothing.
 #![allow(
@@ -26,7 +26,14 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, PgConnection, Row, SqliteConnection};
 use tokio::runtime::Runtime;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub mod harness;
+pub mod servers;
+pub mod small;
+
+use servers::Server;
+
+/// A dialect: what several servers of the list may have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Mariadb,
     Postgres,
@@ -36,27 +43,12 @@ pub enum Kind {
 impl Kind {
     pub const ALL: [Kind; 3] = [Kind::Mariadb, Kind::Postgres, Kind::Sqlite];
 
-    /// The server's URL without a database. Panics rather than skips: a test that did not run has not passed.
-    fn server_url(self) -> String {
-        let (var, package) = match self {
-            Kind::Mariadb => ("DASHAGG_TEST_MARIADB_URL", "mariadb-server"),
-            Kind::Postgres => ("DASHAGG_TEST_POSTGRES_URL", "postgresql"),
-            Kind::Sqlite => panic!("SQLite has no server"),
-        };
-        std::env::var(var).unwrap_or_else(|_| {
-            panic!(
-                "{var} is not set: run `tests/run` (it installs {package} with `apt-get install {package}` \
-                 and starts a private one)"
-            )
-        })
-    }
-
-    /// A connection outside of the test databases, to create and drop them.
-    fn admin(self) -> Client {
-        let url = self.server_url();
+    /// In names of tests, where no server has one.
+    pub fn name(self) -> &'static str {
         match self {
-            Kind::Postgres => Client::connect(self, &format!("{url}postgres")),
-            _ => Client::connect(self, &url),
+            Kind::Mariadb => "mariadb",
+            Kind::Postgres => "postgres",
+            Kind::Sqlite => "sqlite",
         }
     }
 }
@@ -66,12 +58,16 @@ impl Kind {
 pub struct TestDb {
     pub kind: Kind,
     pub url: String,
+    /// Where it is, and what the test may ask of that server.
+    pub server: &'static Server,
     name: String,
     dir: tempfile::TempDir,
 }
 
 impl TestDb {
+    /// On the server of this kind whose turn it is.
     pub fn new(kind: Kind) -> Self {
+        let server = harness::server(kind);
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "dashagg_test_{}_{}_{:08x}",
@@ -92,11 +88,11 @@ impl TestDb {
                 url
             }
             _ => {
-                kind.admin().exec(&format!("CREATE DATABASE {name}"));
-                format!("{}{name}", kind.server_url())
+                server.admin().exec(&format!("CREATE DATABASE {name}"));
+                format!("{}{name}", server.url)
             }
         };
-        TestDb { kind, url, name, dir }
+        TestDb { kind, url, server, name, dir }
     }
 
     pub fn name(&self) -> &str {
@@ -145,7 +141,7 @@ impl TestDb {
 
 impl Drop for TestDb {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if std::thread::panicking() && !harness::skipping() {
             self.dir.disable_cleanup(true);
             println!("kept for a look: {}", self.url);
             println!("kept for a look: {}", self.dir.path().display());
@@ -155,11 +151,11 @@ impl Drop for TestDb {
             Kind::Sqlite => Ok(()),
             // A connection that a test left open may hold a metadata lock: report it, do not wait for a day.
             Kind::Mariadb => self
-                .kind
+                .server
                 .admin()
                 .try_exec(&format!("SET lock_wait_timeout = 10; DROP DATABASE IF EXISTS {}", self.name)),
             Kind::Postgres => {
-                self.kind.admin().try_exec(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name))
+                self.server.admin().try_exec(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name))
             }
         };
         if let Err(e) = dropped {
@@ -413,34 +409,23 @@ fn copy_dir(from: &Path, to: &Path) {
     }
 }
 
-/// One test body, three tests: `conformance!(name, |db: &TestDb| { … });` gives `name::mariadb`, `name::postgres` and
-/// `name::sqlite`, so that no engine can be forgotten and a failure names its engine.
+/// One test body, one test for each listed server: `conformance!(name, |db: &TestDb| { … });` gives `name::mariadb`,
+/// `name::postgres`, `name::sqlite` and what else is listed, so that no engine can be forgotten and a failure names its own.
 macro_rules! conformance {
     ($name:ident, $body:expr) => {
         mod $name {
             #[allow(unused_imports)]
             use super::*;
 
-            fn check(kind: $crate::common::Kind) {
-                let db = $crate::common::TestDb::new(kind);
+            fn check(db: &$crate::common::TestDb) {
                 let body: fn(&$crate::common::TestDb) = $body;
-                body(&db);
+                body(db);
             }
 
-            #[test]
-            fn mariadb() {
-                check($crate::common::Kind::Mariadb);
-            }
-
-            #[test]
-            fn postgres() {
-                check($crate::common::Kind::Postgres);
-            }
-
-            #[test]
-            fn sqlite() {
-                check($crate::common::Kind::Sqlite);
-            }
+            ::inventory::submit! { $crate::common::harness::Case {
+                path: module_path!(),
+                run: $crate::common::harness::Run::Each(check),
+            } }
         }
     };
 }

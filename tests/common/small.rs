@@ -1,5 +1,4 @@
 //! A small sample and a tiny set, for tests that look at behaviour and not at amounts of data.
-//! Used with `#[path = "common/small.rs"] mod small;` beside `mod common;`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code, missing_docs)]
 
 use std::path::{Path, PathBuf};

@@ -19,10 +19,6 @@ fn change(db: &TestDb) {
     db.exec(&format!("UPDATE financials SET amount = amount + {} WHERE id <= 20", cents(db, 100)));
 }
 
-fn socket(variable: &str) -> String {
-    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run `tests/run`"))
-}
-
 /// `pg_dump` of the server's own version, where Debian keeps it.
 fn pg_dump() -> String {
     let beside = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
@@ -40,7 +36,7 @@ fn pg_dump() -> String {
 /// A dump of the database, as a nightly job makes it.
 fn dump(db: &TestDb, arguments: &[&str]) -> Command {
     if db.kind == Kind::Postgres {
-        let socket = socket("DASHAGG_TEST_POSTGRES_SOCKET");
+        let socket = db.server.socket();
         let (folder, port) = socket.rsplit_once("/.s.PGSQL.").unwrap();
         let mut command = Command::new(pg_dump());
         command.args(["-w", "-h", folder, "-p", port, "-U", "dashagg"]).env("PGPASSWORD", "secret");
@@ -49,7 +45,7 @@ fn dump(db: &TestDb, arguments: &[&str]) -> Command {
     }
     let mut command = Command::new("mariadb-dump");
     command.args(["--no-defaults", "-u", "dashagg", "-psecret", "--socket"]);
-    command.arg(socket("DASHAGG_TEST_MARIADB_SOCKET")).args(arguments).arg(db.name());
+    command.arg(db.server.socket()).args(arguments).arg(db.name());
     command
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::common::harness::server;
 use crate::common::{Dashagg, Kind, TestDb};
 use crate::proxy::Proxy;
 use crate::run::{Run, held};
@@ -129,6 +130,7 @@ fn connections_to_mariadb_that_a_router_forgot_are_made_again() {
 
 #[test]
 fn connections_to_postgres_that_a_router_forgot_are_made_again() {
+    server(Kind::Postgres).needs_sessions(); // a pooler goes on with what is cut off
     forgotten(Kind::Postgres, "publish=1*sleep(1500)", |run, _| run.until_staged());
 }
 

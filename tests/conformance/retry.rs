@@ -53,6 +53,7 @@ fn survives(db: &TestDb, failpoints: &str, until: fn(&Run, &TestDb)) {
 }
 
 conformance!(a_connection_lost_before_the_publish_is_made_again, |db: &TestDb| {
+    db.server.needs_sessions(); // ended by name
     survives(db, "publish=1*sleep(1500)", |run, _| run.until_staged());
 });
 

@@ -161,6 +161,7 @@ fn url_of(db: &TestDb, user: &str) -> String {
 #[test]
 fn helpers_that_postgres_refuses_are_done_without() {
     let db = &TestDb::new(Kind::Postgres);
+    db.server.needs_users();
     let user = format!("few_{}", db.name());
     db.exec(&format!(
         "CREATE ROLE {user} LOGIN PASSWORD 'secret'; ALTER DATABASE {} OWNER TO {user}; \

@@ -140,6 +140,7 @@ conformance!(a_change_of_case_or_a_trailing_space_is_a_difference, |db: &TestDb|
 });
 
 conformance!(verify_and_status_need_only_select_and_write_nothing, |db: &TestDb| {
+    db.server.needs_users();
     built(db, 2_000);
     let state = |db: &TestDb| {
         let ledger = ["dashagg_set", "dashagg_summary", "dashagg_run", "dashagg_script"];

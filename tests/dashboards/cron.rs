@@ -102,9 +102,9 @@ fn without_a_configuration_file_cron_would_see_nothing_postgres() {
     assert!(said.contains("configuration file"), "{said}");
     let said = cron.dashagg().args(["-D", &cron.db.url, "cron", "install"]).run().code(2).stderr;
     assert!(said.contains("[database]"), "{said}");
-    let ca = std::env::var("DASHAGG_TEST_CA").unwrap();
+    let (ca, _) = cron.db.server.authorities();
     for (name, value) in
-        [("DASHAGG_TLS", "prefer"), ("DASHAGG_TLS_CA", &ca), ("PGPASSWORD", "x"), ("DASHAGG_PASSWORD", "x")]
+        [("DASHAGG_TLS", "prefer"), ("DASHAGG_TLS_CA", ca), ("PGPASSWORD", "x"), ("DASHAGG_PASSWORD", "x")]
     {
         let said =
             cron.dashagg().env(name, value).args(["cron", "install", "--dry-run"]).run().code(2).stderr;

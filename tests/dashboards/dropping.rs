@@ -22,6 +22,7 @@ fn leftovers(db: &TestDb) -> Vec<String> {
         }
     };
     let ledger = [
+        "dashagg_ledger",
         "dashagg_set",
         "dashagg_script",
         "dashagg_summary",

@@ -163,7 +163,7 @@ impl Redis {
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir", "/tmp"])
             .stdout(Stdio::null())
             .spawn()
-            .unwrap_or_else(|e| panic!("redis-server: {e}: apt-get install redis-server, or use tests/run"));
+            .unwrap_or_else(|e| crate::common::servers::no_program("redis-server", &e));
         let redis = Redis { server, port };
         let deadline = Instant::now() + Duration::from_secs(20);
         while TcpStream::connect(("127.0.0.1", port)).is_err() {

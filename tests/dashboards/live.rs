@@ -157,6 +157,7 @@ fn a_live_view_with_nothing_pending_reads_the_summary_only_postgres() {
 #[test]
 fn a_reader_may_read_the_live_view_and_nothing_else_postgres() {
     let db = TestDb::new(Kind::Postgres);
+    db.server.needs_sessions(); // SET ROLE
     let role = format!("reader_{}", db.name());
     db.exec(&format!("CREATE ROLE {role} LOGIN PASSWORD 'x'"));
     db.exec(SOURCES);

@@ -233,6 +233,7 @@ fn p95_of_fifty_commits_a_second() -> Duration {
 #[test]
 fn nothing_is_lost_when_the_connection_or_the_process_is_killed_postgres() {
     let db = notifying();
+    db.server.needs_sessions(); // ended by name
     let mut watch = Watch::start(own(&db).args(["refresh", "tiny", "--watch"]));
     let mut client = db.client();
     let right = |client: &mut crate::common::Client| {

@@ -1,6 +1,6 @@
 -- What dashagg sends for the set financials on this engine, with `live = true` for the summary brand.
--- Made by tests/golden.rs. Left out: session settings, SELECTs from the server's catalog, the set's own scripts, and of the
--- ledger all but what a refresh writes there.
+-- Made by tests/golden.rs. Left out: session settings, SELECTs from the server's catalog or for the names of columns, the
+-- set's own scripts, and of the ledger all but what a refresh writes there.
 -- <such> words stand for what differs from run to run.
 
 -- ---- create ----
@@ -8,21 +8,6 @@
 SELECT sqlite_version();
 
 SELECT (julianday('now') - 2440587.5) * 86400.0;
-
-BEGIN IMMEDIATE;
-
-CREATE TABLE IF NOT EXISTS dashagg_ledger (
-    -- Which form these tables have: one row for each version they have been brought to. The greatest one is in force.
-    version BIGINT NOT NULL PRIMARY KEY,
-    -- The dashagg that did it, an older one cannot go on with it.
-    program VARCHAR(32) NOT NULL,
-    -- When.
-    made_at VARCHAR(32) NOT NULL
-);
-
-INSERT INTO dashagg_ledger (version, program, made_at) VALUES (2, '0.1.0', '<moment>');
-
-COMMIT;
 
 SELECT (julianday('now') - 2440587.5) * 86400.0;
 
@@ -42,55 +27,6 @@ SELECT MAX(rowid) FROM "financials";
 
 CREATE INDEX "idx_metric_month" ON "financials" ("metric", "month");
 
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT f.asin,
-       f.marketplace,
-       f.month,
-       f.metric,
-       COALESCE(p.brand_id, 0)    AS brand_id,
-       COALESCE(p.category_id, 0) AS category_id,
-       f.amount,
-       f.row_count
-FROM (
-  SELECT asin, marketplace, month, metric,
-         SUM(amount) AS amount,
-         COUNT(*)    AS row_count
-  FROM financials
-  GROUP BY month, metric, marketplace, asin
-) f
-LEFT JOIN products p ON p.asin = f.asin
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT brand_id,
-       marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, marketplace, brand_id
-UNION ALL
-SELECT brand_id,
-       'ALL' AS marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, brand_id
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT category_id,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, category_id
-) d WHERE 1 = 0) q ON 1 = 1;
-
 BEGIN DEFERRED;
 
 SELECT "month", "metric", "marketplace", "asin" FROM "financials" LIMIT 200;
@@ -99,9 +35,8 @@ SELECT "month", "metric", "marketplace", "asin" FROM "financials" WHERE "month" 
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
-  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
-          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
-          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND 1 = 1)
+  WHERE (("month" = '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND 1 = 1)
 SELECT "asin", "marketplace", "month", "metric", "brand_id", "category_id", "amount", "row_count"
 FROM (
 SELECT f.asin,
@@ -124,9 +59,8 @@ LEFT JOIN products p ON p.asin = f.asin
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
-  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
-          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
-          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND 1 = 0)
+  WHERE (("month" = '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND 1 = 0)
 SELECT "asin", "marketplace", "month", "metric", "brand_id", "category_id", "amount", "row_count"
 FROM (
 SELECT f.asin,
@@ -149,10 +83,9 @@ LEFT JOIN products p ON p.asin = f.asin
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
-  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
-          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
-          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND ("month" = '2025-01-01' AND "metric" =
-        'fees' AND "marketplace" = 'US' AND "asin" = 'A2'))
+  WHERE (("month" = '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND ("month" = '2025-01-01'
+        AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1'))
 SELECT "asin", "marketplace", "month", "metric", "brand_id", "category_id", "amount", "row_count"
 FROM (
 SELECT f.asin,
@@ -175,10 +108,9 @@ LEFT JOIN products p ON p.asin = f.asin
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
-  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
-          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
-          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND ("month" = '2025-01-01' AND "metric" =
-        'sales' AND "marketplace" = 'DE' AND "asin" = 'A1'))
+  WHERE (("month" = '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND ("month" = '2025-01-01'
+        AND "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))
 SELECT "asin", "marketplace", "month", "metric", "brand_id", "category_id", "amount", "row_count"
 FROM (
 SELECT f.asin,
@@ -201,35 +133,8 @@ LEFT JOIN products p ON p.asin = f.asin
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
-  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
-          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
-          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1')) AND ("month" = '2025-01-01' AND "metric" =
-        'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))
-SELECT "asin", "marketplace", "month", "metric", "brand_id", "category_id", "amount", "row_count"
-FROM (
-SELECT f.asin,
-       f.marketplace,
-       f.month,
-       f.metric,
-       COALESCE(p.brand_id, 0)    AS brand_id,
-       COALESCE(p.category_id, 0) AS category_id,
-       f.amount,
-       f.row_count
-FROM (
-  SELECT asin, marketplace, month, metric,
-         SUM(amount) AS amount,
-         COUNT(*)    AS row_count
-  FROM financials
-  GROUP BY month, metric, marketplace, asin
-) f
-LEFT JOIN products p ON p.asin = f.asin
-) q;
-
-WITH "financials" AS (SELECT *
-  FROM "main"."financials"
-  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
-          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
-          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+  WHERE (("month" = '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
     "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
 SELECT f.asin,
        f.marketplace,
@@ -269,9 +174,8 @@ GROUP BY month, metric, brand_id
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
-  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
-          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
-          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+  WHERE (("month" = '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
     "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
 SELECT f.asin,
        f.marketplace,
@@ -311,54 +215,8 @@ GROUP BY month, metric, brand_id
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
-  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
-          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
-          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
-    "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
-SELECT f.asin,
-       f.marketplace,
-       f.month,
-       f.metric,
-       COALESCE(p.brand_id, 0)    AS brand_id,
-       COALESCE(p.category_id, 0) AS category_id,
-       f.amount,
-       f.row_count
-FROM (
-  SELECT asin, marketplace, month, metric,
-         SUM(amount) AS amount,
-         COUNT(*)    AS row_count
-  FROM financials
-  GROUP BY month, metric, marketplace, asin
-) f
-LEFT JOIN products p ON p.asin = f.asin
-) q
-WHERE (q."month" = '2025-01-01' AND q."metric" = 'fees' AND q."brand_id" = 2))
-SELECT "brand_id", "marketplace", "month", "metric", "amount", "row_count"
-FROM (
-SELECT brand_id,
-       marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, marketplace, brand_id
-UNION ALL
-SELECT brand_id,
-       'ALL' AS marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, brand_id
-) q;
-
-WITH "financials" AS (SELECT *
-  FROM "main"."financials"
-  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
-          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
-          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+  WHERE (("month" = '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
     "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
 SELECT f.asin,
        f.marketplace,
@@ -401,9 +259,8 @@ GROUP BY month, metric, brand_id
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
-  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
-          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
-          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+  WHERE (("month" = '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
     "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
 SELECT f.asin,
        f.marketplace,
@@ -433,9 +290,8 @@ GROUP BY month, metric, category_id
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
-  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
-          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
-          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+  WHERE (("month" = '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
     "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
 SELECT f.asin,
        f.marketplace,
@@ -465,44 +321,8 @@ GROUP BY month, metric, category_id
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
-  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
-          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
-          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
-    "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
-SELECT f.asin,
-       f.marketplace,
-       f.month,
-       f.metric,
-       COALESCE(p.brand_id, 0)    AS brand_id,
-       COALESCE(p.category_id, 0) AS category_id,
-       f.amount,
-       f.row_count
-FROM (
-  SELECT asin, marketplace, month, metric,
-         SUM(amount) AS amount,
-         COUNT(*)    AS row_count
-  FROM financials
-  GROUP BY month, metric, marketplace, asin
-) f
-LEFT JOIN products p ON p.asin = f.asin
-) q
-WHERE (q."month" = '2025-01-01' AND q."metric" = 'fees' AND q."category_id" = 10))
-SELECT "category_id", "month", "metric", "amount", "row_count"
-FROM (
-SELECT category_id,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, category_id
-) q;
-
-WITH "financials" AS (SELECT *
-  FROM "main"."financials"
-  WHERE (("month" = '2025-01-01' AND "metric" = 'fees' AND "marketplace" = 'US' AND "asin" = 'A2') OR ("month" =
-          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" = '2025-01-01' AND
-          "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
+  WHERE (("month" = '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'DE' AND "asin" = 'A1') OR ("month" =
+          '2025-01-01' AND "metric" = 'sales' AND "marketplace" = 'US' AND "asin" = 'A1'))),
     "financials_summary_monthly_asin_marketplace" AS (SELECT * FROM (
 SELECT f.asin,
        f.marketplace,
@@ -794,55 +614,6 @@ END;
 
 COMMIT;
 
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT f.asin,
-       f.marketplace,
-       f.month,
-       f.metric,
-       COALESCE(p.brand_id, 0)    AS brand_id,
-       COALESCE(p.category_id, 0) AS category_id,
-       f.amount,
-       f.row_count
-FROM (
-  SELECT asin, marketplace, month, metric,
-         SUM(amount) AS amount,
-         COUNT(*)    AS row_count
-  FROM financials
-  GROUP BY month, metric, marketplace, asin
-) f
-LEFT JOIN products p ON p.asin = f.asin
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT brand_id,
-       marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, marketplace, brand_id
-UNION ALL
-SELECT brand_id,
-       'ALL' AS marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, brand_id
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT category_id,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, category_id
-) d WHERE 1 = 0) q ON 1 = 1;
-
 BEGIN IMMEDIATE;
 
 DROP VIEW IF EXISTS "main"."financials_summary_monthly_brand_live";
@@ -1074,117 +845,13 @@ FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n) n ON o."asi
 
 COMMIT;
 
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT f.asin,
-       f.marketplace,
-       f.month,
-       f.metric,
-       COALESCE(p.brand_id, 0)    AS brand_id,
-       COALESCE(p.category_id, 0) AS category_id,
-       f.amount,
-       f.row_count
-FROM (
-  SELECT asin, marketplace, month, metric,
-         SUM(amount) AS amount,
-         COUNT(*)    AS row_count
-  FROM financials
-  GROUP BY month, metric, marketplace, asin
-) f
-LEFT JOIN products p ON p.asin = f.asin
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT brand_id,
-       marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, marketplace, brand_id
-UNION ALL
-SELECT brand_id,
-       'ALL' AS marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, brand_id
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT category_id,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, category_id
-) d WHERE 1 = 0) q ON 1 = 1;
-
 SELECT MAX(rowid) FROM "financials";
 
 -- ---- refresh, the first ----
 
 SELECT sqlite_version();
 
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
-
 SELECT (julianday('now') - 2440587.5) * 86400.0;
-
-SELECT (julianday('now') - 2440587.5) * 86400.0;
-
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
-
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT f.asin,
-       f.marketplace,
-       f.month,
-       f.metric,
-       COALESCE(p.brand_id, 0)    AS brand_id,
-       COALESCE(p.category_id, 0) AS category_id,
-       f.amount,
-       f.row_count
-FROM (
-  SELECT asin, marketplace, month, metric,
-         SUM(amount) AS amount,
-         COUNT(*)    AS row_count
-  FROM financials
-  GROUP BY month, metric, marketplace, asin
-) f
-LEFT JOIN products p ON p.asin = f.asin
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT brand_id,
-       marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, marketplace, brand_id
-UNION ALL
-SELECT brand_id,
-       'ALL' AS marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, brand_id
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT category_id,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, category_id
-) d WHERE 1 = 0) q ON 1 = 1;
 
 BEGIN IMMEDIATE;
 
@@ -1842,15 +1509,15 @@ UPDATE dashagg_summary SET table_name = CASE summary WHEN 'asin' THEN 'financial
     'brand' THEN 'financials_summary_monthly_brand' WHEN 'category' THEN 'financials_summary_monthly_category' ELSE
     table_name END, tier = CASE summary WHEN 'asin' THEN 1 WHEN 'brand' THEN 2 WHEN 'category' THEN 2 ELSE tier END,
     select_checksum = CASE summary WHEN 'asin' THEN '<hash>' WHEN 'brand' THEN '<hash>' WHEN 'category' THEN '<hash>'
-    ELSE select_checksum END, row_count = CASE summary WHEN 'asin' THEN 3 WHEN 'brand' THEN 5 WHEN 'category' THEN 2
+    ELSE select_checksum END, row_count = CASE summary WHEN 'asin' THEN 2 WHEN 'brand' THEN 3 WHEN 'category' THEN 1
     ELSE row_count END, run_id = '<run>', mode = 'complete', seconds = <seconds>, inserted = CASE summary WHEN 'asin'
-    THEN 3 WHEN 'brand' THEN 5 WHEN 'category' THEN 2 ELSE inserted END, updated = 0, deleted = 0, published_at =
+    THEN 2 WHEN 'brand' THEN 3 WHEN 'category' THEN 1 ELSE inserted END, updated = 0, deleted = 0, published_at =
     '<moment>', served_at = '<moment>', status = 'ok', error = NULL
 WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
 INSERT INTO dashagg_run (run_id, set_name, mode, status, started_at, finished_at, seconds, partitions, inserted,
       updated, deleted, retries, error, host, pid)
-VALUES ('<run>', 'financials', 'complete', 'ok', '<moment>', '<moment>', <seconds>, 1, 10, 0, 0, 0, NULL, '<host>',
+VALUES ('<run>', 'financials', 'complete', 'ok', '<moment>', '<moment>', <seconds>, 1, 6, 0, 0, 0, NULL, '<host>',
       <number>);
 
 DELETE FROM dashagg_run WHERE set_name = 'financials' AND run_id < '<moment>';
@@ -1865,62 +1532,7 @@ WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
 SELECT sqlite_version();
 
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
-
 SELECT (julianday('now') - 2440587.5) * 86400.0;
-
-SELECT (julianday('now') - 2440587.5) * 86400.0;
-
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
-
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT f.asin,
-       f.marketplace,
-       f.month,
-       f.metric,
-       COALESCE(p.brand_id, 0)    AS brand_id,
-       COALESCE(p.category_id, 0) AS category_id,
-       f.amount,
-       f.row_count
-FROM (
-  SELECT asin, marketplace, month, metric,
-         SUM(amount) AS amount,
-         COUNT(*)    AS row_count
-  FROM financials
-  GROUP BY month, metric, marketplace, asin
-) f
-LEFT JOIN products p ON p.asin = f.asin
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT brand_id,
-       marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, marketplace, brand_id
-UNION ALL
-SELECT brand_id,
-       'ALL' AS marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, brand_id
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT category_id,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, category_id
-) d WHERE 1 = 0) q ON 1 = 1;
 
 BEGIN IMMEDIATE;
 
@@ -2252,7 +1864,7 @@ UPDATE dashagg_summary SET table_name = CASE summary WHEN 'asin' THEN 'financial
     'brand' THEN 'financials_summary_monthly_brand' WHEN 'category' THEN 'financials_summary_monthly_category' ELSE
     table_name END, tier = CASE summary WHEN 'asin' THEN 1 WHEN 'brand' THEN 2 WHEN 'category' THEN 2 ELSE tier END,
     select_checksum = CASE summary WHEN 'asin' THEN '<hash>' WHEN 'brand' THEN '<hash>' WHEN 'category' THEN '<hash>'
-    ELSE select_checksum END, row_count = CASE summary WHEN 'asin' THEN 3 WHEN 'brand' THEN 5 WHEN 'category' THEN 2
+    ELSE select_checksum END, row_count = CASE summary WHEN 'asin' THEN 2 WHEN 'brand' THEN 3 WHEN 'category' THEN 1
     ELSE row_count END, run_id = '<run>', mode = 'incremental', seconds = <seconds>, inserted = 0, updated = CASE
     summary WHEN 'asin' THEN 1 WHEN 'brand' THEN 2 WHEN 'category' THEN 1 ELSE updated END, deleted = 0, published_at =
     '<moment>', served_at = '<moment>', status = 'ok', error = NULL
@@ -2275,113 +1887,11 @@ WHERE set_name = 'financials' AND summary IN ('asin', 'brand', 'category');
 
 SELECT sqlite_version();
 
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
-
 SELECT (julianday('now') - 2440587.5) * 86400.0;
-
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT f.asin,
-       f.marketplace,
-       f.month,
-       f.metric,
-       COALESCE(p.brand_id, 0)    AS brand_id,
-       COALESCE(p.category_id, 0) AS category_id,
-       f.amount,
-       f.row_count
-FROM (
-  SELECT asin, marketplace, month, metric,
-         SUM(amount) AS amount,
-         COUNT(*)    AS row_count
-  FROM financials
-  GROUP BY month, metric, marketplace, asin
-) f
-LEFT JOIN products p ON p.asin = f.asin
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT brand_id,
-       marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, marketplace, brand_id
-UNION ALL
-SELECT brand_id,
-       'ALL' AS marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, brand_id
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT category_id,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, category_id
-) d WHERE 1 = 0) q ON 1 = 1;
 
 SELECT MAX(rowid) FROM "financials";
 
 BEGIN DEFERRED;
-
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
-
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT f.asin,
-       f.marketplace,
-       f.month,
-       f.metric,
-       COALESCE(p.brand_id, 0)    AS brand_id,
-       COALESCE(p.category_id, 0) AS category_id,
-       f.amount,
-       f.row_count
-FROM (
-  SELECT asin, marketplace, month, metric,
-         SUM(amount) AS amount,
-         COUNT(*)    AS row_count
-  FROM financials
-  GROUP BY month, metric, marketplace, asin
-) f
-LEFT JOIN products p ON p.asin = f.asin
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT brand_id,
-       marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, marketplace, brand_id
-UNION ALL
-SELECT brand_id,
-       'ALL' AS marketplace,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, brand_id
-) d WHERE 1 = 0) q ON 1 = 1;
-
-SELECT q.* FROM (SELECT 1 AS "dashagg_one") o LEFT JOIN (SELECT * FROM (
-SELECT category_id,
-       month,
-       metric,
-       SUM(amount)    AS amount,
-       SUM(row_count) AS row_count
-FROM financials_summary_monthly_asin_marketplace
-GROUP BY month, metric, category_id
-) d WHERE 1 = 0) q ON 1 = 1;
 
 WITH RECURSIVE jump(v) AS (SELECT (SELECT "month" FROM "financials" WHERE "month" IS NOT NULL ORDER BY 1 LIMIT 1)
   UNION ALL
@@ -2434,8 +1944,6 @@ WHERE v IS NOT NULL
 UNION ALL
 SELECT *
 FROM (SELECT "month" FROM "main"."financials_summary_monthly_category" WHERE "month" IS NULL LIMIT 1) n;
-
-SELECT version, program FROM dashagg_ledger ORDER BY version DESC LIMIT 1;
 
 SELECT DISTINCT dashagg_grain, "month"
 FROM (SELECT dashagg_grain, "month", "metric", "marketplace", "asin"

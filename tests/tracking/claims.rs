@@ -102,3 +102,38 @@ conformance!(true_claims_are_not_refused, |db: &TestDb| {
         tiny.dashagg().arg("verify").run().ok();
     }
 });
+
+conformance!(a_false_claim_over_rows_that_came_after_create_publishes_nothing, |db: &TestDb| {
+    let share = "SELECT day, kind, SUM(n) * 100 / SUM(SUM(n)) OVER (PARTITION BY day) AS total FROM events \
+                 GROUP BY day, kind\n";
+    let true_select = "SELECT day, kind, SUM(n) AS total FROM events GROUP BY day, kind\n";
+    for (select, holds) in [(share, false), (true_select, true)] {
+        let db = TestDb::new(db.kind);
+        let tiny = by_kind(&db, select);
+        db.exec("DELETE FROM events");
+        // There is nothing yet that could speak against it.
+        tiny.create().ok();
+        let rows: Vec<String> = (0..100).map(|n| format!("('2025-01-01', 'k{n:02}', 10)")).collect();
+        db.exec(&format!("INSERT INTO events VALUES {}", rows.join(", ")));
+        tiny.refresh().ok();
+        db.exec("UPDATE events SET n = 90 WHERE kind = 'k07'");
+        let before = db.rows("SELECT kind, total FROM tiny_kinds ORDER BY kind");
+        let checked = "SELECT COUNT(*) FROM dashagg_summary WHERE recompute_checked IS NOT NULL";
+        if holds {
+            tiny.refresh().ok();
+            assert_eq!(db.one("SELECT SUM(total) FROM tiny_kinds"), "1080");
+            assert_eq!(db.one(checked), "1");
+            continue;
+        }
+        let said = tiny.refresh().code(2).stderr;
+        assert!(said.contains("summaries.kinds.recompute_by (day, kind) is not true of"), "{said}");
+        assert_eq!(db.rows("SELECT kind, total FROM tiny_kinds ORDER BY kind"), before);
+        assert_eq!(db.one(checked), "0");
+        // Without the claim the day is recomputed whole, and what was noted is not lost.
+        let manifest = std::fs::read_to_string(tiny.path("summaries.toml")).unwrap();
+        tiny.write("summaries.toml", &manifest.replace("recompute_by = ['day', 'kind']\n", ""));
+        tiny.refresh().ok();
+        tiny.dashagg().arg("verify").run().ok();
+        assert_ne!(db.rows("SELECT kind, total FROM tiny_kinds ORDER BY kind"), before);
+    }
+});

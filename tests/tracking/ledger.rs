@@ -4,6 +4,7 @@
 use std::process::Child;
 
 use crate::common::{Dashagg, Kind, TestDb, conformance};
+use crate::legacy::Legacy;
 use crate::run::changes;
 use crate::small::engine_folder;
 
@@ -237,9 +238,42 @@ conformance!(an_older_ledger_is_upgraded_by_create_alone, |db: &TestDb| {
     assert_eq!(columns(&dump(db)), columns(&fresh), "an upgraded ledger is like a new one");
     assert_eq!(db.rows("SELECT version, program FROM dashagg_ledger"), [["2", env!("CARGO_PKG_VERSION")]]);
     let again = dump(db);
+    let plan = four.dashagg().args(["create", "--dry-run"]).run().ok().stdout;
+    assert!(!plan.contains("dashagg_summary"), "{plan}");
     four.dashagg().arg("create").run().ok();
     assert_eq!(dump(db), again, "there is nothing left to do");
     four.goes_on();
+});
+
+conformance!(a_ledger_of_release_0_1_0_keeps_what_it_holds, |db: &TestDb| {
+    let legacy = Legacy::new(db);
+    db.exec(
+        "INSERT INTO dashagg_run (run_id, set_name, mode, status, started_at, finished_at, seconds, partitions, inserted, updated, \
+         deleted, retries, error, host, pid) VALUES ('r', 'tiny', 'complete', 'ok', '2026-01-01T00:00:00.000Z', \
+         '2026-01-01T00:00:01.000Z', 1.5, 2, 3, 0, 0, 1, NULL, 'h', 7); \
+         UPDATE dashagg_state SET served_at = '2026-01-01T00:00:00.000Z', error = 'why', computed_at = '2026-01-02T00:00:00.000Z'; \
+         UPDATE dashagg_set SET checked_at = '2026-01-03T00:00:00.000Z'",
+    );
+    let held = || {
+        [
+            "SELECT set_name, generation, checked_at, origin FROM dashagg_set",
+            "SELECT * FROM dashagg_run",
+            "SELECT set_name, version, file_name, checksum, state, statements_done, applied_at, applied_by, seconds FROM dashagg_script",
+            "SELECT set_name, summary, table_name, tier, select_checksum, row_count, bytes, published_at, run_id, mode, seconds, \
+             inserted, updated, deleted FROM dashagg_summary",
+        ]
+        .map(|sql| db.rows(sql))
+    };
+    let before = held();
+    let state = |table: &str| {
+        db.rows(&format!(
+            "SELECT summary, served_at, changes, changes_done, as_of, status, error, computed_at FROM {table}"
+        ))
+    };
+    let states = state("dashagg_state");
+    legacy.dashagg().arg("create").run().ok();
+    assert_eq!(held(), before);
+    assert_eq!(state("dashagg_summary"), states);
 });
 
 conformance!(a_newer_ledger_is_left_alone_by_every_verb, |db: &TestDb| {

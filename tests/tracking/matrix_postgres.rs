@@ -7,6 +7,7 @@ use crate::sample::{built, sample};
 #[test]
 fn statements_of_its_own() {
     let db = &TestDb::new(Kind::Postgres);
+    db.server.needs_sessions(); // replica mode
     built(db, 1_000);
     let columns = "(id, asin, marketplace, month, metric, amount)";
     // Two backslashes for printf, one line of COPY's text format each.

@@ -146,6 +146,7 @@ conformance!(keys_or_partitions_as_it_costs_less, |db: &TestDb| {
 /// One error, which names the privilege and what else could be done; with `track = "fingerprint"` it works.
 fn without_the_right(kind: Kind, grants: &str, words: &[&str]) {
     let db = &TestDb::new(kind);
+    db.server.needs_users();
     built(db, 500);
     let user = format!("weak_{}", db.name().rsplit('_').next().unwrap());
     db.exec(&grants.replace("{db}", db.name()).replace("{user}", &user));

@@ -66,6 +66,7 @@ fn ran_as(db: &TestDb, role: &str) -> Vec<Vec<String>> {
 #[test]
 fn nobody_may_hang_a_trigger_of_the_note_function_on_a_table_of_his_own_postgres() {
     let db = &TestDb::new(Kind::Postgres);
+    db.server.needs_users();
     let tiny = Tiny::new(db);
     tiny.create().ok();
     proof(db);
@@ -110,6 +111,7 @@ fn a_child_of_the_source_is_noted_and_a_detached_one_is_not_looked_at_postgres()
 #[test]
 fn the_notes_are_out_of_reach_of_who_writes_the_source_postgres() {
     let db = &TestDb::new(Kind::Postgres);
+    db.server.needs_users();
     let tiny = Tiny::new(db);
     let writer = Role::new(db);
     // What a DBA sets so that the application may use whatever comes.
@@ -142,6 +144,7 @@ fn the_notes_are_out_of_reach_of_who_writes_the_source_postgres() {
 #[test]
 fn the_owner_of_the_source_owns_the_note_function_postgres() {
     let db = &TestDb::new(Kind::Postgres);
+    db.server.needs_users();
     let tiny = Tiny::new(db);
     let owner = Role::new(db);
     db.exec(&format!("ALTER TABLE raw_rows OWNER TO {}", owner.name));
@@ -241,6 +244,7 @@ fn functions_and_operators_of_others_are_never_called_postgres() {
 #[test]
 fn a_database_of_an_older_dashagg_is_mended_after_an_attack_postgres() {
     let db = &TestDb::new(Kind::Postgres);
+    db.server.needs_users();
     let legacy = crate::legacy::Legacy::new(db);
     proof(db);
     let mallory = Role::new(db);
@@ -269,6 +273,7 @@ fn a_database_of_an_older_dashagg_is_mended_after_an_attack_postgres() {
 #[test]
 fn the_application_can_write_whoever_owns_what_postgres() {
     let db = &TestDb::new(Kind::Postgres);
+    db.server.needs_users();
     let tiny = Tiny::new(db);
     let (owner, other) = (Role::called(db, "first"), Role::called(db, "second"));
     db.exec(&format!("ALTER TABLE raw_rows OWNER TO {}", owner.name));
@@ -300,6 +305,7 @@ fn the_application_can_write_whoever_owns_what_postgres() {
 #[test]
 fn default_privileges_let_nobody_in_postgres() {
     let db = &TestDb::new(Kind::Postgres);
+    db.server.needs_users();
     let tiny = Tiny::new(db);
     let guest = Role::new(db);
     db.exec(&format!("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON FUNCTIONS TO {}", guest.name));

@@ -13,7 +13,7 @@ use crate::config::{DatabaseTarget, TlsMode};
 use crate::engine::guard::Lock;
 use crate::engine::io::dial;
 use crate::engine::watchdog::{Watch, within};
-use crate::engine::{DbError, Engine, ErrorClass, Server, tls, useful_jobs};
+use crate::engine::{DbError, Engine, ErrorClass, Row, Server, tls, useful_jobs};
 
 fn classify(code: &str, message: &str) -> ErrorClass {
     // sqlx gives the SQLSTATE as `code`; the number, which says more, is put in front by `translate`.
@@ -103,7 +103,6 @@ impl Mysql {
                 target,
             };
             this.normalise().await?;
-            this.identify().await?;
             this.limit_time().await?;
             Ok(this)
         })
@@ -115,34 +114,32 @@ impl Mysql {
         Watch::new(Arc::new(session), target.display().to_owned(), target.network_timeout)
     }
 
+    /// Sets what holds for every statement, and finds out which server and session this is, in one message.
     async fn normalise(&mut self) -> Result<(), DbError> {
         let lock_seconds = self.target.lock_timeout.as_secs().max(1);
         // Everything that changes what a SELECT means is set here and documented in sql/README.md:
         // a division by zero is NULL, as in a plain client's SELECT, and out-of-range values are errors.
         // A server may be set to hang up on a client that it waits for; we take our time between two rows.
-        self.execute(&format!(
+        let settings = format!(
             "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
              time_zone = '+00:00', lock_wait_timeout = {lock_seconds}, \
              innodb_lock_wait_timeout = {lock_seconds}, autocommit = 1, \
              net_read_timeout = 60, net_write_timeout = 60, \
-             max_heap_table_size = 134217728, tmp_table_size = 134217728; \
-             SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
-        ))
-        .await?;
-        Ok(())
+             max_heap_table_size = 134217728, tmp_table_size = 134217728"
+        );
+        let messages = [
+            settings,
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED".to_owned(),
+            "SELECT VERSION(), DATABASE(), CAST(CONNECTION_ID() AS CHAR), \
+             (SELECT HOST FROM information_schema.processlist WHERE ID = CONNECTION_ID())"
+                .to_owned(),
+        ];
+        let answers = self.query_each(&messages).await?;
+        self.identify(&answers.into_iter().flatten().next().unwrap_or_default())
     }
 
-    /// Finds out which server and session this is.
-    async fn identify(&mut self) -> Result<(), DbError> {
-        let row = self
-            .query(
-                "SELECT VERSION(), DATABASE(), CAST(CONNECTION_ID() AS CHAR), \
-                 (SELECT HOST FROM information_schema.processlist WHERE ID = CONNECTION_ID())",
-            )
-            .await?
-            .into_iter()
-            .next()
-            .unwrap_or_default();
+    /// Reads what the server says of itself and of this session.
+    fn identify(&mut self, row: &Row) -> Result<(), DbError> {
         let cell = |at: usize| row.get(at).cloned().flatten();
         let version = cell(0).unwrap_or_default();
         let mariadb = version.to_ascii_lowercase().contains("mariadb");

@@ -71,6 +71,9 @@ impl Engine for Mysql {
     }
 
     async fn query_each(&mut self, statements: &[String]) -> Result<Vec<Vec<Row>>, DbError> {
+        if statements.is_empty() {
+            return Ok(Vec::new());
+        }
         let (limits, rows) = (self.limits(), Rows::default());
         let work = query_each_on(&mut self.connection, statements, &rows);
         self.watch.over(limits, &rows, work).await

@@ -12,7 +12,7 @@ use crate::config::{DatabaseTarget, TlsMode};
 use crate::engine::guard::Lock;
 use crate::engine::io::dial;
 use crate::engine::watchdog::{Watch, within};
-use crate::engine::{DbError, Engine, ErrorClass, Server, tls, useful_jobs};
+use crate::engine::{DbError, Engine, ErrorClass, Row, Server, tls, useful_jobs};
 
 fn classify(code: &str, _message: &str) -> ErrorClass {
     match code {
@@ -51,6 +51,11 @@ fn ssl_mode(mode: TlsMode) -> PgSslMode {
         TlsMode::VerifyFull => PgSslMode::VerifyFull,
     }
 }
+
+/// Query for what the server says of itself.
+const SERVER_SQL: &str = "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, \
+     pg_catalog.current_setting('server_version'), pg_catalog.current_database()::pg_catalog.text, \
+     pg_catalog.current_schema()::pg_catalog.text";
 
 impl Postgres {
     /// Connects.
@@ -100,8 +105,11 @@ impl Postgres {
             writes: false,
             target,
         };
-        this.identify().await?;
-        let who = this.query(WHO_SQL).await?.into_iter().next().unwrap_or_default();
+        // In one message, so that a pooler lets one session answer.
+        let answers = this.query_each(&[SERVER_SQL.to_owned(), WHO_SQL.to_owned()]).await?;
+        let mut rows = answers.into_iter().map(|rows| rows.into_iter().next().unwrap_or_default());
+        this.identify(&rows.next().unwrap_or_default())?;
+        let who = rows.next().unwrap_or_default();
         if let [Some(pid), Some(began)] = who.as_slice()
             && let Ok(pid) = pid.parse()
         {
@@ -110,18 +118,8 @@ impl Postgres {
         Ok(this)
     }
 
-    /// Finds out which server this is.
-    async fn identify(&mut self) -> Result<(), DbError> {
-        let row = self
-            .query(
-                "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, \
-                 pg_catalog.current_setting('server_version'), pg_catalog.current_database()::pg_catalog.text, \
-                 pg_catalog.current_schema()::pg_catalog.text",
-            )
-            .await?
-            .into_iter()
-            .next()
-            .unwrap_or_default();
+    /// Reads what [`SERVER_SQL`] says.
+    fn identify(&mut self, row: &Row) -> Result<(), DbError> {
         let cell = |at: usize| row.get(at).cloned().flatten();
         let number: u32 = cell(0).and_then(|text| text.parse().ok()).unwrap_or(0);
         let version = cell(1).unwrap_or_default();

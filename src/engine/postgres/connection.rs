@@ -126,6 +126,9 @@ impl Engine for Postgres {
     }
 
     async fn query_each(&mut self, statements: &[String]) -> Result<Vec<Vec<Row>>, DbError> {
+        if statements.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut all = if self.in_transaction { Vec::new() } else { self.settings() };
         let settings = all.len();
         all.extend_from_slice(statements);

@@ -15,7 +15,7 @@ impl Sqlite {
         PathBuf::from(format!("{}-dashagg-{}.lock", self.server.database, &crate::checksum::hex(name)[..12]))
     }
 
-    /// [`Engine::try_lock`].
+    /// [`Engine::try_lock`](crate::engine::Engine::try_lock).
     pub(super) fn take_lock(&mut self, name: &str) -> Result<Option<String>, DbError> {
         let path = self.lock_path(name);
         let problem = |error: std::io::Error| {
@@ -38,7 +38,7 @@ impl Sqlite {
         }
     }
 
-    /// [`Engine::unlock`].
+    /// [`Engine::unlock`](crate::engine::Engine::unlock).
     pub(super) fn free_lock(&mut self) {
         // The file stays: removing it would let two runs lock two different files of one name.
         if let Some(file) = self.lock.take() {
@@ -46,7 +46,7 @@ impl Sqlite {
         }
     }
 
-    /// [`Engine::is_locked`].
+    /// [`Engine::is_locked`](crate::engine::Engine::is_locked).
     pub(super) fn has_lock_owner(&self, name: &str) -> bool {
         // Not a FIFO of somebody else's, which would be waited for.
         let Ok((file, _)) = crate::read::open(&self.lock_path(name)) else {

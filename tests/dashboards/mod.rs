@@ -1,10 +1,4 @@
 //! The bundled dashboards and what they need: materialized views, schedules, watching, live views, hooks, retention.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
-
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../common/small.rs"]
-mod small;
 
 mod clock;
 mod cron;
@@ -14,8 +8,8 @@ mod keep;
 mod live;
 mod plans;
 mod schedule;
-mod sets;
+pub mod sets;
 mod sydney;
 mod thresholds;
-mod views;
+pub mod views;
 mod watch;

@@ -2,10 +2,6 @@
 //!
 //! Steps of a run are held open with the fail points of a test build (`--features failpoints`), set in the
 //! environment of the one command under test.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
-
-#[path = "../common/mod.rs"]
-mod common;
 
 mod application;
 mod checks;
@@ -18,12 +14,12 @@ mod holder;
 mod isolation;
 mod locking;
 mod network;
-mod own;
+pub mod own;
 mod partitions;
-mod proxy;
+pub mod proxy;
 mod readers;
 mod retry;
-mod run;
-mod sample;
+pub mod run;
+pub mod sample;
 mod timeouts;
 mod verify;
