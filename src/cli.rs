@@ -13,11 +13,11 @@ Exit codes:
   3    partly done: some sets failed, or a hook did
   4    verify found differences
   5    stale (status --strict)
-  6    drift: scripts or schema differ from what was applied
+  6    drift: an applied script was edited or is gone
   11   another run holds the lock
   130  interrupted, rolled back (143: terminated)";
 
-/// Keeps dashboard summary tables beside raw tables: always right, cheap to keep right.
+/// Keeps dashboard summary tables next to raw tables: always right, cheap to keep right.
 ///
 /// Data goes to stdout; log lines, progress and errors go to stderr.
 /// Bars and colour appear only on a terminal, and no colour if NO_COLOR is set.
@@ -94,7 +94,7 @@ pub enum Command {
 
     /// Bring the summaries up to date with their sources; readers never see a gap.
     ///
-    /// Changed partitions are computed aside, checked, and published in one transaction.
+    /// What changed is computed in scratch tables, checked, and published in one transaction.
     #[command(
         after_help = "Exit codes: 0 published or already current, 1 failed, nothing published, 2 usage, \
         3 partly done, 6 drift, 11 locked by another run, 130/143 interrupted and rolled back."
@@ -124,7 +124,7 @@ pub enum Command {
     #[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage.")]
     Cron(CronArgs),
 
-    /// Write the bundled sets and an example configuration into a folder, for editing.
+    /// Write the bundled sets and an example configuration to a folder, for editing.
     #[command(after_help = "Exit codes: 0 written, 1 failed, 2 usage.")]
     Init(InitArgs),
 }
@@ -228,7 +228,7 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..), conflicts_with = "partition")]
     pub sample: Option<u32>,
 
-    /// Compare only the totals of source and tiers (conservation), not each row.
+    /// Compare only the totals of source and tiers, not each row.
     #[arg(long)]
     pub totals: bool,
 }
