@@ -2,6 +2,7 @@
 //! a driver, which room may know of which, how long a file may grow.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The one match on the engine kind, to the letter.
@@ -240,6 +241,72 @@ fn rooms_point_down() {
     }
     assert!(arrows > 300, "found {arrows} paths only: is this test reading them?");
     assert!(found.is_empty(), "a room names rooms of layers below its own:\n{}", found.join("\n"));
+}
+
+/// What follows a path's beginning, wherever that stands in a code: `a` and `b` for `from::{a::X, b}`.
+fn named_after(code: &str, from: &str) -> Vec<String> {
+    let head = |path: &str| path.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let mut found: Vec<String> = Vec::new();
+    let pieces: Vec<&str> = code.split(from).collect();
+    for (at, rest) in pieces.iter().enumerate().skip(1) {
+        // `super::super::x` is not beside this file.
+        if at > 1 && pieces[at - 1].is_empty() {
+            continue;
+        }
+        let Some(tree) = rest.strip_prefix('{') else {
+            found.push(head(rest));
+            continue;
+        };
+        let (mut depth, mut start) = (1, 0);
+        for (here, c) in tree.char_indices() {
+            depth += match c {
+                '{' => 1,
+                '}' => -1,
+                _ => 0,
+            };
+            if depth == 0 || (depth == 1 && c == ',') {
+                found.push(head(&tree[start..here]));
+                start = here + 1;
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+    }
+    found.retain(|name| !name.is_empty());
+    found
+}
+
+#[test]
+fn neighbours_are_read_from_paths() {
+    let code = "use super::{a::{X, Y}, b, c as d};\nfn f(e: super::e::E) { super::super::g::h() }";
+    assert_eq!(named_after(code, "super::"), ["a", "b", "c", "e"]);
+}
+
+/// A room's `mod.rs` is not looked at: it declares the files, and holds what they share.
+#[test]
+fn files_of_a_room_name_each_other_one_way() {
+    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let files = sources();
+    let files = || files.iter().filter(|(name, _)| !name.ends_with("mod.rs") && !name.ends_with("tests.rs"));
+    for (name, text) in files() {
+        let Some((folder, _)) = name.rsplit_once('/') else { continue };
+        let code = code(text).into_iter().map(|(_, line)| line).collect::<Vec<_>>().join("\n");
+        let whole = format!("crate::{}::", folder.replace('/', "::"));
+        let beside = named_after(&code, "super::").into_iter().chain(named_after(&code, &whole));
+        let beside = beside.map(|other| format!("{folder}/{other}.rs"));
+        let files = beside.filter(|other| other != name && files().any(|(name, _)| name == other));
+        names.insert(name.clone(), files.collect());
+    }
+    assert!(names.values().map(BTreeSet::len).sum::<usize>() > 80, "are these paths read? {names:#?}");
+    // Who names nobody that is left is in no circle.
+    while let Some(done) = names.iter().find(|(_, others)| others.is_empty()).map(|(name, _)| name.clone()) {
+        names.remove(&done);
+        names.values_mut().for_each(|others| {
+            others.remove(&done);
+        });
+    }
+    assert!(names.is_empty(), "in circles, or naming files that are: {names:#?}");
 }
 
 #[test]

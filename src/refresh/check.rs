@@ -1,11 +1,9 @@
 //! The checks that staged rows must pass before anything is published: keys, conservation, the manifest's
 //! own SELECTs, and the collapse guard.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, Result, anyhow};
 
-use super::staging::Staging;
+use super::staging::{Findings, Staging};
 use crate::catalog::manifest::CheckEntry;
 use crate::catalog::{Against, Summary};
 use crate::engine::Engine;
@@ -14,17 +12,6 @@ use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::plan::{Tuple, Wave};
 use crate::reconcile::{plain_number, reconciled, spell};
-
-/// What staging learned, per summary.
-#[derive(Debug, Default)]
-pub struct Findings {
-    /// Rows of the recomputed slices that were published before, per summary.
-    pub published: BTreeMap<usize, u64>,
-    /// Rows that deltas have so far, per summary.
-    pub written: BTreeMap<usize, u64>,
-    /// The first reconciled sums of each summary's partitions, for the tier above.
-    sums: BTreeMap<usize, BTreeMap<Tuple, Vec<Option<String>>>>,
-}
 
 /// Counts and sums a slice that a connection has staged, and compares it with its source or the tier below. Returns
 /// the rows computed and those that the table holds for the slice.

@@ -4,10 +4,14 @@
 //! connection, another run's publish) starts the set again from the beginning, on a new connection.
 
 mod affected;
+mod attempt;
 mod check;
+mod checked;
+mod claimed;
 pub mod dry_run;
 mod facts;
 mod helpers;
+mod own_rows;
 mod planned;
 mod publish;
 mod run;

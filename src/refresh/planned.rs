@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 
+use super::claimed::Claimed;
 use super::facts::Facts;
 use super::run::Run;
 use super::{Request, affected, noop, views};
@@ -15,16 +16,7 @@ use crate::ledger::{self, SetState, publication};
 use crate::plan::{Asked, Mode, Plan, Scope, project};
 use crate::publish_group;
 use crate::report::SetRefresh;
-use crate::tracking::{self, Changes};
-
-/// The notes are claimed (or, to foresee, only read): what changed is known.
-pub(super) struct Claimed<'f> {
-    pub facts: &'f Facts<'f>,
-    /// The ledger's state; its fence is the one that a publish must pass.
-    pub state: SetState,
-    /// Per source of the group; none where materialized views are refreshed.
-    pub changes: Vec<Changes>,
-}
+use crate::tracking;
 
 /// What is to be done.
 pub(super) struct Planned<'f> {

@@ -1,109 +1,18 @@
 //! The one transaction that makes staged rows the truth: fence, apply each tier's delta, write the
 //! ledger, commit. Readers go from old to new at the commit, whatever their snapshot.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
-use super::facts::Facts;
+use super::checked::Checked;
 use super::run::Run;
-use super::staged::{Computed, Fresh};
+use super::staged::Fresh;
 use super::staging::Staging;
-use crate::engine::statements::{OP, SummarySql};
+use crate::engine::statements::SummarySql;
 use crate::engine::{DbError, Engine, ErrorClass, Tx};
 use crate::ledger::publication::{self, Published, View};
-use crate::ledger::{self, Counts, Fence, RunEnd, RunMode, RunRecord, SetState};
+use crate::ledger::{self, Counts, Fence, RunEnd, RunMode, RunRecord};
 use crate::plan::Mode;
-use crate::report::{Mode as ReportMode, RunStatus, SetRefresh, SummaryRefresh, Values};
-
-/// What has passed every check: nothing else can be published, nor this past another fence than the one that was read
-/// before it was computed.
-pub(super) struct Checked<'f> {
-    pub facts: &'f Facts<'f>,
-    pub state: SetState,
-    pub fence: Fence,
-    pub plan: Computed,
-    pub rows: Fresh<'f>,
-    pub outcomes: Vec<Outcome>,
-    /// Statements that forget the notes which this covers.
-    pub consume: Vec<String>,
-}
-
-/// What becomes of one summary.
-#[derive(Debug, Clone)]
-pub(super) struct Outcome {
-    /// Index into the group's summaries.
-    pub index: usize,
-    /// Its delta.
-    pub counts: Counts,
-    /// Rows after the publish.
-    pub rows: u64,
-    /// Seconds the run took so far.
-    pub seconds: f64,
-    /// Values that hooks want to know.
-    pub changed: Values,
-    /// Others of its partitions were left waiting.
-    pub partial: bool,
-    /// Nothing of it waits.
-    pub current: bool,
-    /// It moves with the clock, and is as of the run's start now.
-    pub computed: bool,
-}
-
-/// Counts the deltas of all summaries, in their order.
-///
-/// # Errors
-/// Whatever the server says.
-pub(super) async fn counts_of_deltas(engine: &mut dyn Engine, staging: &Staging<'_>) -> Result<Vec<Counts>> {
-    let op = staging.dialect.quote(OP);
-    let selects: Vec<String> = (0..staging.prepared.len())
-        .map(|index| {
-            format!(
-                "SELECT {index} AS nr, {op}, COUNT(*) FROM {} d WHERE {} GROUP BY {op}",
-                staging.delta(index),
-                staging.own()
-            )
-        })
-        .collect();
-    let mut all = vec![Counts::default(); selects.len()];
-    for row in engine.query(&selects.join(" UNION ALL ")).await? {
-        let cell = |at: usize| row.get(at).and_then(Option::as_deref).context("counting a delta");
-        let number = |at: usize| -> Result<u64> {
-            let text = cell(at)?;
-            text.parse().with_context(|| format!("counting a delta: {text}"))
-        };
-        let index = usize::try_from(number(0)?).unwrap_or(usize::MAX);
-        let counts = all.get_mut(index).context("counting a delta")?;
-        match cell(1)? {
-            "I" => counts.inserted = number(2)?,
-            "U" => counts.updated = number(2)?,
-            "D" => counts.deleted = number(2)?,
-            other => anyhow::bail!("a delta has the mark '{other}'"),
-        }
-    }
-    Ok(all)
-}
-
-/// How many rows of a delta leave by retention.
-///
-/// # Errors
-/// Whatever the server says.
-pub(super) async fn expired_in_delta(
-    engine: &mut dyn Engine,
-    staging: &Staging<'_>,
-    index: usize,
-) -> Result<u64> {
-    let summary = staging.prepared[index].summary;
-    let (Some(first), Some(column)) = (&summary.kept_from, summary.partition.first()) else { return Ok(0) };
-    let d = staging.dialect;
-    let sql = format!(
-        "SELECT COUNT(*) FROM {} d WHERE {} AND {} = 'D' AND {} < {}",
-        staging.delta(index),
-        staging.own(),
-        d.quote(OP),
-        d.quote(column),
-        d.literal(first)
-    );
-    super::views::count(engine, &sql).await
-}
+use crate::report::{Mode as ReportMode, RunStatus, SetRefresh, SummaryRefresh};
 
 /// Those of a delta that have this mark.
 fn of(counts: Counts, mark: char) -> u64 {

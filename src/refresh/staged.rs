@@ -5,28 +5,25 @@ use std::sync::Mutex;
 
 use anyhow::Result;
 
+use super::claimed::Claimed;
 use super::helpers;
-use super::planned::{Claimed, Planned, is_computed};
-use super::publish::{Checked, Outcome, counts_of_deltas, expired_in_delta};
+use super::own_rows::OwnRows;
+use super::planned::Planned;
 use super::run::Run;
-use super::scratch::{self, OwnRows};
-use super::stage::{self, Crew};
+use super::scratch;
+use super::stage::Crew;
 use super::staging::Staging;
 use super::views::{self, Refreshed};
-use super::{changed_values, check};
 use crate::catalog::{Kind, Summary};
 use crate::claims;
 use crate::engine::Engine;
-use crate::ledger::Counts;
 use crate::plan::{Ask, Mode, Plan, Tuple};
-use crate::report::Values;
-use crate::tracking;
 
 /// The fresh rows are there, for nobody to see.
 pub(super) struct Staged<'f> {
-    claimed: Claimed<'f>,
-    plan: Computed,
-    rows: Fresh<'f>,
+    pub claimed: Claimed<'f>,
+    pub plan: Computed,
+    pub rows: Fresh<'f>,
 }
 
 /// What was planned, as far as a publish tells of it.
@@ -68,7 +65,8 @@ impl<'f> Planned<'f> {
         let Self { mut claimed, partitions, plan, mode } = self;
         let facts = claimed.facts;
         let rows = if facts.group.kind == Kind::MaterializedView {
-            views::stage(engine, run, facts).await?
+            let (as_of, done) = views::stage(engine, run, facts).await?;
+            Fresh::Views { as_of, done }
         } else {
             let known: Vec<u64> = facts
                 .set
@@ -114,24 +112,6 @@ impl<'f> Planned<'f> {
     }
 }
 
-impl<'f> Staged<'f> {
-    /// Judges the whole by what would be published.
-    ///
-    /// # Errors
-    /// More rows would vanish than may (exit code 1); whatever the server says.
-    pub async fn check(self, engine: &mut dyn Engine, run: &Run<'_>) -> Result<Checked<'f>> {
-        let Self { claimed, plan, rows } = self;
-        let outcomes = match &rows {
-            Fresh::Views { done, .. } => done.iter().map(Refreshed::outcome).collect(),
-            Fresh::Tables { staging, .. } => judge(engine, run, &claimed, &plan, staging).await?,
-        };
-        let only = plan.only.as_ref().map(|(columns, tuples)| (columns.as_slice(), tuples.as_slice()));
-        let consume = tracking::consume_sql(engine, claimed.facts.set, &claimed.changes, only);
-        let fence = claimed.state.fence;
-        Ok(Checked { facts: claimed.facts, state: claimed.state, fence, plan, rows, outcomes, consume })
-    }
-}
-
 /// Before rows are recomputed by key for the first time with this SELECT and this `recompute_by`, the claim that this
 /// makes is put to the test. Returns the summaries for which it was.
 ///
@@ -149,67 +129,4 @@ async fn unproved(engine: &mut dyn Engine, claimed: &Claimed<'_>, plan: &Plan) -
         facts.set.summaries.iter().enumerate().filter(|(_, summary)| summary.claim() != known(summary));
     let which: Vec<usize> = which.map(|(index, _)| index).collect();
     claims::refute(engine, facts.set, &facts.prepared, &which).await
-}
-
-/// Counts the deltas and lets the collapse guard judge them.
-async fn judge(
-    engine: &mut dyn Engine,
-    run: &Run<'_>,
-    claimed: &Claimed<'_>,
-    plan: &Computed,
-    staging: &Staging<'_>,
-) -> Result<Vec<Outcome>> {
-    let complete = plan.mode == Mode::Complete;
-    let mut outcomes = Vec::new();
-    let all = counts_of_deltas(engine, staging).await?;
-    for (index, (item, counts)) in staging.prepared.iter().zip(all).enumerate() {
-        let written = counts.inserted + counts.updated + counts.deleted;
-        stage::tell_planner(engine, staging.delta(index), written).await?;
-        let before = match complete {
-            true => staging.published(index)?,
-            false => match claimed.state.summary(&item.summary.name).and_then(|known| known.rows) {
-                Some(rows) => rows,
-                None => views::count(engine, &format!("SELECT COUNT(*) FROM {}", item.target)).await?,
-            },
-        };
-        if !run.request.allow_shrink {
-            // Rows that retention takes away were meant to go.
-            let expired = expired_in_delta(engine, staging, index).await?;
-            check::collapse_guard(
-                &staging.set.name,
-                item.summary,
-                run.context.config.run.max_shrink,
-                before.saturating_sub(expired),
-                counts.inserted,
-                counts.deleted.saturating_sub(expired),
-            )?;
-        }
-        outcomes.push(Outcome {
-            index,
-            counts,
-            rows: (before + counts.inserted).saturating_sub(counts.deleted),
-            seconds: run.began.elapsed().as_secs_f64(),
-            partial: plan.only.is_some(),
-            current: plan.only.is_none(),
-            computed: plan.only.is_none() && is_computed(item.summary, complete),
-            changed: changed(engine, run, staging, index, counts).await?,
-        });
-    }
-    Ok(outcomes)
-}
-
-/// Values that hooks want to know, of the rows that a delta changes.
-async fn changed(
-    engine: &mut dyn Engine,
-    run: &Run<'_>,
-    staging: &Staging<'_>,
-    index: usize,
-    counts: Counts,
-) -> Result<Values> {
-    if !counts.any() {
-        return Ok(Values::new());
-    }
-    let item = &staging.prepared[index];
-    let rows = staging.changed_rows(index, item.columns.iter().map(|column| &column.name));
-    changed_values(run.context, engine, &staging.set.name, item, &rows).await
 }

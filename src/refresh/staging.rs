@@ -1,12 +1,12 @@
 //! What every connection of a run works on, and the text of its statements: where scratch tables are, what is read from
 //! where, what sums are compared with.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use anyhow::{Result, anyhow};
 
-use super::check::Findings;
-use super::scratch::OwnRows;
+use super::own_rows::OwnRows;
 use crate::catalog::{Against, Set};
 use crate::engine::Dialect;
 use crate::engine::dialect::{Scratch, on_key};
@@ -15,6 +15,17 @@ use crate::engine::statements::{KIND, OP, RUN, Shadow, Slice, SourceTotals, Summ
 use crate::inspect::{BoundSummary, partition_expression};
 use crate::plan::{Tuple, Wave};
 use crate::reconcile::reconciled;
+
+/// What staging learned, per summary.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Rows of the recomputed slices that were published before, per summary.
+    pub published: BTreeMap<usize, u64>,
+    /// Rows that deltas have so far, per summary.
+    pub written: BTreeMap<usize, u64>,
+    /// The first reconciled sums of each summary's partitions, for the tier above.
+    pub(super) sums: BTreeMap<usize, BTreeMap<Tuple, Vec<Option<String>>>>,
+}
 
 /// What every connection of a run shares while it computes.
 pub struct Staging<'a> {

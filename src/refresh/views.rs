@@ -10,9 +10,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use super::facts::Facts;
-use super::publish::Outcome;
 use super::run::Run;
-use super::staged::Fresh;
 use super::{Request, check};
 use crate::catalog::Method;
 use crate::engine::dialect::Scratch;
@@ -30,38 +28,23 @@ use crate::report::Values;
 
 /// What happened to one view.
 pub(super) struct Refreshed {
-    index: usize,
-    changed: Values,
-    counts: Counts,
-    rows: u64,
-    seconds: f64,
+    pub index: usize,
+    pub changed: Values,
+    pub counts: Counts,
+    pub rows: u64,
+    pub seconds: f64,
 }
 
-impl Refreshed {
-    /// The same as the publish wants it.
-    pub fn outcome(&self) -> Outcome {
-        Outcome {
-            index: self.index,
-            counts: self.counts,
-            rows: self.rows,
-            seconds: self.seconds,
-            changed: self.changed.clone(),
-            partial: false,
-            current: true,
-            computed: true,
-        }
-    }
-}
-
-/// Refreshes the views of a group, and checks them, in a transaction that stays open.
+/// Refreshes the views of a group, and checks them, in a transaction that stays open. Returns where the clock stood
+/// too, in the server's own words.
 ///
 /// # Errors
 /// A check that fails, in words; whatever the server says.
-pub(super) async fn stage<'f>(
+pub(super) async fn stage(
     engine: &mut dyn Engine,
     run: &Run<'_>,
-    facts: &'f Facts<'f>,
-) -> Result<Fresh<'f>> {
+    facts: &Facts<'_>,
+) -> Result<(String, Vec<Refreshed>)> {
     let progress = &run.context.progress;
     progress.start(&format!("refreshing {}", facts.group.label()), facts.prepared.len() as u64);
     engine.begin(Tx::Stage(None)).await?;
@@ -72,7 +55,7 @@ pub(super) async fn stage<'f>(
         done.push(refresh_view(engine, run, facts, index).await?);
         progress.step(1);
     }
-    Ok(Fresh::Views { as_of, done })
+    Ok((as_of, done))
 }
 
 /// The reason to refresh the views of a group, if there is one. `state`: as of after the claim.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use super::setup::witness;
+use super::seen::witness;
 use super::{
     Changes, Claimed, MOST_KEYS, Tracked, claimed, claimed_and_waiting_rows, outline, waiting_rows,
     with_first_column,

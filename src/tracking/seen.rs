@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 
-use super::{outline, setup};
+use super::outline;
 use crate::catalog::{Method, Set};
 use crate::checksum;
 use crate::engine::track::TrackSpec;
-use crate::engine::{Dialect, Engine, Row};
+use crate::engine::{Dialect, Engine, ErrorClass, Row};
 use crate::ledger::SetState;
 use crate::ledger::sources::Remembered;
 
@@ -31,6 +31,23 @@ pub(super) async fn look(engine: &mut dyn Engine, specs: &[&TrackSpec]) -> Resul
     match answer {
         Some(seen) => Ok(seen),
         None => one_by_one(engine, specs).await,
+    }
+}
+
+/// Reads the witness of a source's tracking; `None` if a trigger is missing.
+pub(super) async fn witness(engine: &mut dyn Engine, spec: &TrackSpec) -> Result<Option<String>> {
+    let mut last = None;
+    for sql in engine.dialect().witness_sql(spec) {
+        match engine.scalar(&sql).await {
+            Ok(value) => return Ok(value.map(|text| checksum::hex(&text))),
+            // A better witness needs a right that this user lacks.
+            Err(error) if error.class == ErrorClass::Denied => last = Some(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match last {
+        Some(error) => Err(error.into()),
+        None => Ok(None),
     }
 }
 
@@ -60,7 +77,7 @@ fn seen_in(rows: Vec<Row>, sources: usize) -> Option<Vec<Seen>> {
 async fn one_by_one(engine: &mut dyn Engine, specs: &[&TrackSpec]) -> Result<Vec<Seen>> {
     let mut all = Vec::new();
     for spec in specs {
-        let signature = setup::witness(engine, spec).await?;
+        let signature = witness(engine, spec).await?;
         let noted = match &signature {
             // Whether there are tables to look into is for `ensure` to find out.
             None => true,

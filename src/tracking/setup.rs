@@ -4,13 +4,12 @@ use anyhow::Result;
 
 use super::install::{install, remember};
 use super::removal::{remove_sql, untrack_sql};
-use super::seen::{Seen, look};
+use super::seen::{Seen, look, witness};
 use super::upgrade;
 use super::{Found, Tracked, legacy_id, outline, with_first_column};
 use crate::catalog::{Method, Set, Source};
-use crate::checksum;
 use crate::engine::track::{Cascade, TrackSpec};
-use crate::engine::{Column, Engine, ErrorClass, Tables};
+use crate::engine::{Column, Engine, Tables};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
@@ -115,23 +114,6 @@ fn cascades(keys: &[ForeignKey], table: &str) -> Vec<Cascade> {
         at += 1;
     }
     found
-}
-
-/// Reads the witness of a source's tracking; `None` if a trigger is missing.
-pub(super) async fn witness(engine: &mut dyn Engine, spec: &TrackSpec) -> Result<Option<String>> {
-    let mut last = None;
-    for sql in engine.dialect().witness_sql(spec) {
-        match engine.scalar(&sql).await {
-            Ok(value) => return Ok(value.map(|text| checksum::hex(&text))),
-            // A better witness needs a right that this user lacks.
-            Err(error) if error.class == ErrorClass::Denied => last = Some(error),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    match last {
-        Some(error) => Err(error.into()),
-        None => Ok(None),
-    }
 }
 
 /// Makes sure that every source's tracking is in place, before anything is computed.

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::install::{install_failure, remember};
 use super::removal::{listed_triggers_sql, remove_sql};
-use super::setup::witness;
+use super::seen::witness;
 use super::{legacy_id, outline};
 use crate::catalog::{Method, Set, Source};
 use crate::engine::track::TrackSpec;
