@@ -1,6 +1,8 @@
 //! Rows of a summary laid side by side: which are the same, which belong to a group, and how they differ.
 
-use crate::engine::{Column, Row};
+use std::collections::BTreeSet;
+
+use crate::engine::{Column, Dialect, Row};
 use crate::inspect::BoundSummary;
 use crate::plan::Tuple;
 
@@ -19,8 +21,16 @@ pub(super) struct View<'a> {
 impl<'a> View<'a> {
     /// What is compared of a summary; `loose`: whether a column's values are equal in several spellings.
     pub fn of(item: &'a BoundSummary<'a>, loose: &dyn Fn(&Column) -> bool) -> Self {
-        let ignored = |name: &str| item.summary.ignore.iter().any(|other| other.eq_ignore_ascii_case(name));
-        let compared = || item.columns.iter().filter(|column| !ignored(&column.name));
+        let summary = item.summary;
+        let among = |names: &[String], name: &str| names.iter().any(|other| other.eq_ignore_ascii_case(name));
+        // What tells rows apart is looked at even if it is ignored elsewhere.
+        let compared = || {
+            item.columns.iter().filter(|column| {
+                !among(&summary.ignore, &column.name)
+                    || among(&summary.key, &column.name)
+                    || among(&summary.recompute_by, &column.name)
+            })
+        };
         let names: Vec<&str> = compared().map(|column| column.name.as_str()).collect();
         let places = |wanted: &[String]| {
             let place = |name: &String| names.iter().position(|other| other.eq_ignore_ascii_case(name));
@@ -29,6 +39,11 @@ impl<'a> View<'a> {
         let (key, group) = (places(&item.summary.key), places(&item.summary.recompute_by));
         let text = compared().map(|column| column.text).collect();
         Self { key, group, text, loose: compared().map(loose).collect(), names }
+    }
+
+    /// These columns, as a list.
+    pub fn columns(&self, d: &dyn Dialect) -> String {
+        self.names.iter().map(|name| d.quote(name)).collect::<Vec<_>>().join(", ")
     }
 
     /// The group of a row, each value by one of its spellings.
@@ -63,9 +78,12 @@ impl<'a> View<'a> {
     /// rows of a calendar are, say nothing.
     pub fn outside(&self, member: &Row, none: &[Row], alone: &[Row]) -> Option<String> {
         let group = self.group(member);
-        let row = alone
-            .iter()
-            .find(|row| self.group(row) != group && !none.iter().any(|other| self.same(row, other)))?;
+        let known: BTreeSet<&Row> = none.iter().collect();
+        let row = alone.iter().find(|row| {
+            self.group(row) != group
+                && !known.contains(row)
+                && !none.iter().any(|other| self.same_key(row, other) && self.same(row, other))
+        })?;
         Some(format!(
             "rows of the group ({}) also make the row ({}), which is outside of it",
             self.label(&self.group, member),
@@ -75,7 +93,8 @@ impl<'a> View<'a> {
 
     /// A row of the group that is another one when only the group is there.
     pub fn inside(&self, group: &Tuple, all: &[Row], alone: &[Row]) -> Option<String> {
-        let whole: Vec<&Row> = all.iter().filter(|row| self.group(row) == *group).collect();
+        let mine = |row: &&Row| self.group(row) == *group && !self.is_unclear(row);
+        let whole: Vec<&Row> = all.iter().filter(mine).collect();
         let inside: Vec<&Row> = alone.iter().filter(|row| self.group(row) == *group).collect();
         for row in &whole {
             let Some(other) = inside.iter().find(|other| self.same_key(row, other)) else {

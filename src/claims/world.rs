@@ -1,19 +1,19 @@
 //! A small world made of some rows of the sources, and the SELECTs run in it: over everything, over nothing, over one
 //! group alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
 use super::view::View;
-use crate::catalog::{Set, Source, Summary};
+use crate::catalog::{Method, Set, Source, Summary};
 use crate::engine::statements::{Shadow, Slice};
 use crate::engine::{Column, Dialect, Engine, Row, Shape};
 use crate::inspect::{self, BoundSummary};
 use crate::plan::Tuple;
 use crate::sql_text;
 
-/// Rows of a source that are looked at, of its first partition and of any.
+/// Rows of a source that are looked at, of its last partitions and of those that come first.
 const SAMPLE: usize = 200;
 
 /// Groups of a summary that are recomputed alone.
@@ -24,11 +24,16 @@ const GROUPS: usize = 8;
 pub(super) enum Verdict {
     /// It is false, and why.
     False(String),
-    /// Nothing speaks against it.
+    /// Rows of it were laid next to the whole, and nothing speaks against it.
     Stands,
     /// There are no rows to say anything.
     NoRows,
+    /// It cannot be put to the test, and why.
+    Untested(String),
 }
+
+/// More rows than this are not brought here to be compared.
+const MOST_ROWS: usize = 5_000;
 
 /// A few rows of each source, and what the tiers make of them.
 pub(super) struct World<'a> {
@@ -36,8 +41,27 @@ pub(super) struct World<'a> {
     own: String,
     set: &'a Set,
     prepared: &'a [BoundSummary<'a>],
-    /// For each source: the rows that belong; `None`: all of them, since no summary could be told apart by its columns.
-    rows: Vec<Option<Slice>>,
+    /// For each source: the rows that belong.
+    rows: Vec<Sample>,
+}
+
+/// What of a source belongs to the world.
+enum Sample {
+    /// These rows.
+    Some(Slice),
+    /// All of it: no note on it names groups.
+    Whole,
+    /// It is too large for either.
+    TooLarge,
+}
+
+impl Sample {
+    fn some(&self) -> Option<&Slice> {
+        match self {
+            Self::Some(slice) => Some(slice),
+            Self::Whole | Self::TooLarge => None,
+        }
+    }
 }
 
 /// The rows of a summary's inputs that count.
@@ -71,41 +95,51 @@ impl<'a> World<'a> {
     /// # Errors
     /// Whatever the server says.
     pub async fn refutation(&self, engine: &mut dyn Engine, index: usize) -> Result<Verdict> {
-        if !self.can_tell(index) {
-            return Ok(Verdict::Stands);
+        if let Some(why) = self.hindrance(index) {
+            return Ok(Verdict::Untested(why));
         }
         let view = View::of(&self.prepared[index], &|column| self.is_loose(column));
-        let all = self.computed(engine, index, Only::Everything).await?;
-        let none = self.computed(engine, index, Only::Nothing).await?;
-        if all.len() == none.len() {
+        let all = self.computed(engine, index, &view, Only::Everything).await?;
+        let none = self.computed(engine, index, &view, Only::Nothing).await?;
+        if all.len() > MOST_ROWS || none.len() > MOST_ROWS {
+            return Ok(Verdict::Untested("a few rows of its sources make too many of its own".to_owned()));
+        }
+        let sorted = |rows: &[Row]| rows.iter().cloned().collect::<BTreeSet<Row>>();
+        if sorted(&all) == sorted(&none) {
             return Ok(Verdict::NoRows);
         }
-        if all.iter().any(|row| view.is_unclear(row)) {
-            return Ok(Verdict::Stands);
-        }
-        // By any of the spellings that are equal.
-        let groups: BTreeMap<Tuple, &Row> = all.iter().map(|row| (view.group(row), row)).collect();
+        // By any of the spellings that are equal; where only the server knows these, the group is left out.
+        let clear = all.iter().filter(|row| !view.is_unclear(row));
+        let groups: BTreeMap<Tuple, &Row> = clear.map(|row| (view.group(row), row)).collect();
         let step = groups.len().div_ceil(GROUPS).max(1);
-        let mut found = None;
+        let (mut found, mut tested) = (None, false);
         for (group, row) in groups.iter().step_by(step).filter(|(group, _)| group.iter().all(Option::is_some))
         {
             let spelled: Tuple = view.group.iter().map(|at| row[*at].clone()).collect();
-            let alone = self.computed(engine, index, Only::Group(&spelled)).await?;
-            if alone.iter().any(|row| view.is_unclear(row)) {
+            let mut alone = self.computed(engine, index, &view, Only::Group(&spelled)).await?;
+            if alone.len() > MOST_ROWS {
                 continue;
             }
+            tested = true;
+            alone.retain(|row| !view.is_unclear(row));
             // Says most: it names the row and what it is made of.
             if let Some(why) = view.outside(row, &none, &alone) {
                 return Ok(Verdict::False(why));
             }
             found = found.or_else(|| view.inside(group, &all, &alone));
         }
-        Ok(found.map_or(Verdict::Stands, Verdict::False))
+        Ok(match found {
+            Some(why) => Verdict::False(why),
+            None if tested => Verdict::Stands,
+            None => {
+                Verdict::Untested("its keys are spelled in ways that only the server can compare".to_owned())
+            }
+        })
     }
 
     /// The columns of that name in the sources.
     fn origins<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s Column> {
-        let sources = self.rows.iter().flatten().flat_map(|rows| match rows {
+        let sources = self.rows.iter().filter_map(Sample::some).flat_map(|rows| match rows {
             Slice::Tuples { columns, .. } => columns.as_slice(),
             Slice::All => &[],
         });
@@ -117,28 +151,35 @@ impl<'a> World<'a> {
         self.origins(&column.name).chain([column]).any(|column| self.d.loose(column).is_some())
     }
 
-    /// Whether the inputs can be cut by the summary's columns: one has them all, and each is found by its bare name, so
-    /// that a CTE can stand for it.
-    fn can_tell(&self, index: usize) -> bool {
+    /// Why the inputs cannot be cut by the summary's columns. They can where one has them all, and each is found by its
+    /// bare name, so that a CTE can stand for it.
+    fn hindrance(&self, index: usize) -> Option<String> {
         let summary = self.prepared[index].summary;
+        let sources = self.set.sources_below(index);
+        if let Some(at) = sources.iter().find(|at| matches!(self.rows[**at], Sample::TooLarge)) {
+            let table = &self.set.sources[*at].table;
+            return Some(format!("{table} is large, and no index begins with its partition"));
+        }
         let bare = self.set.below(index).iter().all(|at| {
             let select = &self.prepared[*at].summary.select;
             sql_text::tables_read(select, self.d.lex_rules()).iter().all(|(schema, _)| schema.is_none())
         });
+        if !bare {
+            return Some("its SELECT names tables with their schema".to_owned());
+        }
         // Where a source equates what the summary tells apart, refresh does not go by key.
         let alike = |source: &usize| {
-            let Some(Slice::Tuples { columns, .. }) = &self.rows[*source] else { return true };
+            let Some(Slice::Tuples { columns, .. }) = self.rows[*source].some() else { return true };
             summary.recompute_by.iter().filter_map(|name| self.prepared[index].column(name)).all(|column| {
                 let mut origin = columns.iter().filter(|other| other.name.eq_ignore_ascii_case(&column.name));
                 origin.all(|origin| self.d.loose(origin) == self.d.loose(column))
             })
         };
-        let alike = summary.reads_sources.iter().all(alike);
-        bare && alike
-            && !summary.recompute_by.is_empty()
-            && self.set.sources_below(index).iter().any(|at| self.rows[*at].is_some())
-            && (summary.reads_sources.iter().any(|at| has_all(&self.set.sources[*at], summary))
-                || summary.reads_summaries.iter().any(|at| self.lower_has_all(*at, summary)))
+        let cut = summary.reads_sources.iter().any(|at| has_all(&self.set.sources[*at], summary))
+            || summary.reads_summaries.iter().any(|at| self.lower_has_all(*at, summary));
+        let noted = sources.iter().any(|at| self.rows[*at].some().is_some());
+        (!cut || !noted || !summary.reads_sources.iter().all(alike))
+            .then(|| "no change is noted by these columns".to_owned())
     }
 
     fn lower_has_all(&self, lower: usize, summary: &Summary) -> bool {
@@ -146,12 +187,18 @@ impl<'a> World<'a> {
     }
 
     /// What the SELECT of a summary yields in this world if only some rows of its direct inputs are there.
-    async fn computed(&self, engine: &mut dyn Engine, index: usize, only: Only<'_>) -> Result<Vec<Row>> {
+    async fn computed(
+        &self,
+        engine: &mut dyn Engine,
+        index: usize,
+        view: &View<'_>,
+        only: Only<'_>,
+    ) -> Result<Vec<Row>> {
         let item = &self.prepared[index];
         let mut shadows = Vec::new();
         for at in self.set.sources_below(index) {
             let source = &self.set.sources[at];
-            let Some(rows) = &self.rows[at] else { continue };
+            let Some(rows) = self.rows[at].some() else { continue };
             let spell = |name: &str| spelled(self.d, source, name);
             let mut condition = rows.condition(self.d, &spell);
             if item.summary.reads_sources.contains(&at) && has_all(source, item.summary) {
@@ -178,10 +225,11 @@ impl<'a> World<'a> {
         }
         let summary_sql = item.summary_sql(self.d);
         let sql = format!(
-            "{}SELECT {} FROM (\n{}\n) q",
+            "{}SELECT {} FROM (\n{}\n) q LIMIT {}",
             summary_sql.with_clause(&shadows),
-            summary_sql.compared_columns(),
-            item.summary.select
+            view.columns(self.d),
+            item.summary.select,
+            MOST_ROWS + 1
         );
         Ok(engine.query(&sql).await?)
     }
@@ -200,7 +248,8 @@ impl<'a> World<'a> {
 
 /// Whether notes of a source can name groups of a summary.
 fn has_all(source: &Source, summary: &Summary) -> bool {
-    summary.recompute_by.iter().all(|name| source.track_columns.contains(name))
+    source.track == Method::Triggers
+        && summary.recompute_by.iter().all(|name| source.track_columns.contains(name))
 }
 
 fn spelled(d: &dyn Dialect, source: &Source, name: &str) -> String {
@@ -208,62 +257,51 @@ fn spelled(d: &dyn Dialect, source: &Source, name: &str) -> String {
 }
 
 /// A source of more rows than this is not read from end to end a dozen times.
-const LARGE: u64 = 2_000_000;
+const LARGE: usize = 1_000_000;
 
-/// Whether a few rows of a source are found without reading all of it.
-async fn is_quick(engine: &mut dyn Engine, source: &Source, shape: &Shape) -> Result<bool> {
-    let led = source.partition.first().is_some_and(|(column, expression)| {
-        expression.is_none() && shape.index_led_by(std::slice::from_ref(column)).is_some()
-    });
-    if led {
-        return Ok(true);
-    }
-    let sql = engine.dialect().estimated_rows_sql(source.schema.as_deref(), &source.table);
-    let rows = engine.scalar(&sql).await?.and_then(|text| text.parse::<f64>().ok());
-    Ok(rows.is_none_or(|rows| rows < LARGE as f64))
+/// Whether a source has few rows, which takes no longer than to read these.
+async fn is_small(engine: &mut dyn Engine, source: &Source) -> Result<bool> {
+    let table = source.sql(engine.dialect());
+    let sql = format!("SELECT COUNT(*) FROM (SELECT 1 AS one FROM {table} LIMIT {}) n", LARGE + 1);
+    let rows = engine.scalar(&sql).await?.and_then(|text| text.parse::<usize>().ok());
+    Ok(rows.is_some_and(|rows| rows <= LARGE))
 }
 
-/// Some rows of a source, by what its notes hold: first of any partition, then more of the first one's.
-async fn sample(
-    engine: &mut dyn Engine,
-    source: &Source,
-    prepared: &[BoundSummary<'_>],
-) -> Result<Option<Slice>> {
+/// Some rows of a source, by what its notes hold: those of its last partitions, which are the ones that dashboards show,
+/// and some that come first.
+async fn sample(engine: &mut dyn Engine, source: &Source, prepared: &[BoundSummary<'_>]) -> Result<Sample> {
     // A dimension is joined, and what it lacks would be missing in the world.
-    if source.invalidates.is_some() || source.track_columns.is_empty() {
-        return Ok(None);
+    if source.invalidates.is_some() {
+        return Ok(Sample::Whole);
     }
     let d = engine.dialect();
     let Some(shape) = Shape::read(engine, source.schema.as_deref(), &source.table).await? else {
-        return Ok(None);
+        return Ok(Sample::Whole);
     };
-    if !is_quick(engine, source, &shape).await? {
-        tracing::warn!(
-            "{}: too large to put `recompute_by` to the test without an index that begins with its partition",
-            source.table
-        );
-        return Ok(None);
+    let noted = source.track == Method::Triggers && !source.track_columns.is_empty();
+    let led = source.partition.first().is_some_and(|(column, expression)| {
+        expression.is_none() && shape.index_led_by(std::slice::from_ref(column)).is_some()
+    });
+    if !(noted && led) && !is_small(engine, source).await? {
+        return Ok(Sample::TooLarge);
     }
     let column = |name: &String| -> Option<Column> {
         let stored = || prepared.iter().find_map(|item| item.column(name)).cloned();
         shape.column(name).cloned().or_else(stored)
     };
-    let Some(columns) = source.track_columns.iter().map(column).collect::<Option<Vec<Column>>>() else {
-        return Ok(None);
-    };
-    let spell = |name: &str| spelled(d, source, name);
-    let cells: Vec<String> = source.track_columns.iter().map(|name| spell(name)).collect();
+    let columns = source.track_columns.iter().map(column).collect::<Option<Vec<Column>>>();
+    let Some(columns) = columns.filter(|_| noted) else { return Ok(Sample::Whole) };
+    let cells: Vec<String> = source.track_columns.iter().map(|name| spelled(d, source, name)).collect();
     let select = format!("SELECT {} FROM {}", cells.join(", "), source.sql(d));
     let mut rows = engine.query(&format!("{select} LIMIT {SAMPLE}")).await?;
-    if let Some(first) = rows.first() {
-        let parts = source.partition.len();
-        let first = Slice::Tuples { columns: columns[..parts].to_vec(), rows: vec![first[..parts].to_vec()] };
-        let condition = first.condition(d, &spell);
-        rows.extend(engine.query(&format!("{select} WHERE {condition} LIMIT {SAMPLE}")).await?);
+    if source.partition.first().is_some() {
+        let last = &cells[0];
+        let sql = format!("{select} WHERE {last} IS NOT NULL ORDER BY {last} DESC LIMIT {SAMPLE}");
+        rows.extend(engine.query(&sql).await?);
     }
     // A note with NULL in it names no group: whole partitions follow it.
     rows.retain(|row| row.iter().all(Option::is_some));
     rows.sort();
     rows.dedup();
-    Ok(Some(Slice::Tuples { columns, rows }))
+    Ok(Sample::Some(Slice::Tuples { columns, rows }))
 }
