@@ -282,7 +282,8 @@ async fn sample(engine: &mut dyn Engine, source: &Source, prepared: &[BoundSumma
     let led = source.partition.first().is_some_and(|(column, expression)| {
         expression.is_none() && shape.index_led_by(std::slice::from_ref(column)).is_some()
     });
-    if !(noted && led) && !is_small(engine, source).await? {
+    let quick = (noted && led) || is_small(engine, source).await?;
+    if !quick {
         return Ok(Sample::TooLarge);
     }
     let column = |name: &String| -> Option<Column> {
@@ -294,7 +295,7 @@ async fn sample(engine: &mut dyn Engine, source: &Source, prepared: &[BoundSumma
     let cells: Vec<String> = source.track_columns.iter().map(|name| spelled(d, source, name)).collect();
     let select = format!("SELECT {} FROM {}", cells.join(", "), source.sql(d));
     let mut rows = engine.query(&format!("{select} LIMIT {SAMPLE}")).await?;
-    if source.partition.first().is_some() {
+    if !source.partition.is_empty() {
         let last = &cells[0];
         let sql = format!("{select} WHERE {last} IS NOT NULL ORDER BY {last} DESC LIMIT {SAMPLE}");
         rows.extend(engine.query(&sql).await?);

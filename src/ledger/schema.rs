@@ -95,12 +95,20 @@ pub(super) fn version_in(rows: Vec<Row>) -> Result<Option<Version>> {
         .decode_first(rows, |row| Ok(Version { number: row.i64("version")?, program: row.text("program")? }))
 }
 
-/// Refuses a ledger of any other version, by the answer to [`version_query`].
+/// The query for the tables of [`FORMER`] that are there.
+pub(super) fn former_query(d: &dyn Dialect) -> String {
+    d.tables_like_sql(FORMER[0])
+}
+
+/// Refuses a ledger of any other version, by the answers to [`version_query`] and [`former_query`].
 ///
 /// # Errors
 /// It is one; it cannot be read.
-pub(super) fn refuse_other(rows: Vec<Row>) -> Result<()> {
+pub(super) fn refuse_other(rows: Vec<Row>, former: Vec<Row>) -> Result<()> {
+    let former = names_in(former).iter().any(|name| FORMER.contains(&name.as_str()));
     match version_in(rows)? {
+        // An older dashagg went on after the upgrade.
+        Some(version) if version.number == VERSION && former => Err(older("the database").into()),
         Some(version) if version.number == VERSION => Ok(()),
         Some(version) if version.is_newer() => Err(newer("the database", &version.program).into()),
         _ => Err(older("the database").into()),
@@ -227,11 +235,11 @@ mod tests {
     fn only_this_version_is_gone_on_with() {
         let said = |version: i64| {
             let row = vec![Some(version.to_string()), Some("9.9.9".to_owned())];
-            refuse_other(vec![row]).map_err(|error| Failure::of(&error).1)
+            refuse_other(vec![row], Vec::new()).map_err(|error| Failure::of(&error).1)
         };
         assert_eq!(said(VERSION), Ok(()));
         assert!(said(VERSION - 1).unwrap_err().contains("older dashagg"));
         assert!(said(VERSION + 1).unwrap_err().contains("by dashagg 9.9.9;"));
-        assert!(refuse_other(Vec::new()).is_err());
+        assert!(refuse_other(Vec::new(), Vec::new()).is_err());
     }
 }

@@ -10,7 +10,7 @@ use super::staging::Staging;
 use crate::engine::statements::SummarySql;
 use crate::engine::{DbError, Engine, ErrorClass, Tx};
 use crate::ledger::publication::{self, Published, View};
-use crate::ledger::{self, Counts, Fence, RunEnd, RunMode, RunRecord};
+use crate::ledger::{self, Counts, RunEnd, RunMode, RunRecord};
 use crate::plan::Mode;
 use crate::report::{Mode as ReportMode, RunStatus, SetRefresh, SummaryRefresh};
 
@@ -66,15 +66,15 @@ impl Checked<'_> {
     async fn apply(&self, engine: &mut dyn Engine, staging: &Staging<'_>, record: &RunRecord) -> Result<()> {
         let d = staging.dialect;
         let parts = self.parts(staging);
-        let fence = self.fence.pass_sql(d, &staging.set.name);
-        let all: Vec<String> = [fence].into_iter().chain(parts.iter().map(|part| part.sql.clone())).collect();
+        // By itself: where a summary's table is of an engine without transactions, nothing undoes what follows.
+        ledger::pass_fence(engine, &staging.set.name, self.fence).await?;
+        let all: Vec<String> = parts.iter().map(|part| part.sql.clone()).collect();
         let written = match engine.execute_each(&all).await {
             // Someone wrote a summary by hand since it was compared.
             Err(error) if error.class == ErrorClass::Duplicate => return Err(again(&error.to_string())),
             other => other?,
         };
         let mut written = written.into_iter();
-        Fence::passed(written.next())?;
         for part in &parts {
             if written.next() != Some(part.expected) {
                 return Err(again(&format!(

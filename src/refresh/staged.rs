@@ -17,6 +17,8 @@ use super::views::{self, Refreshed};
 use crate::catalog::{Kind, Summary};
 use crate::claims;
 use crate::engine::Engine;
+use crate::error::Failure;
+use crate::exit_code::ExitCode;
 use crate::plan::{Ask, Mode, Plan, Tuple};
 
 /// The fresh rows are there, for nobody to see.
@@ -116,7 +118,7 @@ impl<'f> Planned<'f> {
 /// makes is put to the test. Returns the summaries for which it was.
 ///
 /// # Errors
-/// The claim is false: exit code 2, naming the rows that prove it.
+/// The claim is false: exit code 1, naming the rows that prove it.
 async fn unproved(engine: &mut dyn Engine, claimed: &Claimed<'_>, plan: &Plan) -> Result<Vec<usize>> {
     let facts = claimed.facts;
     if !plan.follows() {
@@ -128,5 +130,12 @@ async fn unproved(engine: &mut dyn Engine, claimed: &Claimed<'_>, plan: &Plan) -
     let which =
         facts.set.summaries.iter().enumerate().filter(|(_, summary)| summary.claim() != known(summary));
     let which: Vec<usize> = which.map(|(index, _)| index).collect();
-    claims::refute(engine, facts.set, &facts.prepared, &which).await
+    match claims::refute(engine, facts.set, &facts.prepared, &which).await {
+        // Not the caller's mistake, as it is create's: a run that failed, and is recorded as one.
+        Err(error) => Err(match error.downcast::<Failure>() {
+            Ok(refuted) => Failure { code: ExitCode::Failed, ..refuted }.into(),
+            Err(other) => other,
+        }),
+        tested => tested,
+    }
 }

@@ -36,7 +36,8 @@ SELECT `month`, `metric`, `marketplace`, `asin` FROM `financials` LIMIT 200;
 
 SELECT `month`, `metric`, `marketplace`, `asin`
 FROM `financials`
-WHERE (`month` >= '2025-01-01' AND `month` <= '2025-01-01') LIMIT 200;
+WHERE `month` IS NOT NULL
+ORDER BY `month` DESC LIMIT 200;
 
 WITH `financials` AS (SELECT *
   FROM `<database>`.`financials`
@@ -61,7 +62,7 @@ FROM (
   GROUP BY month, metric, marketplace, asin
 ) f
 LEFT JOIN products p ON p.asin = f.asin
-) q;
+) q LIMIT 5001;
 
 WITH `financials` AS (SELECT *
   FROM `<database>`.`financials`
@@ -86,7 +87,7 @@ FROM (
   GROUP BY month, metric, marketplace, asin
 ) f
 LEFT JOIN products p ON p.asin = f.asin
-) q;
+) q LIMIT 5001;
 
 WITH `financials` AS (SELECT *
   FROM `<database>`.`financials`
@@ -112,7 +113,7 @@ FROM (
   GROUP BY month, metric, marketplace, asin
 ) f
 LEFT JOIN products p ON p.asin = f.asin
-) q;
+) q LIMIT 5001;
 
 WITH `financials` AS (SELECT *
   FROM `<database>`.`financials`
@@ -138,7 +139,18 @@ FROM (
   GROUP BY month, metric, marketplace, asin
 ) f
 LEFT JOIN products p ON p.asin = f.asin
-) q;
+) q LIMIT 5001;
+
+ROLLBACK;
+
+START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;
+
+SELECT `month`, `metric`, `marketplace`, `asin` FROM `financials` LIMIT 200;
+
+SELECT `month`, `metric`, `marketplace`, `asin`
+FROM `financials`
+WHERE `month` IS NOT NULL
+ORDER BY `month` DESC LIMIT 200;
 
 WITH `financials` AS (SELECT *
   FROM `<database>`.`financials`
@@ -179,7 +191,7 @@ SELECT brand_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, brand_id
-) q;
+) q LIMIT 5001;
 
 WITH `financials` AS (SELECT *
   FROM `<database>`.`financials`
@@ -220,7 +232,7 @@ SELECT brand_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, brand_id
-) q;
+) q LIMIT 5001;
 
 WITH `financials` AS (SELECT *
   FROM `<database>`.`financials`
@@ -264,7 +276,18 @@ SELECT brand_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, brand_id
-) q;
+) q LIMIT 5001;
+
+ROLLBACK;
+
+START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;
+
+SELECT `month`, `metric`, `marketplace`, `asin` FROM `financials` LIMIT 200;
+
+SELECT `month`, `metric`, `marketplace`, `asin`
+FROM `financials`
+WHERE `month` IS NOT NULL
+ORDER BY `month` DESC LIMIT 200;
 
 WITH `financials` AS (SELECT *
   FROM `<database>`.`financials`
@@ -295,7 +318,7 @@ SELECT category_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, category_id
-) q;
+) q LIMIT 5001;
 
 WITH `financials` AS (SELECT *
   FROM `<database>`.`financials`
@@ -326,7 +349,7 @@ SELECT category_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, category_id
-) q;
+) q LIMIT 5001;
 
 WITH `financials` AS (SELECT *
   FROM `<database>`.`financials`
@@ -360,7 +383,7 @@ SELECT category_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, category_id
-) q;
+) q LIMIT 5001;
 
 ROLLBACK;
 

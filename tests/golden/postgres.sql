@@ -56,7 +56,10 @@ BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 
 SELECT "month", "metric", "marketplace", "asin" FROM "financials" LIMIT 200;
 
-SELECT "month", "metric", "marketplace", "asin" FROM "financials" WHERE "month" = '2025-01-01' LIMIT 200;
+SELECT "month", "metric", "marketplace", "asin"
+FROM "financials"
+WHERE "month" IS NOT NULL
+ORDER BY "month" DESC LIMIT 200;
 
 WITH "financials" AS (SELECT *
   FROM "financials"
@@ -80,7 +83,7 @@ FROM (
   GROUP BY month, metric, marketplace, asin
 ) f
 LEFT JOIN products p ON p.asin = f.asin
-) q;
+) q LIMIT 5001;
 
 WITH "financials" AS (SELECT *
   FROM "financials"
@@ -104,7 +107,7 @@ FROM (
   GROUP BY month, metric, marketplace, asin
 ) f
 LEFT JOIN products p ON p.asin = f.asin
-) q;
+) q LIMIT 5001;
 
 WITH "financials" AS (SELECT *
   FROM "financials"
@@ -129,7 +132,7 @@ FROM (
   GROUP BY month, metric, marketplace, asin
 ) f
 LEFT JOIN products p ON p.asin = f.asin
-) q;
+) q LIMIT 5001;
 
 WITH "financials" AS (SELECT *
   FROM "financials"
@@ -154,7 +157,18 @@ FROM (
   GROUP BY month, metric, marketplace, asin
 ) f
 LEFT JOIN products p ON p.asin = f.asin
-) q;
+) q LIMIT 5001;
+
+ROLLBACK;
+
+BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+
+SELECT "month", "metric", "marketplace", "asin" FROM "financials" LIMIT 200;
+
+SELECT "month", "metric", "marketplace", "asin"
+FROM "financials"
+WHERE "month" IS NOT NULL
+ORDER BY "month" DESC LIMIT 200;
 
 WITH "financials" AS (SELECT *
   FROM "financials"
@@ -195,7 +209,7 @@ SELECT brand_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, brand_id
-) q;
+) q LIMIT 5001;
 
 WITH "financials" AS (SELECT *
   FROM "financials"
@@ -236,7 +250,7 @@ SELECT brand_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, brand_id
-) q;
+) q LIMIT 5001;
 
 WITH "financials" AS (SELECT *
   FROM "financials"
@@ -280,7 +294,18 @@ SELECT brand_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, brand_id
-) q;
+) q LIMIT 5001;
+
+ROLLBACK;
+
+BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+
+SELECT "month", "metric", "marketplace", "asin" FROM "financials" LIMIT 200;
+
+SELECT "month", "metric", "marketplace", "asin"
+FROM "financials"
+WHERE "month" IS NOT NULL
+ORDER BY "month" DESC LIMIT 200;
 
 WITH "financials" AS (SELECT *
   FROM "financials"
@@ -311,7 +336,7 @@ SELECT category_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, category_id
-) q;
+) q LIMIT 5001;
 
 WITH "financials" AS (SELECT *
   FROM "financials"
@@ -342,7 +367,7 @@ SELECT category_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, category_id
-) q;
+) q LIMIT 5001;
 
 WITH "financials" AS (SELECT *
   FROM "financials"
@@ -376,7 +401,7 @@ SELECT category_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, category_id
-) q;
+) q LIMIT 5001;
 
 ROLLBACK;
 

@@ -31,7 +31,10 @@ BEGIN DEFERRED;
 
 SELECT "month", "metric", "marketplace", "asin" FROM "financials" LIMIT 200;
 
-SELECT "month", "metric", "marketplace", "asin" FROM "financials" WHERE "month" = '2025-01-01' LIMIT 200;
+SELECT "month", "metric", "marketplace", "asin"
+FROM "financials"
+WHERE "month" IS NOT NULL
+ORDER BY "month" DESC LIMIT 200;
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
@@ -55,7 +58,7 @@ FROM (
   GROUP BY month, metric, marketplace, asin
 ) f
 LEFT JOIN products p ON p.asin = f.asin
-) q;
+) q LIMIT 5001;
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
@@ -79,7 +82,7 @@ FROM (
   GROUP BY month, metric, marketplace, asin
 ) f
 LEFT JOIN products p ON p.asin = f.asin
-) q;
+) q LIMIT 5001;
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
@@ -104,7 +107,7 @@ FROM (
   GROUP BY month, metric, marketplace, asin
 ) f
 LEFT JOIN products p ON p.asin = f.asin
-) q;
+) q LIMIT 5001;
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
@@ -129,7 +132,18 @@ FROM (
   GROUP BY month, metric, marketplace, asin
 ) f
 LEFT JOIN products p ON p.asin = f.asin
-) q;
+) q LIMIT 5001;
+
+ROLLBACK;
+
+BEGIN DEFERRED;
+
+SELECT "month", "metric", "marketplace", "asin" FROM "financials" LIMIT 200;
+
+SELECT "month", "metric", "marketplace", "asin"
+FROM "financials"
+WHERE "month" IS NOT NULL
+ORDER BY "month" DESC LIMIT 200;
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
@@ -170,7 +184,7 @@ SELECT brand_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, brand_id
-) q;
+) q LIMIT 5001;
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
@@ -211,7 +225,7 @@ SELECT brand_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, brand_id
-) q;
+) q LIMIT 5001;
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
@@ -255,7 +269,18 @@ SELECT brand_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, brand_id
-) q;
+) q LIMIT 5001;
+
+ROLLBACK;
+
+BEGIN DEFERRED;
+
+SELECT "month", "metric", "marketplace", "asin" FROM "financials" LIMIT 200;
+
+SELECT "month", "metric", "marketplace", "asin"
+FROM "financials"
+WHERE "month" IS NOT NULL
+ORDER BY "month" DESC LIMIT 200;
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
@@ -286,7 +311,7 @@ SELECT category_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, category_id
-) q;
+) q LIMIT 5001;
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
@@ -317,7 +342,7 @@ SELECT category_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, category_id
-) q;
+) q LIMIT 5001;
 
 WITH "financials" AS (SELECT *
   FROM "main"."financials"
@@ -351,7 +376,7 @@ SELECT category_id,
        SUM(row_count) AS row_count
 FROM financials_summary_monthly_asin_marketplace
 GROUP BY month, metric, category_id
-) q;
+) q LIMIT 5001;
 
 ROLLBACK;
 

@@ -83,7 +83,9 @@ impl Engine for Mysql {
         if statements.is_empty() {
             return Ok(Vec::new());
         }
-        let (limits, rows) = (self.limits(), Rows::default());
+        let (mut limits, rows) = (self.limits(), Rows::default());
+        // Each of them may take as long as one.
+        limits.statement *= u32::try_from(statements.len()).unwrap_or(u32::MAX);
         let work = execute_each_on(&mut self.connection, statements, &rows);
         self.watch.over(limits, &rows, work).await
     }
