@@ -41,9 +41,9 @@ pub trait ScratchSql: Spelling {
         scratch: Scratch,
     ) -> String;
 
-    /// Whether one statement may read a private scratch table in two places.
-    fn reads_scratch_twice(&self) -> bool {
-        true
+    /// Whether a few statements cost less as one, since there are no messages that could hold several.
+    fn prefers_one_statement(&self) -> bool {
+        false
     }
 
     /// Makes the unique index once the table is filled, if the engine had better build it last.

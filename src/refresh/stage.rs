@@ -275,7 +275,7 @@ struct Piece<'p> {
 }
 
 /// So few computed rows are compared in one go with what the table holds.
-const FEW_TO_COMPARE: u64 = 10_000;
+const FEW_TO_COMPARE: u64 = 1_000;
 
 /// Computes one summary's rows, checks them, and keeps what differs.
 async fn stage_member(
@@ -308,7 +308,7 @@ async fn stage_member(
     let written = if staging.empty[index] {
         engine.execute(&summary_sql.diff_all_new(&stage, delta)).await?
     } else if filled <= FEW_TO_COMPARE && published <= FEW_TO_COMPARE {
-        let both = match d.reads_scratch_twice() {
+        let both = match d.prefers_one_statement() {
             true => vec![summary_sql.diff(&stage, delta, &slice, within)],
             false => vec![
                 summary_sql.diff_new(&stage, delta, within),

@@ -2029,9 +2029,11 @@ WHERE s."dashagg_kind" = 0 AND (t."month" IS NULL OR NOT ((s."asin")::pg_catalog
         NOT DISTINCT FROM t."month" AND (s."metric")::pg_catalog.text COLLATE pg_catalog."C" IS NOT DISTINCT FROM
         (t."metric")::pg_catalog.text COLLATE pg_catalog."C" AND s."brand_id" IS NOT DISTINCT FROM t."brand_id" AND
         s."category_id" IS NOT DISTINCT FROM t."category_id" AND s."amount" IS NOT DISTINCT FROM t."amount" AND
-        s."row_count" IS NOT DISTINCT FROM t."row_count"))
-UNION ALL
-SELECT <hash>, 'D', t."asin", t."marketplace", t."month", t."metric", NULL, NULL, NULL, NULL
+        s."row_count" IS NOT DISTINCT FROM t."row_count"));
+
+INSERT INTO "public"."dashagg_scratch_<hash>_<hash>_<hash>" ("dashagg_run", "dashagg_op", "month", "metric",
+      "marketplace", "asin")
+SELECT <hash>, 'D', t."month", t."metric", t."marketplace", t."asin"
 FROM "public"."financials_summary_monthly_asin_marketplace" t
 LEFT JOIN "pg_temp"."dashagg_stage_<hash>_0_0" s ON s."dashagg_kind" = 0 AND s."month" = t."month" AND s."metric" =
     t."metric" AND s."marketplace" = t."marketplace" AND s."asin" = t."asin"
@@ -2104,9 +2106,11 @@ WHERE s."dashagg_kind" = 0 AND (t."month" IS NULL OR NOT (s."brand_id" IS NOT DI
         (t."marketplace")::pg_catalog.text COLLATE pg_catalog."C" AND s."month" IS NOT DISTINCT FROM t."month" AND
         (s."metric")::pg_catalog.text COLLATE pg_catalog."C" IS NOT DISTINCT FROM (t."metric")::pg_catalog.text COLLATE
         pg_catalog."C" AND s."amount" IS NOT DISTINCT FROM t."amount" AND s."row_count" IS NOT DISTINCT FROM
-        t."row_count"))
-UNION ALL
-SELECT <hash>, 'D', t."brand_id", t."marketplace", t."month", t."metric", NULL, NULL
+        t."row_count"));
+
+INSERT INTO "public"."dashagg_scratch_<hash>_<hash>_<hash>" ("dashagg_run", "dashagg_op", "month", "marketplace",
+      "metric", "brand_id")
+SELECT <hash>, 'D', t."month", t."marketplace", t."metric", t."brand_id"
 FROM "public"."financials_summary_monthly_brand" t
 LEFT JOIN "pg_temp"."dashagg_stage_<hash>_0_1" s ON s."dashagg_kind" = 0 AND s."month" = t."month" AND s."marketplace" =
     t."marketplace" AND s."metric" = t."metric" AND s."brand_id" = t."brand_id"
@@ -2148,9 +2152,11 @@ LEFT JOIN "public"."financials_summary_monthly_category" t ON t."month" = s."mon
 WHERE s."dashagg_kind" = 0 AND (t."month" IS NULL OR NOT (s."category_id" IS NOT DISTINCT FROM t."category_id" AND
         s."month" IS NOT DISTINCT FROM t."month" AND (s."metric")::pg_catalog.text COLLATE pg_catalog."C" IS NOT
         DISTINCT FROM (t."metric")::pg_catalog.text COLLATE pg_catalog."C" AND s."amount" IS NOT DISTINCT FROM
-        t."amount" AND s."row_count" IS NOT DISTINCT FROM t."row_count"))
-UNION ALL
-SELECT <hash>, 'D', t."category_id", t."month", t."metric", NULL, NULL
+        t."amount" AND s."row_count" IS NOT DISTINCT FROM t."row_count"));
+
+INSERT INTO "public"."dashagg_scratch_<hash>_<hash>_<hash>" ("dashagg_run", "dashagg_op", "month", "metric",
+      "category_id")
+SELECT <hash>, 'D', t."month", t."metric", t."category_id"
 FROM "public"."financials_summary_monthly_category" t
 LEFT JOIN "pg_temp"."dashagg_stage_<hash>_0_2" s ON s."dashagg_kind" = 0 AND s."month" = t."month" AND s."metric" =
     t."metric" AND s."category_id" = t."category_id"

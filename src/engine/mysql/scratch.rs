@@ -53,11 +53,6 @@ impl ScratchSql for MysqlDialect {
         )
     }
 
-    fn reads_scratch_twice(&self) -> bool {
-        // MySQL: "Can't reopen table" (1137).
-        false
-    }
-
     fn scratch_unique_index(&self, _qualified: &str, _name: &str, _columns: &str) -> Option<String> {
         None
     }

@@ -25,6 +25,10 @@ impl ScratchSql for SqliteDialect {
         format!("CREATE TABLE {qualified} ({columns})")
     }
 
+    fn prefers_one_statement(&self) -> bool {
+        true
+    }
+
     fn scratch_unique_index(&self, qualified: &str, name: &str, columns: &str) -> Option<String> {
         // The schema belongs to the index's name here, not to the table's.
         let table = qualified.trim_start_matches("\"temp\".");
