@@ -81,42 +81,40 @@ impl Version {
     }
 }
 
-/// The query for the version in force.
-pub(super) fn version_query() -> String {
-    VERSIONS.select("ORDER BY version DESC LIMIT 1")
-}
-
-/// The version in the answer to [`version_query`].
+/// The version in an answer that has its two columns.
 ///
 /// # Errors
 /// It cannot be read.
-pub(super) fn version_in(rows: Vec<Row>) -> Result<Option<Version>> {
+fn version_in(rows: Vec<Row>) -> Result<Option<Version>> {
     VERSIONS
         .decode_first(rows, |row| Ok(Version { number: row.i64("version")?, program: row.text("program")? }))
 }
 
-/// The query for the tables of [`FORMER`] that are there.
-pub(super) fn former_query(d: &dyn Dialect) -> String {
-    d.tables_like_sql(FORMER[0])
+/// The query for the version in force, and for how many tables of [`FORMER`] are there.
+pub(super) fn version_query(d: &dyn Dialect) -> String {
+    format!(
+        "SELECT version, program, (SELECT COUNT(*) FROM ({}) former) FROM {} ORDER BY version DESC LIMIT 1",
+        d.tables_like_sql(FORMER[0]),
+        VERSIONS.table
+    )
 }
 
-/// Refuses a ledger of any other version, by the answers to [`version_query`] and [`former_query`].
+/// Refuses a ledger of any other version, by the answer to [`version_query`].
 ///
 /// # Errors
 /// It is one; it cannot be read.
-pub(super) fn refuse_other(rows: Vec<Row>, former: Vec<Row>) -> Result<()> {
-    let former = names_in(former).iter().any(|name| FORMER.contains(&name.as_str()));
+pub(super) fn refuse_other(mut rows: Vec<Row>) -> Result<()> {
+    // A former table that is there again: an older dashagg went on after the upgrade.
+    let former = rows.first_mut().and_then(Vec::pop).flatten().is_none_or(|count| count != "0");
     match version_in(rows)? {
-        // An older dashagg went on after the upgrade.
-        Some(version) if version.number == VERSION && former => Err(older("the database").into()),
-        Some(version) if version.number == VERSION => Ok(()),
+        Some(version) if version.number == VERSION && !former => Ok(()),
         Some(version) if version.is_newer() => Err(newer("the database", &version.program).into()),
         _ => Err(older("the database").into()),
     }
 }
 
 pub(super) async fn read_version(engine: &mut dyn Engine) -> Result<Option<Version>> {
-    version_in(engine.query(&version_query()).await?)
+    version_in(engine.query(&VERSIONS.select("ORDER BY version DESC LIMIT 1")).await?)
 }
 
 /// The statements that make the tables, each with its name.
@@ -233,13 +231,14 @@ mod tests {
 
     #[test]
     fn only_this_version_is_gone_on_with() {
-        let said = |version: i64| {
-            let row = vec![Some(version.to_string()), Some("9.9.9".to_owned())];
-            refuse_other(vec![row], Vec::new()).map_err(|error| Failure::of(&error).1)
+        let said = |version: i64, former: &str| {
+            let row = vec![Some(version.to_string()), Some("9.9.9".to_owned()), Some(former.to_owned())];
+            refuse_other(vec![row]).map_err(|error| Failure::of(&error).1)
         };
-        assert_eq!(said(VERSION), Ok(()));
-        assert!(said(VERSION - 1).unwrap_err().contains("older dashagg"));
-        assert!(said(VERSION + 1).unwrap_err().contains("by dashagg 9.9.9;"));
-        assert!(refuse_other(Vec::new(), Vec::new()).is_err());
+        assert_eq!(said(VERSION, "0"), Ok(()));
+        assert!(said(VERSION - 1, "0").unwrap_err().contains("older dashagg"));
+        assert!(said(VERSION + 1, "0").unwrap_err().contains("by dashagg 9.9.9;"));
+        assert!(said(VERSION, "1").unwrap_err().contains("older dashagg"));
+        assert!(refuse_other(Vec::new()).is_err());
     }
 }

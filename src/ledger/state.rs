@@ -195,8 +195,8 @@ impl SetState {
     }
 
     /// The queries whose answers, in their order, [`SetState::of`] takes: to be asked together with others.
-    pub fn queries(d: &dyn Dialect, set: &str) -> [String; 6] {
-        let [version, former, own, summaries, sources] = Self::run_queries(d, set);
+    pub fn queries(d: &dyn Dialect, set: &str) -> [String; 5] {
+        let [version, own, summaries, sources] = Self::run_queries(d, set);
         let this = format!("WHERE set_name = {}", d.literal(set));
         // By the primary key, which begins with the second of the start: the table grows with every run.
         let latest = format!("(SELECT * FROM dashagg_run {this} ORDER BY run_id DESC LIMIT 50) latest");
@@ -204,15 +204,15 @@ impl SetState {
             "SELECT {} FROM {latest} ORDER BY finished_at DESC, run_id DESC LIMIT 1",
             RUNS.names.join(", ")
         );
-        [version, former, own, summaries, sources, run]
+        [version, own, summaries, sources, run]
     }
 
     /// The same without the latest run.
-    fn run_queries(d: &dyn Dialect, set: &str) -> [String; 5] {
+    fn run_queries(d: &dyn Dialect, set: &str) -> [String; 4] {
         let this = format!("WHERE set_name = {}", d.literal(set));
         let own = [SETS.select(&this), SUMMARIES.select(&this), sources::query(d, set)];
         let [set, summaries, sources] = own;
-        [schema::version_query(), schema::former_query(d), set, summaries, sources]
+        [schema::version_query(d), set, summaries, sources]
     }
 
     /// Reads what a run must know, which is all but the latest run; `None` if `create` has not registered the set.
@@ -247,7 +247,7 @@ impl SetState {
     /// The ledger is of another version; a row that cannot be read, or an answer too few.
     pub fn of(answers: &mut impl Iterator<Item = Vec<Row>>) -> Result<Option<Self>> {
         let mut next = || answers.next().context("the server left a question about the ledger unanswered");
-        schema::refuse_other(next()?, next()?)?;
+        schema::refuse_other(next()?)?;
         let (set, summaries, sources, runs) = (next()?, next()?, next()?, next()?);
         let set = SETS.decode_first(set, |row| Ok((Fence::of(row)?, row.maybe_text("checked_at")?)))?;
         let Some((fence, checked_at)) = set else { return Ok(None) };
