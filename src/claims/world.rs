@@ -24,7 +24,7 @@ const GROUPS: usize = 8;
 pub(super) enum Verdict {
     /// It is false, and why.
     False(String),
-    /// Rows of it were laid next to the whole, and nothing speaks against it.
+    /// Rows of it were laid next to the whole, and nothing speaks against it; or nothing relies on it.
     Stands,
     /// There are no rows to say anything.
     NoRows,
@@ -95,6 +95,9 @@ impl<'a> World<'a> {
     /// # Errors
     /// Whatever the server says.
     pub async fn refutation(&self, engine: &mut dyn Engine, index: usize) -> Result<Verdict> {
+        if !self.is_relied_on(index) {
+            return Ok(Verdict::Stands);
+        }
         if let Some(why) = self.hindrance(index) {
             return Ok(Verdict::Untested(why));
         }
@@ -151,23 +154,10 @@ impl<'a> World<'a> {
         self.origins(&column.name).chain([column]).any(|column| self.d.loose(column).is_some())
     }
 
-    /// Why the inputs cannot be cut by the summary's columns. They can where one has them all, and each is found by its
-    /// bare name, so that a CTE can stand for it.
-    fn hindrance(&self, index: usize) -> Option<String> {
+    /// Whether a note can name groups of the summary: one of its inputs has all of their columns, and tells texts apart as
+    /// it does. Where it does not, refresh does not go by key.
+    fn is_relied_on(&self, index: usize) -> bool {
         let summary = self.prepared[index].summary;
-        let sources = self.set.sources_below(index);
-        if let Some(at) = sources.iter().find(|at| matches!(self.rows[**at], Sample::TooLarge)) {
-            let table = &self.set.sources[*at].table;
-            return Some(format!("{table} is large, and no index begins with its partition"));
-        }
-        let bare = self.set.below(index).iter().all(|at| {
-            let select = &self.prepared[*at].summary.select;
-            sql_text::tables_read(select, self.d.lex_rules()).iter().all(|(schema, _)| schema.is_none())
-        });
-        if !bare {
-            return Some("its SELECT names tables with their schema".to_owned());
-        }
-        // Where a source equates what the summary tells apart, refresh does not go by key.
         let alike = |source: &usize| {
             let Some(Slice::Tuples { columns, .. }) = self.rows[*source].some() else { return true };
             summary.recompute_by.iter().filter_map(|name| self.prepared[index].column(name)).all(|column| {
@@ -177,9 +167,23 @@ impl<'a> World<'a> {
         };
         let cut = summary.reads_sources.iter().any(|at| has_all(&self.set.sources[*at], summary))
             || summary.reads_summaries.iter().any(|at| self.lower_has_all(*at, summary));
-        let noted = sources.iter().any(|at| self.rows[*at].some().is_some());
-        (!cut || !noted || !summary.reads_sources.iter().all(alike))
-            .then(|| "no change is noted by these columns".to_owned())
+        let noted = |at: &usize| self.set.sources[*at].track == Method::Triggers;
+        cut && self.set.sources_below(index).iter().any(noted) && summary.reads_sources.iter().all(alike)
+    }
+
+    /// Why no CTE can stand for the inputs: it can for a table that is found by its bare name, and of which a few rows are
+    /// known.
+    fn hindrance(&self, index: usize) -> Option<String> {
+        let sources = self.set.sources_below(index);
+        if let Some(at) = sources.iter().find(|at| matches!(self.rows[**at], Sample::TooLarge)) {
+            let table = &self.set.sources[*at].table;
+            return Some(format!("{table} is large, and no index begins with its partition"));
+        }
+        let bare = self.set.below(index).iter().all(|at| {
+            let select = &self.prepared[*at].summary.select;
+            sql_text::tables_read(select, self.d.lex_rules()).iter().all(|(schema, _)| schema.is_none())
+        });
+        (!bare).then(|| "its SELECT names tables with their schema".to_owned())
     }
 
     fn lower_has_all(&self, lower: usize, summary: &Summary) -> bool {

@@ -36,7 +36,7 @@ pub fn before(tier: u32) -> String {
 }
 
 /// The function that lists the partitions which wait for a live view; `hash` stands for the summary.
-pub fn waiting(hash: &str) -> String {
+pub fn pending(hash: &str) -> String {
     format!("dashagg_waiting_{hash}")
 }
 

@@ -32,7 +32,7 @@ pub trait ObjectSql: Spelling {
     /// A function that lists the partitions which `select` finds, where one makes views cheaper: a planner that sees
     /// through to `select` expects rows where there are none nearly always, and plans (and compiles) for them.
     /// `function` is its full name; whoever may read `view` may call it.
-    fn waiting_list(
+    fn pending_list(
         &self,
         function: &str,
         view: &str,
@@ -44,13 +44,13 @@ pub trait ObjectSql: Spelling {
     }
 
     /// Lets a reader of the view call that function.
-    fn grant_waiting_list(&self, function: &str, reader: &str) -> Option<String> {
+    fn grant_pending_list(&self, function: &str, reader: &str) -> Option<String> {
         let _ = (function, reader);
         None
     }
 
     /// Removes that function, if it is there.
-    fn drop_waiting_list(&self, function: &str) -> Option<String> {
+    fn drop_pending_list(&self, function: &str) -> Option<String> {
         let _ = function;
         None
     }

@@ -84,7 +84,7 @@ pub(crate) async fn sql(engine: &mut dyn Engine, set: &Set) -> Result<Vec<(Strin
 /// What removes a summary's live view and all that belongs to it.
 pub(crate) fn drop_sql(d: &dyn Dialect, own: &str, summary: &Summary) -> Vec<String> {
     let view = d.drop_view(&d.qualify(summary.schema_in(own), &name(summary)));
-    std::iter::once(view).chain(d.drop_waiting_list(&waiting_list(d, own, summary))).collect()
+    std::iter::once(view).chain(d.drop_pending_list(&pending_list(d, own, summary))).collect()
 }
 
 /// What removes the live views of summaries that are to have none any more. A view of that name which is somebody
@@ -108,14 +108,14 @@ pub(crate) async fn forgotten_sql(engine: &mut dyn Engine, set: &Set) -> Result<
 /// What lets a reader of a live view call the function that it calls, where there is one.
 pub(super) fn grant_sql(d: &dyn Dialect, own: &str, summary: &Summary, reader: &str) -> Option<String> {
     let known = !summary.partition.is_empty();
-    d.grant_waiting_list(&waiting_list(d, own, summary), reader).filter(|_| known)
+    d.grant_pending_list(&pending_list(d, own, summary), reader).filter(|_| known)
 }
 
 /// Full name of the function that lists the partitions which wait, on engines that want one. By a hash, because a
 /// name that is one suffix too long would be cut, and meet another.
-fn waiting_list(d: &dyn Dialect, own: &str, summary: &Summary) -> String {
+fn pending_list(d: &dyn Dialect, own: &str, summary: &Summary) -> String {
     let hash = crate::checksum::hex(&summary.table);
-    d.qualify(summary.schema_in(own), &names::waiting(&hash[..10]))
+    d.qualify(summary.schema_in(own), &names::pending(&hash[..10]))
 }
 
 /// The statements that make a live view.
@@ -238,8 +238,8 @@ impl Pending<'_> {
         if parts.is_empty() || parts.len() < summary.partition.len() {
             return Vec::new();
         }
-        let function = waiting_list(self.d, self.own, summary);
-        let Some(made) = self.d.waiting_list(&function, view, &parts, &self.selects()) else {
+        let function = pending_list(self.d, self.own, summary);
+        let Some(made) = self.d.pending_list(&function, view, &parts, &self.selects()) else {
             return Vec::new();
         };
         self.list = Some(format!("{function}()"));
@@ -258,7 +258,7 @@ impl Pending<'_> {
 
     fn notes(&self, source: &Source) -> (String, Vec<String>) {
         let spec = tracking::outline(self.set, source, self.own);
-        let notes = tracking::waiting_rows(self.d, &spec);
+        let notes = tracking::pending_rows(self.d, &spec);
         (notes, spec.columns.iter().map(|column| column.name.clone()).collect())
     }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::seen::witness;
 use super::{
-    Changes, Claimed, MOST_KEYS, Tracked, claimed, claimed_and_waiting_rows, outline, waiting_rows,
+    Changes, Claimed, MOST_KEYS, Tracked, claimed, claimed_and_pending_rows, outline, pending_rows,
     with_first_column,
 };
 use crate::catalog::{Method, Set, Source};
@@ -111,14 +111,14 @@ async fn noted(
     let spec = outline(set, source, &engine.server().schema.clone());
     let any = with_first_column(spec.clone(), Some(evidence.shape));
     let mut changes = Changes::default();
-    let (mut work, mut among) = (waiting_rows(d, &any), "1 = 1".to_owned());
+    let (mut work, mut among) = (pending_rows(d, &any), "1 = 1".to_owned());
     let mut grains: Option<BTreeSet<String>> = None;
     if let Some(notes) = evidence.claimed {
         changes.claims.clone_from(&notes.claims);
         let ours = claimed(d, &notes.claims);
         // What a claim had to leave, because a writer still relies on it, is about changes that can be seen all the same.
         if notes.left {
-            work = claimed_and_waiting_rows(d, &any, &ours);
+            work = claimed_and_pending_rows(d, &any, &ours);
         } else if notes.claims.is_empty() {
             return Ok(changes);
         } else {

@@ -247,12 +247,12 @@ fn claimed(d: &dyn crate::engine::Dialect, claims: &BTreeSet<String>) -> String 
 }
 
 /// Every note that waits, claimed or not, as a table of (grain, columns…).
-pub(crate) fn waiting_rows(d: &dyn crate::engine::Dialect, spec: &TrackSpec) -> String {
-    claimed_and_waiting_rows(d, spec, "1 = 1")
+pub(crate) fn pending_rows(d: &dyn crate::engine::Dialect, spec: &TrackSpec) -> String {
+    claimed_and_pending_rows(d, spec, "1 = 1")
 }
 
 /// The claimed notes that meet a condition, and every one that is not claimed, as a table of (grain, columns…).
-fn claimed_and_waiting_rows(d: &dyn crate::engine::Dialect, spec: &TrackSpec, among: &str) -> String {
+fn claimed_and_pending_rows(d: &dyn crate::engine::Dialect, spec: &TrackSpec, among: &str) -> String {
     let names: Vec<String> = spec.columns.iter().map(|column| d.quote(&column.name)).collect();
     format!(
         "(SELECT {GRAIN}, {} FROM {} WHERE {among} UNION ALL SELECT * FROM ({}) n)",
@@ -266,7 +266,7 @@ fn claimed_and_waiting_rows(d: &dyn crate::engine::Dialect, spec: &TrackSpec, am
 ///
 /// # Errors
 /// Whatever the server says.
-pub async fn waiting_values(
+pub async fn pending_values(
     engine: &mut dyn Engine,
     set: &Set,
     source: &Source,
@@ -285,7 +285,7 @@ pub async fn waiting_values(
     let sql = format!(
         "SELECT DISTINCT {} FROM {} a LIMIT {}",
         cells.join(", "),
-        waiting_rows(d, &spec),
+        pending_rows(d, &spec),
         MOST_KEYS + 1
     );
     let rows = engine.query(&sql).await?;

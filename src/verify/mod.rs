@@ -2,8 +2,8 @@
 //! read-only snapshot. Needs only SELECT; its memory does not grow with the data.
 
 mod compare;
+mod pending;
 mod subject;
-mod waiting;
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -161,7 +161,7 @@ async fn verify_group(
         // waiting.
         let waiting = match set_up {
             _ if group.moved => None,
-            true => waiting::of_summary(engine, set, &prepared, index).await?,
+            true => pending::of_summary(engine, set, &prepared, index).await?,
             false => Some(BTreeSet::new()),
         };
         let (chunks, pending) = settled(subject.kept(&chosen), waiting.as_ref());

@@ -33,7 +33,7 @@ impl ObjectSql for PostgresDialect {
         )
     }
 
-    fn waiting_list(
+    fn pending_list(
         &self,
         function: &str,
         view: &str,
@@ -71,11 +71,11 @@ impl ObjectSql for PostgresDialect {
         ])
     }
 
-    fn grant_waiting_list(&self, function: &str, reader: &str) -> Option<String> {
+    fn grant_pending_list(&self, function: &str, reader: &str) -> Option<String> {
         Some(format!("GRANT EXECUTE ON FUNCTION {function}() TO {}", self.quote(reader)))
     }
 
-    fn drop_waiting_list(&self, function: &str) -> Option<String> {
+    fn drop_pending_list(&self, function: &str) -> Option<String> {
         Some(format!("DROP FUNCTION IF EXISTS {function}()"))
     }
 

@@ -24,7 +24,7 @@ pub(super) async fn of_summary(
     let mut all = BTreeSet::new();
     for source in set.sources_below(index) {
         let found = match &set.sources[source].invalidates {
-            None => tracking::waiting_values(engine, set, &set.sources[source], partition).await?,
+            None => tracking::pending_values(engine, set, &set.sources[source], partition).await?,
             Some(invalidates) => {
                 dimension(engine, set, prepared, &set.sources[source], invalidates, partition).await?
             }
@@ -47,7 +47,7 @@ async fn dimension(
     (named, on): &(String, Vec<String>),
     partition: &[String],
 ) -> Result<Option<BTreeSet<Tuple>>> {
-    let Some(keys) = tracking::waiting_values(engine, set, source, on).await? else { return Ok(None) };
+    let Some(keys) = tracking::pending_values(engine, set, source, on).await? else { return Ok(None) };
     if keys.is_empty() {
         return Ok(Some(keys));
     }
