@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::catalog::{Catalog, Kind, Selected, Set, lexer};
 use crate::claims;
 use crate::cli::CreateArgs;
-use crate::engine::{Column, Engine, Shape};
+use crate::engine::{Column, Engine, Tables};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::inspect;
@@ -21,7 +21,7 @@ use crate::lasting;
 use crate::ledger::{self, Ledger};
 use crate::objects::{self, explain, grants, live};
 use crate::session::{self, Context};
-use crate::tracking;
+use crate::tracking::{self, Found};
 
 /// What `create` did.
 #[derive(Debug, Serialize)]
@@ -203,10 +203,13 @@ async fn apply_all(
             created.indexes.push(missing.name);
         }
     }
-    refute_claims(engine, set).await?;
+    let tables = inspect::tables(engine, set).await?;
+    refute_claims(engine, set, &tables).await?;
     // Before the first build reads its snapshot, so that no change falls between the two.
-    let types = summary_columns(engine, set).await?;
-    tracking::ensure_anew(engine, set, &types).await?;
+    let types = inspect::summary_columns(&tables, set, &engine.server().schema);
+    let sources = ledger::sources::read_all(engine, &set.name).await?;
+    let found = Found { tables: &tables, sources: &sources, types: &types };
+    tracking::ensure(engine, set, &found).await?;
     lasting::Todo::of(engine, set).await?.apply(engine).await?;
     created.views = live::apply(engine, set).await?;
     let leftovers = tracking::leftovers_sql(engine, set).await?;
@@ -221,14 +224,14 @@ async fn apply_all(
 }
 
 /// What the manifest claims and the data refutes, before anything relies on it.
-async fn refute_claims(engine: &mut dyn Engine, set: &Set) -> Result<()> {
-    let tables: Vec<usize> =
+async fn refute_claims(engine: &mut dyn Engine, set: &Set, tables: &Tables) -> Result<()> {
+    let members: Vec<usize> =
         (0..set.summaries.len()).filter(|at| set.summaries[*at].kind == Kind::Table).collect();
-    let part = set.subset(&tables);
-    match inspect::inspect(engine, &part).await {
+    let subset = set.subset(&members);
+    match inspect::prepare(engine, &subset, tables).await {
         Ok(prepared) => {
             let all: Vec<usize> = (0..prepared.len()).collect();
-            claims::refute(engine, &part, &prepared, &all).await.map(drop)
+            claims::refute(engine, &subset, &prepared, &all).await.map(drop)
         }
         // The tables may still be half-way to what the SELECTs produce; refresh will say so.
         Err(error) => {
@@ -236,19 +239,6 @@ async fn refute_claims(engine: &mut dyn Engine, set: &Set) -> Result<()> {
             Ok(())
         }
     }
-}
-
-/// The columns of the summary tables, as far as there are tables: where a source's partition is an expression, they
-/// tell its type.
-async fn summary_columns(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Column>> {
-    let schema = engine.server().schema.clone();
-    let mut columns = Vec::new();
-    for summary in &set.summaries {
-        if let Some(shape) = Shape::read(engine, Some(summary.schema_in(&schema)), &summary.table).await? {
-            columns.extend(shape.columns);
-        }
-    }
-    Ok(columns)
 }
 
 async fn dry_run(engine: &mut dyn Engine, set: &Set, args: &CreateArgs) -> Result<SetCreated> {
@@ -283,7 +273,8 @@ async fn dry_run(engine: &mut dyn Engine, set: &Set, args: &CreateArgs) -> Resul
             created.sql.extend(missing.sql);
         }
     }
-    let mut types = summary_columns(engine, set).await?;
+    let tables = inspect::tables(engine, set).await?;
+    let mut types = inspect::summary_columns(&tables, set, &engine.server().schema);
     if types.is_empty() {
         let computed = set.sources.iter().flat_map(|source| &source.partition);
         types.extend(computed.filter(|(_, expression)| expression.is_some()).map(|(name, _)| Column {
@@ -295,7 +286,8 @@ async fn dry_run(engine: &mut dyn Engine, set: &Set, args: &CreateArgs) -> Resul
             nullable: true,
         }));
     }
-    created.sql.extend(tracking::preview(engine, set, &types, &tracked).await?);
+    let found = Found { tables: &tables, sources: &tracked, types: &types };
+    created.sql.extend(tracking::preview(engine, set, &found).await?);
     // Once there are tables: these have the columns of summaries, a live view names them.
     created.sql.extend(lasting::Todo::of(engine, set).await?.sql());
     if let Ok(views) = live::sql(engine, set).await {

@@ -95,6 +95,17 @@ pub trait Listener: Send {
     async fn wait(&mut self) -> Result<(), DbError>;
 }
 
+/// The number in a row's cell. What cannot be read must never pass for another number.
+///
+/// # Errors
+/// There is none, or something else.
+pub fn count_at(row: &[Option<String>], at: usize) -> Result<u64, DbError> {
+    let wrong = |what: String| DbError::new(ErrorClass::Other, what);
+    let text =
+        row.get(at).and_then(Option::as_deref).ok_or_else(|| wrong("a count is missing".to_owned()))?;
+    text.parse().map_err(|_| wrong(format!("a count reads {text}")))
+}
+
 /// One connection to one database, its session normalised (UTC, strict mode, time-outs).
 ///
 /// Locks and session settings belong to the connection, which is why this is never a pool.
@@ -189,6 +200,14 @@ pub trait Engine: Send {
             affected.push(self.execute(sql).await?);
         }
         Ok(affected)
+    }
+
+    /// The one number that a query yields.
+    ///
+    /// # Errors
+    /// It yields none, or something else; whatever the server says.
+    async fn count(&mut self, sql: &str) -> Result<u64, DbError> {
+        count_at(&self.query(sql).await?.into_iter().next().unwrap_or_default(), 0)
     }
 
     /// First value of the first row, if there is one and it is not NULL.

@@ -27,8 +27,7 @@ pub struct Partitions {
     pub published: Vec<Option<bool>>,
 }
 
-/// The partitions that exist, in the sources or in the published rows, per list of partition columns. `computed`: also
-/// in what the SELECT yields, where the sources may not tell; that costs a run of it.
+/// The partitions that exist, in the sources or in the published rows, per list of partition columns.
 ///
 /// # Errors
 /// Whatever the server says.
@@ -37,7 +36,6 @@ pub async fn known_partitions(
     set: &Set,
     prepared: &[BoundSummary<'_>],
     tables: &Tables,
-    computed: bool,
 ) -> Result<Partitions> {
     let d = engine.dialect();
     let mut found = Partitions::default();
@@ -71,21 +69,43 @@ pub async fn known_partitions(
         known.nameless |= tuples.len() < named;
         known.tuples.append(&mut tuples);
     }
-    for item in prepared.iter().filter(|_| computed) {
-        let Some(known) = found.known.iter_mut().find(|known| known.columns == item.summary.partition) else {
-            continue;
-        };
-        if known.nameless || may_hide_partitions(set, item.summary) {
-            let quoted: Vec<String> = known.columns.iter().map(|name| d.quote(name)).collect();
-            let from = format!("(\n{}\n) q", item.summary.select);
-            known.tuples.extend(engine.query(&d.distinct_sql(&from, &quoted, false)).await?);
+    found.sort();
+    Ok(found)
+}
+
+impl Partitions {
+    /// Adds those that only the SELECTs yield, where the sources may not tell; that costs a run of them.
+    ///
+    /// # Errors
+    /// Whatever the server says.
+    pub async fn add_computed(
+        &mut self,
+        engine: &mut dyn Engine,
+        set: &Set,
+        prepared: &[BoundSummary<'_>],
+    ) -> Result<()> {
+        let d = engine.dialect();
+        for item in prepared {
+            let Some(known) = self.known.iter_mut().find(|known| known.columns == item.summary.partition)
+            else {
+                continue;
+            };
+            if known.nameless || may_hide_partitions(set, item.summary) {
+                let quoted: Vec<String> = known.columns.iter().map(|name| d.quote(name)).collect();
+                let from = format!("(\n{}\n) q", item.summary.select);
+                known.tuples.extend(engine.query(&d.distinct_sql(&from, &quoted, false)).await?);
+            }
+        }
+        self.sort();
+        Ok(())
+    }
+
+    fn sort(&mut self) {
+        for known in &mut self.known {
+            known.tuples.sort();
+            known.tuples.dedup();
         }
     }
-    for known in &mut found.known {
-        known.tuples.sort();
-        known.tuples.dedup();
-    }
-    Ok(found)
 }
 
 /// The query for the values of a source's partition columns, if it has them.

@@ -17,26 +17,6 @@ impl Fence {
     pub(super) fn of(row: &Record) -> Result<Self> {
         row.i64("generation").map(Self)
     }
-
-    /// The statement that passes it, inside a write transaction; [`Fence::passed`] tells whether it did.
-    pub fn pass_sql(self, d: &dyn Dialect, set: &str) -> String {
-        format!(
-            "UPDATE dashagg_set SET generation = generation + 1 WHERE set_name = {} AND generation = {}",
-            d.literal(set),
-            self.0
-        )
-    }
-
-    /// Judges by the rows that the statement wrote.
-    ///
-    /// # Errors
-    /// A transient one when another run has passed it; the caller rolls back and starts again from the beginning.
-    pub fn passed(written: Option<u64>) -> Result<(), DbError> {
-        if written == Some(1) {
-            return Ok(());
-        }
-        Err(DbError::new(ErrorClass::Transient, "another run published in between"))
-    }
 }
 
 /// Passes the fence, inside a write transaction, and returns the next one.
@@ -44,8 +24,14 @@ impl Fence {
 /// # Errors
 /// A transient one when another run has passed it; the caller rolls back and starts again from the beginning.
 pub async fn pass_fence(engine: &mut dyn Engine, set: &str, fence: Fence) -> Result<Fence> {
-    let sql = fence.pass_sql(engine.dialect(), set);
-    Fence::passed(Some(engine.execute(&sql).await?))?;
+    let sql = format!(
+        "UPDATE dashagg_set SET generation = generation + 1 WHERE set_name = {} AND generation = {}",
+        engine.dialect().literal(set),
+        fence.0
+    );
+    if engine.execute(&sql).await? != 1 {
+        return Err(DbError::new(ErrorClass::Transient, "another run published in between").into());
+    }
     Ok(Fence(fence.0 + 1))
 }
 

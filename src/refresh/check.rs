@@ -1,13 +1,13 @@
 //! The checks that staged rows must pass before anything is published: keys, conservation, the manifest's
 //! own SELECTs, and the collapse guard.
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow};
 
 use super::staging::{Findings, Staging};
 use crate::catalog::manifest::CheckEntry;
 use crate::catalog::{Against, Summary};
-use crate::engine::Engine;
 use crate::engine::statements::{Shadow, Slice};
+use crate::engine::{Engine, count_at};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::plan::{Tuple, Wave};
@@ -34,12 +34,9 @@ pub async fn profile(
     let mut published = 0;
     if let Some(slice) = held {
         published = match rows.first() {
-            Some(row) => number(row, row.len() - 1)?,
+            Some(row) => count_at(row, row.len() - 1)?,
             // No partition at all, so no row that says it.
-            None => {
-                let answer = engine.query(&summary_sql.count(slice)).await?;
-                number(answer.first().context("COUNT returned nothing")?, 0)?
-            }
+            None => engine.count(&summary_sql.count(slice)).await?,
         };
     }
     let mut findings = staging.findings.lock().map_err(|_| anyhow!("another connection failed"))?;
@@ -47,7 +44,7 @@ pub async fn profile(
     let mut computed = 0;
     for row in rows {
         // Without partitions the sums of no row at all are NULL.
-        let count = |at: usize| if row[at].is_none() { Ok(0) } else { number(&row, at) };
+        let count = |at: usize| if row[at].is_none() { Ok(0) } else { count_at(&row, at) };
         computed += count(parts)?;
         refuse_null_keys(summary, count(parts + 1)?)?;
         let partition: Tuple = row[..parts].to_vec();
@@ -68,12 +65,6 @@ pub async fn profile(
     }
     refuse_vanished(staging, index, wave, slice, &findings)?;
     Ok((computed, published))
-}
-
-/// A count as the server sends it.
-fn number(row: &[Option<String>], at: usize) -> Result<u64> {
-    let text = row.get(at).and_then(Option::as_deref).context("a count is missing")?;
-    text.parse().with_context(|| format!("a count reads {text}"))
 }
 
 fn refuse_null_keys(summary: &Summary, rows: u64) -> Result<(), Failure> {

@@ -8,10 +8,10 @@ use super::planned::is_computed;
 use super::run::Run;
 use super::staged::{Computed, Fresh, Staged};
 use super::staging::Staging;
-use super::views::{self, Refreshed};
+use super::views::Refreshed;
 use super::{changed_values, check, stage};
-use crate::engine::Engine;
 use crate::engine::statements::OP;
+use crate::engine::{Engine, count_at};
 use crate::ledger::{Counts, Fence, SetState};
 use crate::plan::Mode;
 use crate::report::Values;
@@ -103,7 +103,7 @@ async fn judge(
             true => staging.published(index)?,
             false => match claimed.state.summary(&item.summary.name).and_then(|known| known.rows) {
                 Some(rows) => rows,
-                None => views::count(engine, &format!("SELECT COUNT(*) FROM {}", item.target)).await?,
+                None => engine.count(&format!("SELECT COUNT(*) FROM {}", item.target)).await?,
             },
         };
         if !run.request.allow_shrink {
@@ -165,18 +165,13 @@ async fn counts_of_deltas(engine: &mut dyn Engine, staging: &Staging<'_>) -> Res
         .collect();
     let mut all = vec![Counts::default(); selects.len()];
     for row in engine.query(&selects.join(" UNION ALL ")).await? {
-        let cell = |at: usize| row.get(at).and_then(Option::as_deref).context("counting a delta");
-        let number = |at: usize| -> Result<u64> {
-            let text = cell(at)?;
-            text.parse().with_context(|| format!("counting a delta: {text}"))
-        };
-        let index = usize::try_from(number(0)?).unwrap_or(usize::MAX);
-        let counts = all.get_mut(index).context("counting a delta")?;
-        match cell(1)? {
-            "I" => counts.inserted = number(2)?,
-            "U" => counts.updated = number(2)?,
-            "D" => counts.deleted = number(2)?,
-            other => anyhow::bail!("a delta has the mark '{other}'"),
+        let (index, rows) = (count_at(&row, 0)?, count_at(&row, 2)?);
+        let counts = all.get_mut(usize::try_from(index)?).context("counting a delta")?;
+        match row[1].as_deref() {
+            Some("I") => counts.inserted = rows,
+            Some("U") => counts.updated = rows,
+            Some("D") => counts.deleted = rows,
+            other => anyhow::bail!("a delta has the mark {other:?}"),
         }
     }
     Ok(all)
@@ -198,5 +193,5 @@ async fn expired_in_delta(engine: &mut dyn Engine, staging: &Staging<'_>, index:
         d.quote(column),
         d.literal(first)
     );
-    views::count(engine, &sql).await
+    Ok(engine.count(&sql).await?)
 }

@@ -1,6 +1,6 @@
 //! The claim: the first thing that a run changes.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::facts::Facts;
 use crate::catalog::{Kind, Set};
@@ -46,11 +46,11 @@ impl<'a> Facts<'a> {
         let mut changes = Vec::new();
         for source in &self.set.sources {
             let place = whole.sources.iter().position(|other| other.name == source.name);
-            let at = place.filter(|at| *at < tracked.len()).unwrap_or_default();
+            let at = place.with_context(|| format!("{} is no source of {}", source.name, whole.name))?;
             let evidence = Evidence {
                 shape: inspect::source_shape(&self.tables, source).unwrap_or(&none),
                 tracked: &tracked[at],
-                claimed: claimed.get(at),
+                claimed: Some(&claimed[at]),
                 remembered: self.state.source(&source.name),
             };
             changes.push(tracking::changes(engine, self.set, source, &evidence).await?);

@@ -66,7 +66,7 @@ impl<'f> Claimed<'f> {
 
     async fn decide(&self, engine: &mut dyn Engine, request: &Request<'_>) -> Result<(Partitions, Plan)> {
         let Facts { set, prepared, tables, now, .. } = self.facts;
-        let found = inspect::known_partitions(engine, set, prepared, tables, false).await?;
+        let mut found = inspect::known_partitions(engine, set, prepared, tables).await?;
         let mut asked = affected::affected(engine, set, prepared, &self.changes).await?;
         by_the_clock(engine, prepared, &self.state, *now, &mut asked).await?;
         let plan = Plan::make(set, &self.state, &request.ask, &found.known, &asked)?;
@@ -77,7 +77,7 @@ impl<'f> Claimed<'f> {
         if !set.summaries.iter().enumerate().any(hides) {
             return Ok((found, plan));
         }
-        let found = inspect::known_partitions(engine, set, prepared, tables, true).await?;
+        found.add_computed(engine, set, prepared).await?;
         let plan = Plan::make(set, &self.state, &request.ask, &found.known, &asked)?;
         Ok((found, plan))
     }

@@ -7,7 +7,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::facts::Facts;
 use super::run::Run;
@@ -16,7 +16,7 @@ use crate::catalog::Method;
 use crate::engine::dialect::Scratch;
 use crate::engine::names::{self, VIEW_SAVEPOINT};
 use crate::engine::statements::{Shadow, Slice};
-use crate::engine::{DbError, Engine, ErrorClass, Tx};
+use crate::engine::{DbError, Engine, ErrorClass, Tx, count_at};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::inspect::{self, BoundSummary};
@@ -129,7 +129,7 @@ async fn refresh_view(
         .execute(&d.refresh_view_sql(&item.target, concurrently))
         .await
         .map_err(|error| in_words(error, item))?;
-    let rows = count(engine, &format!("SELECT COUNT(*) FROM {}", item.target)).await?;
+    let rows = engine.count(&format!("SELECT COUNT(*) FROM {}", item.target)).await?;
     let mut counts = Counts { inserted: rows, ..Counts::default() };
     if concurrently {
         counts = changes(engine, &summary_sql.count_changes(&before)).await?;
@@ -167,11 +167,7 @@ async fn refresh_view(
 /// The counts of rows that came, changed and went.
 async fn changes(engine: &mut dyn Engine, sql: &str) -> Result<Counts> {
     let row = engine.query(sql).await?.into_iter().next().unwrap_or_default();
-    let cell = |at: usize| -> Result<u64> {
-        let text = row.get(at).and_then(Option::as_deref).context("counting changes")?;
-        text.parse().with_context(|| format!("counting changes: {text}"))
-    };
-    Ok(Counts { inserted: cell(0)?, updated: cell(1)?, deleted: cell(2)? })
+    Ok(Counts { inserted: count_at(&row, 0)?, updated: count_at(&row, 1)?, deleted: count_at(&row, 2)? })
 }
 
 /// Keys, the manifest's own checks, and sums.
@@ -194,21 +190,12 @@ async fn check_view(engine: &mut dyn Engine, facts: &Facts<'_>, index: usize) ->
     reconciled(engine, facts, index).await
 }
 
-/// One number.
-///
-/// # Errors
-/// The answer is none; whatever the server says.
-pub(super) async fn count(engine: &mut dyn Engine, sql: &str) -> Result<u64> {
-    let text = engine.scalar(sql).await?.context("a count is missing")?;
-    text.parse().with_context(|| format!("a count reads {text}"))
-}
-
 /// A unique index lets NULL in twice; a key must not.
 async fn null_keys(engine: &mut dyn Engine, item: &BoundSummary<'_>) -> Result<()> {
     let d = engine.dialect();
     let any: Vec<String> = item.summary.key.iter().map(|name| format!("{} IS NULL", d.quote(name))).collect();
     let sql = format!("SELECT COUNT(*) FROM {} WHERE {}", item.target, any.join(" OR "));
-    let bad = count(engine, &sql).await?;
+    let bad = engine.count(&sql).await?;
     if bad == 0 {
         return Ok(());
     }

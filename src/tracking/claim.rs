@@ -10,7 +10,7 @@ use crate::catalog::{Kind, Method, Set};
 use crate::engine::names::{CLAIM, GRAIN};
 use crate::engine::statements::Slice;
 use crate::engine::track::TrackSpec;
-use crate::engine::{Column, Engine, Row, Tables, Tx};
+use crate::engine::{Column, Engine, Row, Tables, Tx, count_at};
 use crate::ledger::{publication, sources};
 use crate::plan::Tuple;
 
@@ -83,19 +83,15 @@ async fn claimed_notes(engine: &mut dyn Engine, spec: &TrackSpec, token: &str) -
     let mut answers = engine.query_each(&asked).await?.into_iter();
     let notes = answers.next().unwrap_or_default();
     let counts = answers.next().and_then(|rows| rows.into_iter().next()).context("counting notes")?;
-    let number = |at: usize| -> Result<u64> {
-        let cell = counts.get(at).and_then(Option::as_deref).context("counting notes")?;
-        cell.parse().with_context(|| format!("counting notes: {cell}"))
-    };
-    if number(2)? > u64::from(many)
+    if count_at(&counts, 2)? > u64::from(many)
         && let Some(sql) = d.shrink_log_sql(spec)
         && let Err(error) = engine.execute(&sql).await
     {
         tracing::debug!("{}: {error}", spec.log());
     }
-    let mut found = Claimed { left: number(1)? > 0, ..Claimed::default() };
+    let mut found = Claimed { left: count_at(&counts, 1)? > 0, ..Claimed::default() };
     found.add(notes);
-    if number(0)? > most && coalesce(engine, spec, token).await? {
+    if count_at(&counts, 0)? > most && coalesce(engine, spec, token).await? {
         found = Claimed { left: found.left, ..Claimed::default() };
         found.add(engine.query(&asked[0]).await?);
     }

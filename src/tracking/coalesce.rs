@@ -64,5 +64,5 @@ pub(super) async fn coalesce(engine: &mut dyn Engine, spec: &TrackSpec, token: &
 /// How many rows a SELECT yields, up to one more than `most`.
 async fn count(engine: &mut dyn Engine, select: &str, most: u64) -> Result<u64> {
     let sql = format!("SELECT COUNT(*) FROM ({select} LIMIT {}) n", most + 1);
-    Ok(engine.scalar(&sql).await?.and_then(|text| text.parse().ok()).unwrap_or(0))
+    Ok(engine.count(&sql).await?)
 }

@@ -20,7 +20,7 @@ pub use self::claim::{Claimed, claim, consume_sql};
 pub use self::pending::{Pending, pending};
 pub use self::removal::untrack_sql;
 pub use self::seen::{is_quiet, state_and_quiet};
-pub use self::setup::{ensure, ensure_anew, forgotten_sql, preview};
+pub use self::setup::{ensure, forgotten_sql, preview};
 pub use self::upgrade::leftovers_sql;
 use crate::catalog::{MAX_NOTES, Method, Set, Source};
 use crate::checksum;

@@ -91,16 +91,12 @@ async fn one_by_one(engine: &mut dyn Engine, specs: &[&TrackSpec]) -> Result<Vec
 /// Whether nothing at all waits and no gap has opened. Makes no promise when it says no: what only
 /// [`ensure`](super::ensure) can judge, and every error, is a "no". `known`: what the ledger remembers.
 pub async fn is_quiet(engine: &mut dyn Engine, set: &Set, known: &[Remembered]) -> bool {
-    let schema = engine.server().schema.clone();
-    let specs: Vec<TrackSpec> = set.sources.iter().map(|source| outline(set, source, &schema)).collect();
-    if set.sources.iter().any(|source| source.track != Method::Triggers) {
-        return false;
-    }
+    let Some(specs) = outlines(set, &engine.server().schema) else { return false };
     let Ok(seen) = look(engine, &specs.iter().collect::<Vec<_>>()).await else { return false };
     all_quiet(set, &specs, &seen, known)
 }
 
-/// The question that [`state_and_quiet`] asks besides those about the ledger.
+/// The tracking of every source; `None`: one of them is not tracked by triggers, and is never quiet.
 fn outlines(set: &Set, schema: &str) -> Option<Vec<TrackSpec>> {
     let by_triggers = set.sources.iter().all(|source| source.track == Method::Triggers);
     by_triggers.then(|| set.sources.iter().map(|source| outline(set, source, schema)).collect())
@@ -123,7 +119,7 @@ pub async fn state_and_quiet(engine: &mut dyn Engine, part: &Set) -> Result<Opti
         return Ok(Some((state, quiet)));
     }
     let Some(state) = SetState::read_for_run(engine, &part.name).await? else { return Ok(None) };
-    let quiet = specs.is_some() && is_quiet(engine, part, &state.sources).await;
+    let quiet = is_quiet(engine, part, &state.sources).await;
     Ok(Some((state, quiet)))
 }
 

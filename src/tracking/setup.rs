@@ -8,8 +8,8 @@ use super::seen::{Seen, look, witness};
 use super::upgrade;
 use super::{Found, Tracked, legacy_id, outline, with_first_column};
 use crate::catalog::{Method, Set, Source};
+use crate::engine::Engine;
 use crate::engine::track::{Cascade, TrackSpec};
-use crate::engine::{Column, Engine, Tables};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
@@ -157,18 +157,6 @@ pub async fn ensure(engine: &mut dyn Engine, set: &Set, found: &Found<'_>) -> Re
     Ok(all)
 }
 
-/// The same where nothing was read yet.
-///
-/// # Errors
-/// As [`ensure`].
-pub async fn ensure_anew(engine: &mut dyn Engine, set: &Set, types: &[Column]) -> Result<Vec<Tracked>> {
-    let names: Vec<(Option<&str>, &str)> =
-        set.sources.iter().map(|source| (source.schema.as_deref(), source.table.as_str())).collect();
-    let tables = Tables::read(engine, &names).await?;
-    let sources = sources::read_all(engine, &set.name).await?;
-    ensure(engine, set, &Found { tables: &tables, sources: &sources, types }).await
-}
-
 async fn without_triggers(
     engine: &mut dyn Engine,
     set: &Set,
@@ -235,27 +223,17 @@ async fn by_triggers(
     Ok(Tracked { signature: now, noted: noted || gap.is_some(), gap })
 }
 
-/// The SQL by which [`ensure`] would set tracking up, for `create --dry-run`. Only looks. `known`: what the ledger
-/// remembers of the set's sources.
+/// The SQL by which [`ensure`] would set tracking up, for `create --dry-run`. Only looks.
 ///
 /// # Errors
 /// A source or a column that does not exist.
-pub async fn preview(
-    engine: &mut dyn Engine,
-    set: &Set,
-    types: &[Column],
-    known: &[Remembered],
-) -> Result<Vec<String>> {
+pub async fn preview(engine: &mut dyn Engine, set: &Set, found: &Found<'_>) -> Result<Vec<String>> {
     let d = engine.dialect();
     let mut sql = Vec::new();
-    let names: Vec<(Option<&str>, &str)> =
-        set.sources.iter().map(|source| (source.schema.as_deref(), source.table.as_str())).collect();
-    let tables = Tables::read(engine, &names).await?;
     let keys = foreign_keys(engine).await?;
     for source in set.sources.iter().filter(|source| source.track == Method::Triggers) {
-        let spec = detail(engine, set, source, &Found { tables: &tables, sources: &[], types }, &keys)?;
-        let known = known.iter().find(|known| known.source == source.name);
-        let same = known.is_some_and(|known| known.trigger_id() == Some(&spec.id));
+        let spec = detail(engine, set, source, found, &keys)?;
+        let same = found.source(source).is_some_and(|known| known.trigger_id() == Some(&spec.id));
         if !same || witness(engine, &spec).await?.is_none() {
             sql.extend(d.log_ddl(&spec));
             sql.extend(d.trigger_ddl(&spec));

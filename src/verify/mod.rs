@@ -146,7 +146,9 @@ async fn verify_group(
     let set = &group.set;
     let tables = inspect::tables(engine, set).await?;
     let prepared = inspect::prepare(engine, set, &tables).await?;
-    let known = inspect::known_partitions(engine, set, &prepared, &tables, true).await?.known;
+    let mut partitions = inspect::known_partitions(engine, set, &prepared, &tables).await?;
+    partitions.add_computed(engine, set, &prepared).await?;
+    let known = partitions.known;
     let chosen = chosen(set, args, &known)?;
     let set_up = ledger::exists(engine).await?;
     let steps: usize = if args.totals {
