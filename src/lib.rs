@@ -16,7 +16,7 @@
 //! engine                           the only room that knows a database
 //! config  progress  report         the settings; what is said to people and programs
 //! error  words                     failures, and the words for numbers and times
-//! checksum  cli  exit_code  read  renamed  schedule  sql_text  terminal
+//! checksum  cli  exit_code  pause  read  renamed  schedule  sql_text  terminal
 //!                                  what stands on nothing
 //! ```
 
@@ -42,6 +42,7 @@ pub mod interrupt;
 mod lasting;
 pub mod ledger;
 mod objects;
+mod pause;
 pub mod plan;
 pub mod progress;
 mod publish_group;

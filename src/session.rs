@@ -13,6 +13,7 @@ use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupt;
 use crate::ledger::{self, Holder, Ledger, holder};
+use crate::pause;
 use crate::progress::Progress;
 
 /// How long a holder whose process is known dead may take to vanish from the server.
@@ -241,7 +242,7 @@ pub async fn lock(
             return Ok(Some(now));
         }
         let holder = holder::holder(engine, set).await?;
-        fail::fail_point!("judging");
+        pause::at("judging");
         // Ourselves: a session that this process has given up, since its network was gone.
         let ghost = holder.as_ref().filter(|holder| holder.is_me() || holder.is_dead());
         if let Some(ghost) = ghost

@@ -67,7 +67,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("failures, and the words for numbers and times", &["error", "words"]),
     (
         "what stands on nothing",
-        &["checksum", "cli", "exit_code", "read", "renamed", "schedule", "sql_text", "terminal"],
+        &["checksum", "cli", "exit_code", "pause", "read", "renamed", "schedule", "sql_text", "terminal"],
     ),
 ];
 

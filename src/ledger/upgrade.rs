@@ -12,6 +12,7 @@ use super::sources::{LEGACY, Tracking};
 use super::words::TrackMethod;
 use super::{clock, in_write, stamp};
 use crate::engine::{DbError, Dialect, Engine, ErrorClass, Shape, Tx};
+use crate::pause;
 
 /// Columns since version 2, as `ledger.sql` has them.
 const ADDED: [(&str, &str, &str); 9] = [
@@ -57,14 +58,14 @@ async fn attempt(engine: &mut dyn Engine) -> Result<()> {
     if engine.dialect().transactional_ddl() {
         engine.begin(Tx::Write).await?;
         for sql in steps.iter().flatten() {
-            fail::fail_point!("upgrading");
+            pause::at("upgrading");
             engine.execute(sql).await?;
         }
         engine.commit().await?;
         return Ok(());
     }
     for step in &steps {
-        fail::fail_point!("upgrading");
+        pause::at("upgrading");
         match step.as_slice() {
             // A DDL statement that waits for a lock gives up by the session's own limit.
             [one] => engine.execute(one).await.map(drop)?,

@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::inspect;
 use crate::ledger::{self, SetState};
 use crate::objects::{grants, live};
+use crate::pause;
 use crate::tracking::{self, Changes, Evidence, Found, Tracked};
 
 /// The notes are claimed (or, to foresee, only read): what changed is known.
@@ -33,7 +34,7 @@ impl<'a> Facts<'a> {
         let tracked = tracking::ensure(engine, whole, &found).await?;
         remake_live(engine, whole, &tracked).await?;
         let claimed = tracking::claim(engine, whole, &self.tables, &tracked, token).await?;
-        fail::fail_point!("claimed");
+        pause::at("claimed");
         if self.group.kind == Kind::MaterializedView {
             // Read after the claim and before the snapshot: exactly the changes that the snapshot includes, or fewer.
             let fence = state.fence;

@@ -11,6 +11,7 @@ use crate::engine::statements::SummarySql;
 use crate::engine::{DbError, Engine, ErrorClass, Tx};
 use crate::ledger::publication::{self, Published, View};
 use crate::ledger::{self, Counts, RunEnd, RunMode, RunRecord};
+use crate::pause;
 use crate::plan::Mode;
 use crate::report::{Mode as ReportMode, RunStatus, SetRefresh, SummaryRefresh};
 
@@ -39,7 +40,7 @@ impl Checked<'_> {
     /// caller starts again from the beginning. Anything else: nothing was published.
     pub async fn publish(self, engine: &mut dyn Engine, run: &Run<'_>) -> Result<SetRefresh> {
         let record = self.record(run);
-        fail::fail_point!("publish");
+        pause::at("publish");
         match &self.rows {
             Fresh::Tables { staging, .. } => {
                 engine.begin(Tx::Write).await?;
@@ -51,7 +52,7 @@ impl Checked<'_> {
             }
             Fresh::Views { as_of, .. } => self.note_views(engine, as_of, &record).await?,
         }
-        fail::fail_point!("publishing");
+        pause::at("publishing");
         engine.commit().await?;
         match &self.rows {
             Fresh::Tables { staging, .. } => self.measure(engine, staging).await,
@@ -83,7 +84,7 @@ impl Checked<'_> {
                 )));
             }
         }
-        fail::fail_point!("applying");
+        pause::at("applying");
         let published = self.published(|_| None);
         let mut statements = self.consume.clone();
         statements.extend(publication::record(d, record, &published));

@@ -18,6 +18,7 @@ use crate::engine::{Engine, Tx};
 use crate::inspect::BoundSummary;
 use crate::lasting::{self, Lasting};
 use crate::ledger::{self, SetState};
+use crate::pause;
 
 /// Gets the scratch tables of a run ready: each is there, fits, and has no row that could be taken for the run's.
 /// `look_up`: later waves look rows up in the deltas below. Passes the fence where a killed run left rows.
@@ -123,7 +124,7 @@ async fn sweep(
             tracing::debug!("{}: deleted what a killed run left", table.name);
         }
     }
-    fail::fail_point!("swept");
+    pause::at("swept");
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use crate::engine::{Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::inspect::BoundSummary;
+use crate::pause;
 use crate::plan::{self, Known, Scope, Tuple, Wave, Work};
 use crate::session::Context;
 use crate::tracking;
@@ -227,7 +228,7 @@ async fn worker(
         context.interrupt.check()?;
         let next = queue.lock().ok().and_then(|mut queue| queue.pop_front());
         let Some(chunk) = next else { return Ok(()) };
-        fail::fail_point!("staging");
+        pause::at("staging");
         if let Err(error) = stage_chunk(engine, staging, wave, worker, chunk.as_deref()).await {
             // The others need not finish what cannot be published.
             if let Ok(mut queue) = queue.lock() {

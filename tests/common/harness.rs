@@ -147,23 +147,41 @@ fn failure(running: &Running, payload: &(dyn Any + Send)) -> String {
     text
 }
 
+/// How a turn ended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    Passed,
+    Failed,
+    Skipped,
+}
+
 /// What became of one test.
 #[derive(Default)]
 struct Turns {
-    /// The servers of each turn that ran.
-    ran: Vec<BTreeMap<Kind, &'static Server>>,
+    /// The servers of each turn, and how it ended.
+    all: Vec<(BTreeMap<Kind, &'static Server>, Outcome)>,
     skips: Vec<String>,
     failed: Option<String>,
 }
 
 impl Turns {
     fn add(&mut self, asked: BTreeMap<Kind, &'static Server>, ended: Ended) {
-        match ended {
-            Ended::Skipped(reason) => return self.skips.push(reason),
-            Ended::Passed => {}
-            Ended::Failed(why) => self.failed = Some(why),
-        }
-        self.ran.push(asked);
+        let outcome = match ended {
+            Ended::Passed => Outcome::Passed,
+            Ended::Failed(why) => {
+                self.failed = Some(why);
+                Outcome::Failed
+            }
+            Ended::Skipped(reason) => {
+                self.skips.push(reason);
+                Outcome::Skipped
+            }
+        };
+        self.all.push((asked, outcome));
+    }
+
+    fn ran(&self) -> impl Iterator<Item = &BTreeMap<Kind, &'static Server>> {
+        self.all.iter().filter(|(_, outcome)| *outcome != Outcome::Skipped).map(|(servers, _)| servers)
     }
 }
 
@@ -212,6 +230,8 @@ struct Report {
     suites: BTreeMap<String, Suite>,
     skips: BTreeMap<String, usize>,
     servers: BTreeMap<&'static str, usize>,
+    /// By server and suite: turns by how they ended.
+    cells: BTreeMap<(&'static str, String), BTreeMap<Outcome, usize>>,
 }
 
 static REPORT: Mutex<Option<Report>> = Mutex::new(None);
@@ -222,20 +242,26 @@ fn record(suite: &str, start: Instant, turns: &Turns) {
     for reason in &turns.skips {
         *report.skips.entry(reason.clone()).or_default() += 1;
     }
-    for server in turns.ran.iter().flat_map(|servers| servers.values()) {
+    for server in turns.ran().flat_map(|servers| servers.values()) {
         *report.servers.entry(&server.name).or_default() += 1;
+    }
+    for (servers, outcome) in &turns.all {
+        for server in servers.values() {
+            let cell = report.cells.entry((&server.name, suite.to_owned())).or_default();
+            *cell.entry(*outcome).or_default() += 1;
+        }
     }
     let suite = report.suites.entry(suite.to_owned()).or_default();
     let now = Instant::now();
     suite.tests += 1;
-    suite.runs += turns.ran.len();
+    suite.runs += turns.ran().count();
     suite.failed += usize::from(turns.failed.is_some());
-    suite.skipped += usize::from(turns.ran.is_empty());
+    suite.skipped += usize::from(turns.ran().next().is_none());
     suite.busy += now - start;
     suite.from_to = Some(suite.from_to.map_or((start, now), |(from, to)| (from.min(start), to.max(now))));
 }
 
-/// One line for each suite, server and reason to skip, fields between tabs: `tests/run` makes one table of all programs.
+/// One line for each suite, server, both together and reason to skip, fields between tabs: `tests/run` makes one table of all programs.
 fn lines(report: &Report) -> String {
     let mut out = String::new();
     for (name, suite) in &report.suites {
@@ -253,6 +279,11 @@ fn lines(report: &Report) -> String {
             let _ = writeln!(out, "server\t{}\t{runs}", server.describe());
         }
     }
+    for ((server, suite), cell) in &report.cells {
+        let [passed, failed, skipped] = [Outcome::Passed, Outcome::Failed, Outcome::Skipped]
+            .map(|outcome| cell.get(&outcome).copied().unwrap_or_default());
+        let _ = writeln!(out, "cell\t{server}\t{suite}\t{passed}\t{failed}\t{skipped}");
+    }
     for (reason, times) in &report.skips {
         let _ = writeln!(out, "skipped\t{reason}\t{times}");
     }
@@ -269,7 +300,7 @@ fn publish() {
         return;
     }
     // Without `tests/run`: what must not go unseen.
-    for line in text.lines().filter(|line| !line.starts_with("suite")) {
+    for line in text.lines().filter(|line| !line.starts_with("suite") && !line.starts_with("cell")) {
         let _ = writeln!(std::io::stdout(), "{}", line.replace('\t', ": "));
     }
 }
@@ -368,7 +399,7 @@ fn trial(suite: &'static str, name: String, body: impl FnOnce() -> Turns + Send 
         record(suite, start, &turns);
         match turns.failed {
             Some(why) => Err(Failed::from(why)),
-            None if turns.ran.is_empty() => Ok(Completion::ignored_with(turns.skips.join("; "))),
+            None if turns.ran().next().is_none() => Ok(Completion::ignored_with(turns.skips.join("; "))),
             None => Ok(Completion::Completed),
         }
     })

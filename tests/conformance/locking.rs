@@ -1,7 +1,7 @@
 //! One refresher a set: the others leave or wait. And when the lock does not hold, the fence does.
 
 use crate::common::{TestDb, conformance};
-use crate::run::{Run, changes, held, states};
+use crate::run::{Run, changes, held, states, stopped};
 use crate::sample::{assert_right, built, cents};
 
 fn ten(db: &TestDb, arguments: &[&str], failpoints: &str) -> Vec<crate::run::Ended> {
@@ -43,11 +43,13 @@ conformance!(ten_refreshes_that_wait_all_succeed, |db: &TestDb| {
 
 conformance!(create_waits_for_a_refresh_or_leaves, |db: &TestDb| {
     built(db, 1_000);
-    let run = held(db, &["--full"], "staging=1*sleep(3000)");
-    run.until_staging();
+    let (run, gate) = stopped(db, &["--full"], "staging", "");
     assert_eq!(states(db), ["running"; 3]);
     db.dashagg().arg("create").run().code(11);
-    db.dashagg().args(["create", "--wait", "60s"]).run().ok();
+    let waiting = Run::start(db.dashagg().args(["create", "--wait", "60s"]));
+    waiting.until_log("waiting");
+    gate.open();
+    waiting.end().ok();
     run.end().ok();
     assert_eq!(states(db), ["fresh"; 3]);
 });
@@ -55,12 +57,11 @@ conformance!(create_waits_for_a_refresh_or_leaves, |db: &TestDb| {
 conformance!(without_the_lock_the_fence_alone_keeps_the_older_run_out, |db: &TestDb| {
     built(db, 1_000);
     change(db);
-    let older = held(db, &[], "no-lock=return;publish=1*sleep(4000)");
-    older.until_staged();
+    let (older, gate) = stopped(db, &[], "publish", "no-lock=return;");
     change(db);
     let newer = held(db, &["--full"], "no-lock=return").end().ok().json();
     assert_eq!(changes(&newer), [0, 4, 0], "{newer:#}");
-    assert!(!older.log().contains("trying again"), "the pause was too short to prove anything");
+    gate.open();
     let older = older.end().ok();
     assert_eq!(older.json()["sets"][0]["retries"], 1, "{older:?}");
     assert!(older.stderr.contains("another run published in between"), "{older:?}");

@@ -70,24 +70,24 @@ impl Run {
         self.until_log(": started");
     }
 
-    /// Everything is computed; with a pause at `publish`, nothing is published yet.
+    /// Everything is computed, nothing is published: the run has a pause at `publish`.
     #[track_caller]
     pub fn until_staged(&self) {
-        self.until_log("staged ");
-        // The line comes a few small queries before the pause.
-        std::thread::sleep(Duration::from_millis(300));
+        self.until_log("stopped at publish");
     }
 
-    /// The publishing transaction has passed the fence and holds its row.
+    /// The publishing transaction has passed the fence and holds its row: the run has a pause at `publishing` or `applying`.
     #[track_caller]
     pub fn until_publishing(&self, db: &TestDb) {
         let mut client = db.client();
         if db.kind == Kind::Sqlite {
             client.exec("PRAGMA busy_timeout = 0");
         }
-        self.until_staged();
+        let stopped = || {
+            ["publishing", "applying"].iter().any(|point| self.log().contains(&format!("stopped at {point}")))
+        };
+        wait_until(stopped, || format!("no publish:\n{}", self.log()));
         wait_until(|| holds_the_fence(db.kind, &mut client), || format!("no publish:\n{}", self.log()));
-        std::thread::sleep(Duration::from_millis(100));
     }
 
     pub fn signal(&self, name: &str) {
@@ -148,6 +148,25 @@ impl Ended {
 /// `refresh --json` held at fail points.
 pub fn held(db: &TestDb, arguments: &[&str], failpoints: &str) -> Run {
     Run::start(db.dashagg().args(["refresh", "--json"]).args(arguments).env("FAILPOINTS", failpoints))
+}
+
+/// A run that goes on when it is let go.
+pub struct Gate(tempfile::TempPath);
+
+impl Gate {
+    pub fn open(self) {
+        drop(self.0);
+    }
+}
+
+/// `refresh --json` that stops at a fail point, the first time it gets there, for as long as the test likes.
+#[track_caller]
+pub fn stopped(db: &TestDb, arguments: &[&str], point: &str, others: &str) -> (Run, Gate) {
+    let gate = tempfile::NamedTempFile::new_in(db.dir()).unwrap().into_temp_path();
+    let failpoints = format!("{others}{point}=1*return({})", gate.display());
+    let run = held(db, arguments, &failpoints);
+    run.until_log(&format!("stopped at {point}"));
+    (run, Gate(gate))
 }
 
 /// Inserted, updated and deleted rows over all summaries of a refresh.

@@ -1,6 +1,7 @@
 //! Views whose content moves with the clock: due when it has, and never called wrong for it.
 
 use crate::common::{Kind, TestDb};
+use crate::run::wait_until;
 use crate::views::tiny;
 
 const MANIFEST: &str = "description = \"tiny\"\nengines = [\"postgres\"]\n[sources.items]\n\
@@ -8,7 +9,7 @@ const MANIFEST: &str = "description = \"tiny\"\nengines = [\"postgres\"]\n[sourc
     [summaries.today]\nkind = \"materialized_view\"\nkey = [\"id\"]\ntime_dependent = { midnight = \"Asia/Jakarta\" }\n";
 
 const SCRIPT: &str = "CREATE MATERIALIZED VIEW IF NOT EXISTS recent AS\n\
-    SELECT id FROM items WHERE at > now() - INTERVAL '3 seconds' WITH NO DATA;\n\
+    SELECT id FROM items WHERE at > now() WITH NO DATA;\n\
     CREATE UNIQUE INDEX IF NOT EXISTS recent_key ON recent (id);\n\
     CREATE MATERIALIZED VIEW IF NOT EXISTS today AS\n\
     SELECT id, (CURRENT_TIMESTAMP AT TIME ZONE 'Asia/Jakarta')::date AS day FROM items WITH NO DATA;\n\
@@ -22,11 +23,23 @@ fn own(db: &TestDb) -> crate::common::Dashagg {
 fn content_that_the_clock_moved_is_verified_as_of_its_refresh_postgres() {
     let db = TestDb::new(Kind::Postgres);
     tiny(&db, MANIFEST, SCRIPT);
-    db.exec("ALTER TABLE items ADD COLUMN at TIMESTAMPTZ DEFAULT now(); INSERT INTO items VALUES (1, 'a', 1), (2, 'b', 2)");
+    db.exec("ALTER TABLE items ADD COLUMN at TIMESTAMPTZ; INSERT INTO items VALUES (1, 'a', 1), (2, 'b', 2)");
     own(&db).args(["create", "tiny"]).run().ok();
-    own(&db).args(["refresh", "tiny"]).run().ok();
-    assert_eq!(db.one("SELECT COUNT(*) FROM recent"), "2");
-    std::thread::sleep(std::time::Duration::from_secs(4));
+    // The rows must still be there when they are published: a busy machine gets more time for it.
+    let mut seconds = 4;
+    loop {
+        db.exec(&format!("UPDATE items SET at = now() + INTERVAL '{seconds} seconds'"));
+        own(&db).args(["refresh", "tiny", "--allow-shrink"]).run().ok();
+        if db.one("SELECT COUNT(*) FROM recent") == "2" {
+            break;
+        }
+        seconds *= 2;
+        assert!(seconds < 300, "a refresh takes more than two minutes");
+    }
+    wait_until(
+        || db.one("SELECT COUNT(*) FROM items WHERE at > now()") == "0",
+        || "the rows stay recent".to_owned(),
+    );
     // A recompute as of now would be empty: that is the clock's doing.
     own(&db).args(["verify", "tiny"]).run().ok();
     // A real difference is found all the same.

@@ -1,6 +1,7 @@
 //! Materialized views: refreshed without stopping readers, checked before they are seen, each on its own.
 
 use crate::common::{Kind, TestDb, copy_set};
+use crate::run::stopped;
 use crate::sets::{built, refresh, sample};
 
 fn edit(db: &TestDb, set: &str, file: &str, change: impl Fn(String) -> String) {
@@ -174,16 +175,11 @@ fn readers_never_wait_for_a_view_postgres() {
 fn an_overtaken_refresh_of_views_is_fenced_postgres() {
     let db = built("school", 500);
     db.exec("DELETE FROM students WHERE id % 2 = 0");
-    let slow = db
-        .dashagg()
-        .args(["refresh", "school.mv_school_students"])
-        .env("FAILPOINTS", "no-lock=return;publish=sleep(3000)")
-        .spawn();
-    std::thread::sleep(std::time::Duration::from_millis(1200));
+    let (slow, gate) = stopped(&db, &["school.mv_school_students"], "publish", "no-lock=return;");
     db.exec("DELETE FROM students WHERE id % 3 = 0");
     db.dashagg().args(["refresh", "school"]).env("FAILPOINTS", "no-lock=return").run().ok();
-    let out = slow.wait_with_output().unwrap();
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    gate.open();
+    slow.end().ok();
     db.dashagg().args(["refresh", "school"]).run().ok();
     db.dashagg().args(["verify", "school"]).run().ok();
 }
@@ -194,14 +190,9 @@ fn a_killed_refresh_of_views_leaves_them_readable_postgres() {
     db.exec("DELETE FROM students WHERE id % 2 = 0");
     let before = db.rows("SELECT * FROM mv_school_students ORDER BY school_id");
     for point in ["claimed", "publish", "publishing"] {
-        let mut run = db
-            .dashagg()
-            .args(["refresh", "school"])
-            .env("FAILPOINTS", format!("{point}=sleep(60000)"))
-            .spawn();
-        std::thread::sleep(std::time::Duration::from_millis(1500));
-        run.kill().unwrap();
-        run.wait().unwrap();
+        let (run, _gate) = stopped(&db, &["school"], point, "");
+        run.signal("KILL");
+        run.end().code(128 + 9);
         assert_eq!(db.rows("SELECT * FROM mv_school_students ORDER BY school_id"), before, "{point}");
     }
     refresh(&db, "school");
