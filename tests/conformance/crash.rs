@@ -1,9 +1,8 @@
 //! Killed, terminated or interrupted at any step: readers keep the last published rows, and the next run needs no help.
 
-use std::time::{Duration, Instant};
-
 use crate::common::{TestDb, conformance};
-use crate::run::{Run, held, states, wait_until};
+use crate::conformance::isolation::application;
+use crate::run::{Run, held, states, stopped as stopped_at, wait_until};
 use crate::sample::{BRAND, assert_right, built, cents, contents, left_in_scratch};
 
 /// Rows inserted, updated and deleted in every tier at the next publish.
@@ -17,16 +16,13 @@ fn change(db: &TestDb) {
     ));
 }
 
-fn killed(db: &TestDb, failpoints: &str, until: fn(&Run, &TestDb)) {
+fn killed(db: &TestDb, point: &str) {
     built(db, 2_000);
     let before = contents(db);
     change(db);
-    let run = held(db, &["--full"], failpoints);
-    until(&run, db);
+    let (run, _gate) = stopped_at(db, &["--full"], point);
+    assert_ne!(application(db).one(&format!("SELECT SUM(amount) FROM {BRAND}")), "NULL");
     run.signal("KILL");
-    let start = Instant::now();
-    assert_ne!(db.one(&format!("SELECT SUM(amount) FROM {BRAND}")), "NULL");
-    assert!(start.elapsed() < Duration::from_secs(1), "a reader waited {:?}", start.elapsed());
     assert_eq!(contents(db), before);
     run.end().code(137);
     db.dashagg().arg("refresh").run().ok();
@@ -37,22 +33,19 @@ fn killed(db: &TestDb, failpoints: &str, until: fn(&Run, &TestDb)) {
 
 conformance!(a_run_killed_while_staging_leaves_nothing_to_clean_up, |db: &TestDb| {
     // In the middle: some months are computed.
-    killed(db, "staging=3*off->sleep(20000)", |run, _| {
-        run.until_staging();
-        std::thread::sleep(Duration::from_millis(700));
-    });
+    killed(db, "staging=3*off->");
 });
 
 conformance!(a_run_killed_before_it_publishes_leaves_nothing_to_clean_up, |db: &TestDb| {
-    killed(db, "publish=sleep(20000)", |run, _| run.until_staged());
+    killed(db, "publish");
 });
 
 conformance!(a_run_killed_half_way_through_publishing_is_undone, |db: &TestDb| {
-    killed(db, "applying=sleep(20000)", Run::until_publishing);
+    killed(db, "applying");
 });
 
 conformance!(a_run_killed_just_before_its_commit_is_undone, |db: &TestDb| {
-    killed(db, "publishing=sleep(20000)", Run::until_publishing);
+    killed(db, "publishing");
 });
 
 fn stopped(db: &TestDb, signal: &str, code: i32, failpoints: &str) {
@@ -60,12 +53,9 @@ fn stopped(db: &TestDb, signal: &str, code: i32, failpoints: &str) {
     let before = contents(db);
     change(db);
     let run = held(db, &["--full"], failpoints);
-    run.until_staging();
-    std::thread::sleep(Duration::from_millis(300));
+    run.until_log("stopped at staging");
     run.signal(signal);
-    let start = Instant::now();
     let ended = run.end().code(code);
-    assert!(start.elapsed() < Duration::from_secs(5), "took {:?} to stop", start.elapsed());
     assert!(ended.stderr.contains("nothing was published"), "{ended:?}");
     assert_eq!(contents(db), before);
     assert_eq!(left_in_scratch(db), Vec::<String>::new());
@@ -108,12 +98,8 @@ conformance!(a_statement_that_runs_in_the_server_is_cancelled_there, |db: &TestD
     let sets = set.to_str().unwrap();
     db.dashagg().args(["--sql-dir", sets, "create"]).run().ok();
     let run = Run::start(db.dashagg().args(["--sql-dir", sets, "refresh", "--json"]));
-    run.until_staging();
-    // Long enough for the statement to have begun.
-    std::thread::sleep(Duration::from_millis(500));
+    wait_until(|| crate::own::is_sleeping(db), || format!("no statement:\n{}", run.log()));
     run.signal("TERM");
-    let start = Instant::now();
     run.end().code(143);
-    assert!(start.elapsed() < Duration::from_secs(5), "took {:?} to stop", start.elapsed());
     wait_until(|| crate::own::busy(db).is_empty(), || format!("still there: {:?}", crate::own::busy(db)));
 });

@@ -2,7 +2,6 @@
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use crate::common::{Client, Kind, TestDb};
 use crate::own::write_set;
@@ -134,9 +133,7 @@ fn no_refresh_waits_for_a_dump() {
         change(db);
         for arguments in [&["--full"][..], &[]] {
             let run = held(db, &[arguments, &["--config", config.to_str().unwrap()]].concat(), "");
-            let start = Instant::now();
             let ended = run.end().ok();
-            assert!(start.elapsed() < Duration::from_secs(30), "{kind:?}: took {:?}", start.elapsed());
             let report = ended.json();
             assert_eq!(report["sets"][0]["retries"], 0, "{kind:?}: {ended:?}");
             assert!(changes(&report)[1] > 0, "{kind:?}: {report:#}");

@@ -43,7 +43,7 @@ conformance!(ten_refreshes_that_wait_all_succeed, |db: &TestDb| {
 
 conformance!(create_waits_for_a_refresh_or_leaves, |db: &TestDb| {
     built(db, 1_000);
-    let (run, gate) = stopped(db, &["--full"], "staging", "");
+    let (run, gate) = stopped(db, &["--full"], "staging");
     assert_eq!(states(db), ["running"; 3]);
     db.dashagg().arg("create").run().code(11);
     let waiting = Run::start(db.dashagg().args(["create", "--wait", "60s"]));
@@ -57,7 +57,7 @@ conformance!(create_waits_for_a_refresh_or_leaves, |db: &TestDb| {
 conformance!(without_the_lock_the_fence_alone_keeps_the_older_run_out, |db: &TestDb| {
     built(db, 1_000);
     change(db);
-    let (older, gate) = stopped(db, &[], "publish", "no-lock=return;");
+    let (older, gate) = stopped(db, &[], "no-lock=return;publish");
     change(db);
     let newer = held(db, &["--full"], "no-lock=return").end().ok().json();
     assert_eq!(changes(&newer), [0, 4, 0], "{newer:#}");

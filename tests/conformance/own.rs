@@ -62,6 +62,21 @@ pub fn slow(db: &TestDb) -> PathBuf {
     )
 }
 
+/// Whether the server is at the SELECT of [`slow`]; SQLite runs it in the program itself.
+pub fn is_sleeping(db: &TestDb) -> bool {
+    let sql = match db.kind {
+        Kind::Mariadb => {
+            "SELECT COUNT(*) > 0 FROM information_schema.processlist WHERE db = DATABASE() AND state = 'User sleep'"
+        }
+        Kind::Postgres => {
+            "SELECT (COUNT(*) > 0)::int FROM pg_stat_activity \
+             WHERE datname = current_database() AND wait_event = 'PgSleep'"
+        }
+        Kind::Sqlite => return true,
+    };
+    db.one(sql) == "1"
+}
+
 /// Other sessions in this database; SQLite has none that it knows of.
 pub fn others(db: &TestDb) -> Vec<String> {
     let sql = match db.kind {

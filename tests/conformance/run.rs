@@ -159,13 +159,15 @@ impl Gate {
     }
 }
 
-/// `refresh --json` that stops at a fail point, the first time it gets there, for as long as the test likes.
+/// `refresh --json` that stops at a fail point once, for as long as the test likes. `point`: `publish`, or `staging=3*off->` for
+/// the fourth time that it gets there; others may stand in front, with a semicolon behind.
 #[track_caller]
-pub fn stopped(db: &TestDb, arguments: &[&str], point: &str, others: &str) -> (Run, Gate) {
+pub fn stopped(db: &TestDb, arguments: &[&str], point: &str) -> (Run, Gate) {
     let gate = tempfile::NamedTempFile::new_in(db.dir()).unwrap().into_temp_path();
-    let failpoints = format!("{others}{point}=1*return({})", gate.display());
-    let run = held(db, arguments, &failpoints);
-    run.until_log(&format!("stopped at {point}"));
+    let equals = if point.ends_with("->") { "" } else { "=" };
+    let run = held(db, arguments, &format!("{point}{equals}1*return({})", gate.display()));
+    let reached = gate.with_extension("reached");
+    wait_until(|| reached.exists(), || format!("it does not get to {point}:\n{}", run.log()));
     (run, Gate(gate))
 }
 

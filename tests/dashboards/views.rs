@@ -175,7 +175,7 @@ fn readers_never_wait_for_a_view_postgres() {
 fn an_overtaken_refresh_of_views_is_fenced_postgres() {
     let db = built("school", 500);
     db.exec("DELETE FROM students WHERE id % 2 = 0");
-    let (slow, gate) = stopped(&db, &["school.mv_school_students"], "publish", "no-lock=return;");
+    let (slow, gate) = stopped(&db, &["school.mv_school_students"], "no-lock=return;publish");
     db.exec("DELETE FROM students WHERE id % 3 = 0");
     db.dashagg().args(["refresh", "school"]).env("FAILPOINTS", "no-lock=return").run().ok();
     gate.open();
@@ -190,7 +190,7 @@ fn a_killed_refresh_of_views_leaves_them_readable_postgres() {
     db.exec("DELETE FROM students WHERE id % 2 = 0");
     let before = db.rows("SELECT * FROM mv_school_students ORDER BY school_id");
     for point in ["claimed", "publish", "publishing"] {
-        let (run, _gate) = stopped(&db, &["school"], point, "");
+        let (run, _gate) = stopped(&db, &["school"], point);
         run.signal("KILL");
         run.end().code(128 + 9);
         assert_eq!(db.rows("SELECT * FROM mv_school_students ORDER BY school_id"), before, "{point}");
