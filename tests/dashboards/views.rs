@@ -1,7 +1,7 @@
 //! Materialized views: refreshed without stopping readers, checked before they are seen, each on its own.
 
 use crate::common::{Kind, TestDb, copy_set};
-use crate::run::stopped;
+use crate::run::{held, stopped, wait_until};
 use crate::sets::{built, refresh, sample};
 
 fn edit(db: &TestDb, set: &str, file: &str, change: impl Fn(String) -> String) {
@@ -177,9 +177,13 @@ fn an_overtaken_refresh_of_views_is_fenced_postgres() {
     db.exec("DELETE FROM students WHERE id % 2 = 0");
     let (slow, gate) = stopped(&db, &["school.mv_school_students"], "no-lock=return;publish");
     db.exec("DELETE FROM students WHERE id % 3 = 0");
-    db.dashagg().args(["refresh", "school"]).env("FAILPOINTS", "no-lock=return").run().ok();
+    // The slow one holds its views: the other waits at the first of them, and what it knew of the set is old then.
+    let other = held(&db, &["school"], "no-lock=return");
+    let waits = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    wait_until(|| db.one(waits) == "1", || format!("it does not wait:\n{}", other.log()));
     gate.open();
     slow.end().ok();
+    other.end().ok();
     db.dashagg().args(["refresh", "school"]).run().ok();
     db.dashagg().args(["verify", "school"]).run().ok();
 }
