@@ -16,6 +16,14 @@ use crate::engine::io::dial;
 use crate::engine::watchdog::{Watch, within};
 use crate::engine::{DbError, Engine, ErrorClass, Row, Server, tls, useful_jobs};
 
+/// Bytes that GROUP_CONCAT may give. Where it gives more it cuts, without an error in a plain SELECT, and what a server
+/// allows (MySQL: 1,024) would decide what is published. Four times this is still a size that both products can count.
+const LONGEST_CONCAT: u32 = 256 << 20;
+
+/// Bytes. What a server computes beyond its max_allowed_packet it cuts (GROUP_CONCAT) or makes NULL (CONCAT, REPEAT) with a
+/// warning only, and no session may set it. Sixteen times what a TEXT column holds.
+const LEAST_PACKET: u64 = 1 << 20;
+
 fn ssl_mode(mode: TlsMode) -> MySqlSslMode {
     match mode {
         TlsMode::Disable => MySqlSslMode::Disabled,
@@ -69,7 +77,6 @@ impl Mysql {
                 target,
             };
             this.normalise().await?;
-            this.limit_time().await?;
             Ok(this)
         })
         .await
@@ -82,26 +89,49 @@ impl Mysql {
 
     /// Sets what holds for every statement, and finds out which server and session this is, in one message.
     async fn normalise(&mut self) -> Result<(), DbError> {
-        let lock_seconds = self.target.lock_timeout.as_secs().max(1);
-        // Everything that changes what a SELECT means is set here and documented in sql/README.md:
-        // a division by zero is NULL, as in a plain client's SELECT, and out-of-range values are errors.
-        // A server may be set to hang up on a client that it waits for; we take our time between two rows.
-        let settings = format!(
-            "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
-             time_zone = '+00:00', lock_wait_timeout = {lock_seconds}, \
-             innodb_lock_wait_timeout = {lock_seconds}, autocommit = 1, \
-             net_read_timeout = 60, net_write_timeout = 60, \
-             max_heap_table_size = 134217728, tmp_table_size = 134217728"
-        );
         let messages = [
-            settings,
-            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED".to_owned(),
+            self.settings(),
+            // A server's own default may also be to write nothing.
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE".to_owned(),
             "SELECT VERSION(), DATABASE(), CAST(CONNECTION_ID() AS CHAR), \
-             (SELECT HOST FROM information_schema.processlist WHERE ID = CONNECTION_ID())"
+             (SELECT HOST FROM information_schema.processlist WHERE ID = CONNECTION_ID()), \
+             CAST(@@max_allowed_packet AS CHAR)"
                 .to_owned(),
         ];
         let answers = self.query_each(&messages).await?;
         self.identify(&answers.into_iter().flatten().next().unwrap_or_default())
+    }
+
+    /// Every variable that could change what a statement means, how much of it is done, whom it waits for and what it sees,
+    /// whatever the server's own file or `init_connect` say. Those that a user without special rights may set: the others
+    /// change nothing of this, which `tests/settings.rs` tries. A division by zero is NULL, as in a plain client's SELECT, and
+    /// out-of-range values are errors (sql/README.md).
+    ///
+    /// Between `/*!80022` and `*/` only MySQL reads, between `/*M!100600` and `*/` only MariaDB.
+    fn settings(&self) -> String {
+        let lock_seconds = self.target.lock_timeout.as_secs().max(1);
+        let statement = self.target.statement_timeout;
+        let (seconds, milliseconds) =
+            (statement.as_secs_f64(), statement.as_millis().min(u128::from(u32::MAX)));
+        format!(
+            "SET SESSION autocommit = 1, completion_type = 'NO_CHAIN', \
+             sql_mode = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', \
+             lc_time_names = 'en_US', lc_messages = 'en_US', default_week_format = 0, div_precision_increment = 4, \
+             sql_auto_is_null = 0, group_concat_max_len = {LONGEST_CONCAT}, max_sort_length = 1024, \
+             max_join_size = 18446744073709551615, sql_big_selects = 1, sql_select_limit = 18446744073709551615, \
+             sql_safe_updates = 0, sql_buffer_result = 0, \
+             unique_checks = 1, foreign_key_checks = 1, default_storage_engine = 'InnoDB', \
+             lock_wait_timeout = {lock_seconds}, innodb_lock_wait_timeout = {lock_seconds}, \
+             net_read_timeout = 60, net_write_timeout = 60, \
+             max_heap_table_size = 134217728, tmp_table_size = 134217728 \
+             /*!80022 , information_schema_stats_expiry = 0, max_execution_time = {milliseconds}, \
+             use_secondary_engine = 'OFF', cte_max_recursion_depth = 4294967295, windowing_use_high_precision = 1 */ \
+             /*M!100600 , max_statement_time = {seconds}, system_versioning_asof = DEFAULT, \
+             check_constraint_checks = 1, sql_if_exists = 0, max_recursive_iterations = 4294967295, \
+             standard_compliant_cte = 1, default_regex_flags = '', idle_transaction_timeout = 0, \
+             idle_write_transaction_timeout = 0, idle_readonly_transaction_timeout = 0 */ \
+             /*M!100601 , old_mode = 'UTF8_IS_UTF8MB3' */"
+        )
     }
 
     /// Reads what the server says of itself and of this session.
@@ -125,6 +155,16 @@ impl Mysql {
                 "the URL names no database: write mysql://user@host/database",
             ));
         };
+        let packet: u64 = cell(4).and_then(|bytes| bytes.parse().ok()).unwrap_or(0);
+        if packet < LEAST_PACKET {
+            return Err(DbError::new(
+                ErrorClass::Other,
+                format!(
+                    "the server's max_allowed_packet is {packet} bytes, at which it cuts texts without an error: \
+                     set {LEAST_PACKET} or more"
+                ),
+            ));
+        }
         self.dialect = if mariadb { &MARIADB } else { &MYSQL };
         let id = cell(2).and_then(|id| id.parse().ok()).unwrap_or(0);
         self.watch = Self::watch(&self.options, &self.target, id, cell(3).unwrap_or_default());
@@ -134,25 +174,6 @@ impl Mysql {
             database,
             useful_jobs: useful_jobs(),
         };
-        Ok(())
-    }
-
-    /// Settings whose names depend on the product.
-    async fn limit_time(&mut self) -> Result<(), DbError> {
-        let mariadb = self.dialect.mariadb;
-        if !mariadb {
-            // MySQL 8 shows sizes that are up to a day old otherwise.
-            self.execute("SET SESSION information_schema_stats_expiry = 0").await?;
-        }
-        let statement_seconds = self.target.statement_timeout.as_secs_f64();
-        if statement_seconds > 0.0 {
-            let sql = if mariadb {
-                format!("SET SESSION max_statement_time = {statement_seconds}")
-            } else {
-                format!("SET SESSION max_execution_time = {}", (statement_seconds * 1000.0) as u64)
-            };
-            self.execute(&sql).await?;
-        }
         Ok(())
     }
 }

@@ -14,6 +14,11 @@ use crate::engine::io::{audited, dial, hang_up};
 use crate::engine::watchdog::{Probe, Rows, Seen, within};
 use crate::engine::{Canceller, DbError, Engine, ErrorClass, Spelling};
 
+/// What a connection that only watches, ends or locks needs of [`Mysql::settings`]: that its questions are answered, and that it
+/// opens no transaction.
+const PLAIN: &str = "SET SESSION autocommit = 1, sql_select_limit = 18446744073709551615, \
+    max_join_size = 18446744073709551615, sql_big_selects = 1";
+
 /// Seconds that the connection which holds the lock may be silent; a few pings fit in.
 const GUARD_WAIT: u32 = 45;
 
@@ -45,7 +50,7 @@ impl Mysql {
         // It says something every few seconds: so the server may forget it soon.
         let name = self.dialect.literal(&self.lock_name(name));
         let sql = format!(
-            "SET SESSION wait_timeout = {GUARD_WAIT}; \
+            "{PLAIN}, wait_timeout = {GUARD_WAIT}; \
              SELECT CAST(GET_LOCK({name}, 0) AS CHAR), CAST(CONNECTION_ID() AS CHAR)"
         );
         let mut cells = Vec::new();
@@ -93,12 +98,12 @@ impl Session {
     /// What the server says that the session does; `None` if there is none.
     async fn command(&self, connection: &mut MySqlConnection) -> Result<Option<String>, sqlx::Error> {
         let sql = format!(
-            "SELECT COMMAND FROM information_schema.processlist WHERE ID = {} AND HOST = {}",
+            "{PLAIN}; SELECT COMMAND FROM information_schema.processlist WHERE ID = {} AND HOST = {}",
             self.id,
             MYSQL.literal(&self.from)
         );
-        let row = sqlx::raw_sql(audited(&sql)).fetch_optional::<_, MySql>(connection).await?;
-        Ok(row.and_then(|row| row.try_get_unchecked::<Option<String>, _>(0).ok().flatten()))
+        let rows = sqlx::raw_sql(audited(&sql)).fetch_all::<_, MySql>(connection).await?;
+        Ok(rows.first().and_then(|row| row.try_get_unchecked::<Option<String>, _>(0).ok().flatten()))
     }
 
     /// Runs a statement that names the session, if it is still there.
