@@ -118,7 +118,14 @@ fn truncate_in_a_database_whose_name_is_no_file_name() {
 #[test]
 fn truncate_of_a_table_whose_name_is_no_file_name() {
     let names = [
-        "a.b c-d'e", "o\"100%\\a_b", "UPPER", "a#P#b", "x@y$z", "Größe", "€日本語мирİıⅧÅﬁ\u{a0}x", "a/b?(c)[d]*+|{1}^$",
+        "a.b c-d'e",
+        "o\"100%\\a_b",
+        "UPPER",
+        "a#P#b",
+        "x@y$z",
+        "Größe",
+        "€日本語мирİıⅧÅﬁ\u{a0}x",
+        "a/b?(c)[d]*+|{1}^$",
         "con",
     ];
     let db = &TestDb::new(Kind::Mariadb);
@@ -127,7 +134,9 @@ fn truncate_of_a_table_whose_name_is_no_file_name() {
         odd.seen(at, "TRUNCATE", TRUNCATE);
     }
     // A neighbour whose name begins alike is none of ours.
-    odd.client.exec("CREATE TABLE `a.b c-d` (id INTEGER); TRUNCATE TABLE `a.b c-d`; CREATE TABLE `Größer` (id INTEGER)");
+    odd.client.exec(
+        "CREATE TABLE `a.b c-d` (id INTEGER); TRUNCATE TABLE `a.b c-d`; CREATE TABLE `Größer` (id INTEGER)",
+    );
     let quiet = odd.dashagg("refresh").arg("--json").run().ok().json();
     assert_eq!(quiet["sets"][0]["status"], "noop", "{quiet:#}");
     odd.done();

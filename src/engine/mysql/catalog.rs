@@ -3,12 +3,17 @@
 use super::MysqlDialect;
 use crate::engine::{CatalogSql, Column, Spelling};
 
+/// Whether the table itself gives a column its values: not DEFAULT_GENERATED, which is MySQL's word for a default that is
+/// an expression, but a number that MySQL adds to a table without a primary key (sql_generate_invisible_primary_key).
+const COMPUTED: &str = "EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%' \
+                        OR EXTRA LIKE '%auto_increment%INVISIBLE%'";
+
 impl CatalogSql for MysqlDialect {
     fn columns_sql(&self, schema: Option<&str>, table: &str) -> String {
         format!(
             "SELECT COLUMN_NAME, CONCAT(COLUMN_TYPE, \
              IF(COLLATION_NAME IS NULL, '', CONCAT(' CHARACTER SET ', CHARACTER_SET_NAME, ' COLLATE ', COLLATION_NAME))), \
-             EXTRA LIKE '%GENERATED' OR EXTRA LIKE '%GENERATED ALWAYS%', IS_NULLABLE = 'YES' \
+             {COMPUTED}, IS_NULLABLE = 'YES' \
              FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {} ORDER BY ORDINAL_POSITION",
             self.schema_or_current(schema),
             self.literal(table)

@@ -54,7 +54,11 @@ impl MysqlDialect {
         }
         let row = self.digest(&format!("CONCAT_WS('|', {})", texts.trim_start_matches("DISTINCT ")));
         let half = |side: &str| format!("SUM(CAST(CONV({side}({row}, 15), 16, 10) AS DECIMAL(20)))");
-        format!("CASE WHEN COUNT(*) > 0 THEN CONCAT_WS('|', COUNT(*), {}, {}) END", half("LEFT"), half("RIGHT"))
+        format!(
+            "CASE WHEN COUNT(*) > 0 THEN CONCAT_WS('|', COUNT(*), {}, {}) END",
+            half("LEFT"),
+            half("RIGHT")
+        )
     }
 
     /// A type that takes whatever the column may hold after the application has widened it: a note must neither
@@ -302,7 +306,10 @@ impl TriggerSql for MysqlDialect {
         let triggers = format!(
             "SELECT CASE WHEN COUNT(*) = 3 THEN {} END FROM information_schema.TRIGGERS \
              WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = {source} AND TRIGGER_NAME LIKE {}",
-            self.gathered(&format!("TRIGGER_NAME, CREATED, {}", self.digest("ACTION_STATEMENT")), "TRIGGER_NAME"),
+            self.gathered(
+                &format!("TRIGGER_NAME, CREATED, {}", self.digest("ACTION_STATEMENT")),
+                "TRIGGER_NAME"
+            ),
             like_own(&spec.id, "a_")
         );
         let table = format!(
@@ -367,6 +374,9 @@ mod tests {
 
     #[test]
     fn a_name_is_sought_as_its_file_is_called() {
-        assert_eq!(files_of("my-db", "Raw ü_1"), "(?i-x)^my@002ddb(@@@)?/Raw@0020@(..|00fc)_1(@@@)?(#p#.*)?$");
+        assert_eq!(
+            files_of("my-db", "Raw ü_1"),
+            "(?i-x)^my@002ddb(@@@)?/Raw@0020@(..|00fc)_1(@@@)?(#p#.*)?$"
+        );
     }
 }
