@@ -7,6 +7,7 @@
 //! the *clustered* row for this: a duplicate found in a secondary index locks only that index.
 
 use super::MysqlDialect;
+use super::catalog::files_of;
 use crate::engine::track::{MOST_NOTED_KEYS, TrackSpec};
 use crate::engine::triggers::like_own;
 use crate::engine::{Column, ObjectSql, Spelling, TriggerSql};
@@ -26,24 +27,6 @@ pub(super) const ROOM: u64 = 1 << 32;
 /// What tells the marks of concurrent writers apart, so that none waits for another, and few enough that marks stay few
 /// however many connections come and go.
 const SLOT: &str = "CONNECTION_ID() MOD 65536";
-
-/// What InnoDB calls the files of a table, as a regular expression: those of its partitions and sub-partitions, too.
-///
-/// In file names, ASCII other than letters, digits and `_` is `@` with four hexadecimal digits, and so are most other
-/// characters; but some scripts have `@` with two characters by a table that MySQL shows nowhere. Which two is left open:
-/// one name too many costs a needless refresh, one too few a lost change. A name that Windows reserves, such as `con`,
-/// ends in `@@@`. Upper case is lower case on some systems.
-fn files_of(schema: &str, table: &str) -> String {
-    let file = |name: &str| -> String {
-        let letter = |letter: char| match letter {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' => letter.to_string(),
-            '\0'..='\x7f' => format!("@{:04x}", u32::from(letter)),
-            _ => format!("@(..|{:04x})", u32::from(letter)),
-        };
-        name.chars().map(letter).collect::<String>() + "(@@@)?"
-    };
-    format!("(?i-x)^{}/{}(#p#.*)?$", file(schema), file(table))
-}
 
 impl MysqlDialect {
     /// One value of all rows, for `texts` in a row (after DISTINCT, perhaps): it differs if they do. On MariaDB it is
@@ -358,6 +341,25 @@ impl TriggerSql for MysqlDialect {
         ))
     }
 
+    fn orphans_sql(&self, id: &str) -> Vec<String> {
+        let exact = |text: &str| format!("CONVERT({text} USING utf8mb4) COLLATE utf8mb4_bin");
+        let among = |condition: String| {
+            format!(
+                "SELECT MIN(t.DEFINER) FROM information_schema.TRIGGERS t WHERE t.TRIGGER_SCHEMA = DATABASE() \
+                 AND t.TRIGGER_NAME LIKE {} AND {condition}",
+                like_own(id, "%")
+            )
+        };
+        vec![
+            among(format!(
+                "NOT EXISTS (SELECT 1 FROM mysql.user u WHERE {} = {})",
+                exact("CONCAT(u.User, '@', u.Host)"),
+                exact("t.DEFINER")
+            )),
+            among(format!("{} <> {}", exact("t.DEFINER"), exact("CURRENT_USER()"))),
+        ]
+    }
+
     fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String> {
         let tables = [spec.log(), spec.marks(), spec.everything(), spec.work()];
         tables.iter().map(|table| format!("DROP TABLE IF EXISTS {}", self.quote(table))).collect()
@@ -365,18 +367,5 @@ impl TriggerSql for MysqlDialect {
 
     fn blind_spots(&self) -> &'static str {
         "TRUNCATE and partition DDL, unless the user has PROCESS"
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::files_of;
-
-    #[test]
-    fn a_name_is_sought_as_its_file_is_called() {
-        assert_eq!(
-            files_of("my-db", "Raw ü_1"),
-            "(?i-x)^my@002ddb(@@@)?/Raw@0020@(..|00fc)_1(@@@)?(#p#.*)?$"
-        );
     }
 }
