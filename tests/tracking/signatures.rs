@@ -213,3 +213,26 @@ fn a_new_cascade_among_many_is_seen() {
     tiny.dashagg().args(["refresh", "--allow-shrink"]).run().ok();
     assert_eq!(db.one("SELECT CAST(COUNT(*) AS CHAR) FROM tiny_days"), "0");
 }
+
+/// What a server allows, and MySQL allows little, does not decide what is published.
+#[test]
+fn a_long_group_concat_is_published_whole() {
+    let db = &TestDb::new(Kind::Mariadb);
+    let tiny = Tiny::new(db);
+    tiny.write("days.sql", "SELECT day, GROUP_CONCAT(n ORDER BY n) AS total FROM raw_rows GROUP BY day\n");
+    tiny.script(
+        "0001_days.sql",
+        "CREATE TABLE tiny_days (day DATE NOT NULL PRIMARY KEY, total LONGTEXT NOT NULL);\n",
+    );
+    tiny.create().ok();
+    let digits = "(SELECT 0 AS n UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 \
+                  UNION SELECT 7 UNION SELECT 8 UNION SELECT 9)";
+    db.exec(&format!(
+        "INSERT INTO raw_rows SELECT '2025-01-03', a.n * 1000 + b.n * 100 + c.n * 10 + d.n FROM {digits} a, {digits} b, \
+         {digits} c, {digits} d"
+    ));
+    tiny.refresh().ok();
+    // 10 + 90 * 2 + 900 * 3 + 9,000 * 4 digits, and commas between 10,000 numbers.
+    assert_eq!(db.one("SELECT CAST(LENGTH(total) AS CHAR) FROM tiny_days WHERE day = '2025-01-03'"), "48889");
+    tiny.dashagg().arg("verify").run().ok();
+}
