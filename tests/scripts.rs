@@ -445,3 +445,32 @@ conformance!(demo_works_and_takes_only_its_own_database, |db: &TestDb| {
         assert!(own.dir().join("cwd/dashagg-demo.db").is_file());
     }
 });
+
+// What a column takes where nothing is said is no computed column, whatever the server calls it; and one that the SELECT
+// has forgotten is not passed over for it.
+#[test]
+fn a_default_is_no_computed_column() {
+    let db = &TestDb::new(Kind::Mariadb);
+    let tiny = Tiny::new(db);
+    let table = |more: &str| {
+        format!(
+            "CREATE TABLE tiny_days (day DATE NOT NULL DEFAULT (CURRENT_DATE) PRIMARY KEY, total BIGINT NOT NULL DEFAULT (1 + 2), \
+             twice BIGINT GENERATED ALWAYS AS (total * 2) VIRTUAL, half BIGINT GENERATED ALWAYS AS (total / 2) STORED{more});\n"
+        )
+    };
+    tiny.script("0001_days.sql", &table(""));
+    tiny.create().ok();
+    tiny.refresh().ok();
+    tiny.dashagg().arg("verify").run().ok();
+    db.exec("ALTER TABLE tiny_days ADD COLUMN seen_at DATETIME DEFAULT CURRENT_TIMESTAMP");
+    refuses(tiny.dashagg().args(["refresh", "--full"]).run(), 1, &["does not produce column seen_at"]);
+    // A primary key that some servers add by themselves.
+    db.exec(
+        "ALTER TABLE tiny_days DROP COLUMN seen_at, ADD UNIQUE KEY (day), DROP PRIMARY KEY, \
+         ADD COLUMN my_row_id BIGINT NOT NULL AUTO_INCREMENT INVISIBLE PRIMARY KEY FIRST",
+    );
+    tiny.create().ok();
+    db.exec("UPDATE raw_rows SET n = n + 1");
+    tiny.refresh().ok();
+    tiny.dashagg().arg("verify").run().ok();
+}

@@ -4,7 +4,8 @@
 use std::str::FromStr;
 
 use crate::common::servers::About;
-use crate::common::{Client, Kind, TestDb, conformance};
+use crate::common::{Client, Kind, TestDb, conformance, harness};
+use crate::small;
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
@@ -179,4 +180,38 @@ fn a_second_server_of_a_dialect_has_every_turn_postgres() {
     assert!(said.contains(&format!("server: one: {product} {version}: 2\n")), "{said}");
     assert!(said.contains(&format!("server: two: {product} {version}, behind a pooler: 1\n")), "{said}");
     assert!(said.contains("skipped: two lacks a session for each connection: 1"), "{said}");
+}
+
+/// Accounts may log in by plugins that the driver does not know; MariaDB's own defaults change with its versions.
+#[test]
+fn an_unknown_way_to_log_in_is_named() {
+    let db = TestDb::new(Kind::Mariadb);
+    db.server.needs_users();
+    let name = format!("login_{}", db.name().rsplit('_').next().unwrap());
+    let mut tried = 0;
+    for (plugin, made) in [
+        (
+            "client_ed25519",
+            format!("CREATE USER '{name}'@'%' IDENTIFIED VIA ed25519 USING PASSWORD('secret')"),
+        ),
+        ("parsec", format!("CREATE USER '{name}'@'%' IDENTIFIED VIA parsec USING PASSWORD('secret')")),
+    ] {
+        // Not every server has every plugin.
+        if db.try_exec(&made).is_err() {
+            continue;
+        }
+        tried += 1;
+        let (_, place) = db.url.rsplit_once('@').unwrap();
+        let output = small::dashagg(&db)
+            .env("DASHAGG_DATABASE_URL", format!("mysql://{name}:secret@{place}"))
+            .arg("status")
+            .run()
+            .code(1);
+        db.exec(&format!("DROP USER '{name}'@'%'"));
+        assert!(output.stderr.contains(&format!("logs in by {plugin}, which")), "{}", output.stderr);
+        assert!(output.stderr.contains("mysql_native_password"), "{}", output.stderr);
+    }
+    if tried == 0 {
+        harness::skip(format!("{} lacks the plugins ed25519 and parsec", db.server.name));
+    }
 }

@@ -209,11 +209,22 @@ async fn apply_all(
     let types = inspect::summary_columns(&tables, set, &engine.server().schema);
     let sources = ledger::sources::read_all(engine, &set.name).await?;
     let found = Found { tables: &tables, sources: &sources, types: &types };
+    tracking::adopt(engine, set).await?;
     tracking::ensure(engine, set, &found).await?;
     lasting::Todo::of(engine, set).await?.apply(engine).await?;
     created.views = live::apply(engine, set).await?;
     let leftovers = tracking::leftovers_sql(engine, set).await?;
     ledger::in_write(engine, &leftovers).await?;
+    let own = engine.server().schema.clone();
+    for summary in &set.summaries {
+        for confused in inspect::blanks::confused(engine.dialect(), &own, set, summary, &tables) {
+            tracing::warn!(
+                "values that end in a blank will be refused: {}. In a new script: {}",
+                confused.words,
+                confused.remedy
+            );
+        }
+    }
     // Not worth failing for: the tables may still be half-way to what the SELECTs produce.
     match explain::warnings(engine, set).await {
         Ok(warnings) => warnings.iter().for_each(|warning| tracing::warn!("{warning}")),

@@ -49,6 +49,12 @@ pub trait Spelling: Send + Sync {
     /// Whether a collation may soften comparison of this type.
     fn is_text(&self, sql_type: &str) -> bool;
 
+    /// Where texts that differ in trailing blanks only are one value in a column: the type by which they would be two.
+    fn with_blanks(&self, column: &Column) -> Option<String> {
+        let _ = column;
+        None
+    }
+
     /// Whether a column of this type holds dates (or moments) that compare as such with text like 2026-11-22.
     fn is_date(&self, sql_type: &str) -> bool {
         let lower = sql_type.to_ascii_lowercase();

@@ -50,6 +50,13 @@ pub trait TriggerSql: Spelling {
         None
     }
 
+    /// Queries, best first, for the accounts (in one text) that triggers of this id run as, but which are not there any
+    /// more. A later query is for users who lack a right for the one before, and tells of all accounts but theirs.
+    fn orphans_sql(&self, id: &str) -> Vec<String> {
+        let _ = id;
+        Vec::new()
+    }
+
     /// Removes the triggers, where [`TriggerSql::triggers_sql`] does not find them.
     fn untrigger_sql(&self, spec: &TrackSpec) -> Vec<String> {
         let _ = spec;

@@ -1,11 +1,13 @@
 //! Before computing anything: do sources, summary tables and SELECTs fit together? Every mismatch is one
 //! sentence that names file, table and column.
 
+pub mod blanks;
 pub mod partitions;
 pub mod retention;
 
 use anyhow::Result;
 
+use self::blanks::Confused;
 pub use self::partitions::{known_partitions, may_hide_partitions, partition_expression};
 use crate::catalog::{Kind, Set, Source, Summary};
 use crate::engine::statements::{Marks, SummarySql};
@@ -30,6 +32,8 @@ pub struct BoundSummary<'a> {
     pub replace: bool,
     /// An index of the table begins with the partition columns.
     pub led: bool,
+    /// Columns of its key that do not tell apart what tables below do.
+    pub confused: Vec<Confused>,
 }
 
 impl BoundSummary<'_> {
@@ -181,7 +185,17 @@ async fn inspect_summary<'a>(
     }
     let replace = shape.has_other_unique(&summary.key);
     let led = shape.index_led_by(&summary.partition).is_some();
-    Ok(BoundSummary { summary, target, columns, stored: shape.columns.clone(), stamped, replace, led })
+    let confused = blanks::confused(dialect, &own, set, summary, tables);
+    Ok(BoundSummary {
+        summary,
+        target,
+        columns,
+        stored: shape.columns.clone(),
+        stamped,
+        replace,
+        led,
+        confused,
+    })
 }
 
 fn has(names: &[String], name: &str) -> bool {

@@ -17,7 +17,7 @@ use crate::engine::statements;
 use crate::engine::{Engine, ErrorClass, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
-use crate::inspect::BoundSummary;
+use crate::inspect::{BoundSummary, blanks};
 use crate::pause;
 use crate::plan::{self, Known, Scope, Tuple, Wave, Work};
 use crate::session::Context;
@@ -288,6 +288,7 @@ async fn stage_member(
     let (d, Piece { wave, worker, chunk }) = (staging.dialect, *piece);
     let item = &staging.prepared[index];
     let summary_sql = staging.summary_sql(index, wave, worker);
+    blanks::refuse(item, &wave.columns, chunk.unwrap_or_default())?;
     let slice = staging.slice(index, &wave.columns, chunk);
     let stage = staging.stage(worker, index);
     let shadows = staging.shadows(worker, index, wave, chunk);
@@ -299,6 +300,7 @@ async fn stage_member(
     fill.extend(d.scratch_unique_index(&stage, &name, &unique));
     let filled = engine.execute_each(&fill).await.map_err(|error| in_words(error, item))?;
     let filled = filled.first().copied().unwrap_or(0);
+    blanks::refuse_computed(engine, item, &stage).await?;
     tell_planner(engine, &stage, filled).await?;
     let (computed, published) = check::profile(engine, staging, index, wave, (worker, &slice)).await?;
     check::manifest_checks(engine, staging, index, |lower| staging.fresh_body(worker, lower, wave, chunk))

@@ -5,6 +5,7 @@ mod changes;
 mod claim;
 mod coalesce;
 mod install;
+mod orphans;
 mod pending;
 mod removal;
 mod seen;
@@ -17,6 +18,7 @@ use anyhow::Result;
 
 pub use self::changes::{Evidence, changes, foresee, loose};
 pub use self::claim::{Claimed, claim, consume_sql};
+pub use self::orphans::adopt;
 pub use self::pending::{Pending, pending};
 pub use self::removal::untrack_sql;
 pub use self::seen::{is_quiet, state_and_quiet};

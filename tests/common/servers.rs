@@ -176,6 +176,13 @@ impl Server {
         }
     }
 
+    /// Skips the test on servers of this dialect that are another product.
+    pub fn needs_product(&self, product: &str, kind: Kind) {
+        if self.kind == kind && self.about().product != product {
+            harness::skip(format!("{} is not {product}", self.name));
+        }
+    }
+
     fn lacks(&self, what: &str) -> ! {
         harness::skip(format!("{} lacks {what}", self.name))
     }

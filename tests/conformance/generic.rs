@@ -9,10 +9,15 @@ use crate::run::{changes, states};
 const SET: &str = "my \"odd\" set's v1.0";
 const RAW: &str = "raw \"sales\" of O'Brien; -- 1";
 const SHOP: &str = "the \"shop\"";
-const DAY: &str = "d'ay `x` Größe";
 const NET: &str = "net amount (€)";
 const DAILY: &str = "daily \"sums\"";
 const TOTAL: &str = "order"; // a word of SQL
+
+fn day_name(db: &TestDb) -> &'static str {
+    // MySQL 9.7 makes no trigger that compares a column whose name has a letter such as ö after a backtick (error 3507),
+    // whoever makes it.
+    if db.server.about().product == "MySQL" { "d'ay `x` Grosse" } else { "d'ay `x` Größe" }
+}
 
 /// A name as this engine's SQL has it.
 fn quoted(db: &TestDb, name: &str) -> String {
@@ -24,7 +29,7 @@ fn quoted(db: &TestDb, name: &str) -> String {
 
 fn odd_set(db: &TestDb) -> PathBuf {
     let [raw, shop, day, net, daily, total] =
-        [RAW, SHOP, DAY, NET, DAILY, TOTAL].map(|name| quoted(db, name));
+        [RAW, SHOP, day_name(db), NET, DAILY, TOTAL].map(|name| quoted(db, name));
     let text = if db.kind == Kind::Mariadb { "VARCHAR(40) COLLATE utf8mb4_bin" } else { "VARCHAR(40)" };
     db.exec(&format!(
         "CREATE TABLE {raw} (id INTEGER NOT NULL PRIMARY KEY, {day} DATE NOT NULL, {shop} {text} NOT NULL, {net} DECIMAL(12,2) NOT NULL)"
@@ -40,7 +45,8 @@ fn odd_set(db: &TestDb) -> PathBuf {
     // TOML's basic strings spell quotes as JSON does.
     let toml = |name: &str| serde_json::Value::from(name).to_string();
     let sum = toml(&format!("SUM({net})"));
-    let [raw_t, shop_t, day_t, net_t, daily_t, total_t] = [RAW, SHOP, DAY, NET, DAILY, TOTAL].map(toml);
+    let [raw_t, shop_t, day_t, net_t, daily_t, total_t] =
+        [RAW, SHOP, day_name(db), NET, DAILY, TOTAL].map(toml);
     let manifest = format!(
         "[sources.\"the raw one\"]\ntable = {raw_t}\npartition = [{day_t}, {shop_t}]\ntotals = {{ {net_t} = {sum} }}\n\
          [[sources.\"the raw one\".indexes]]\nname = \"my 'index'\"\ncolumns = [{day_t}, {shop_t}, {net_t}]\n\
@@ -63,7 +69,7 @@ fn odd_set(db: &TestDb) -> PathBuf {
 conformance!(names_with_quotes_spaces_and_signs_simply_work, |db: &TestDb| {
     let sets = odd_set(db);
     let dashagg = || -> Dashagg { db.dashagg().arg("--sql-dir").arg(&sets) };
-    let [raw, shop, day, net, total] = [RAW, SHOP, DAY, NET, TOTAL].map(|name| quoted(db, name));
+    let [raw, shop, day, net, total] = [RAW, SHOP, day_name(db), NET, TOTAL].map(|name| quoted(db, name));
     let created = dashagg().args(["create", "--json"]).run().ok().json();
     assert_eq!(created["sets"][0]["indexes"][0], "my 'index'");
     assert!(dashagg().arg("create").run().ok().stdout.contains("nothing to do"));

@@ -86,6 +86,43 @@ conformance!(a_long_transaction_of_the_application_does_not_stop_a_refresh, |db:
     assert_right(db);
 });
 
+/// How many notes there are decides in which order a server reads log and work: whatever there is, what the application has
+/// not committed yet is not waited for.
+#[test]
+fn an_open_transaction_stops_no_claim_however_few_notes_there_are() {
+    let db = &TestDb::new(Kind::Mariadb);
+    built(db, 1_000);
+    let rows = |from: u32, to: u32| {
+        format!("UPDATE financials SET amount = amount + 1 WHERE id BETWEEN {from} AND {to}")
+    };
+    let product = |which: &str| {
+        let asin = db.one(&format!("SELECT {which}(asin) FROM products"));
+        format!("UPDATE products SET brand_id = brand_id + 1 WHERE asin = '{asin}'")
+    };
+    for open in [rows(1, 1), rows(1, 3), product("MIN")] {
+        for meanwhile in
+            [None, Some(product("MAX")), Some(rows(100, 100)), Some(rows(100, 110)), Some(rows(100, 399))]
+        {
+            let mut client = application(db);
+            client.exec("BEGIN");
+            client.exec(&open);
+            if let Some(change) = &meanwhile {
+                db.exec(change);
+            }
+            for arguments in [&["refresh", "--json"][..], &["refresh", "--full", "--json"]] {
+                let report = db.dashagg().args(arguments).run().ok().json();
+                assert_eq!(
+                    report["sets"][0]["retries"], 0,
+                    "{open}; {meanwhile:?}; {arguments:?}: {report:#}"
+                );
+            }
+            client.exec("COMMIT");
+        }
+    }
+    db.dashagg().arg("refresh").run().ok();
+    assert_right(db);
+}
+
 conformance!(refreshes_under_constant_writing_end_right, |db: &TestDb| {
     built(db, 2_000);
     let amount = cents(db, 100);

@@ -1,7 +1,7 @@
 //! What only MySQL and MariaDB do: files, partition DDL, cascades that no trigger sees.
 
 use crate::case::{Expect::*, after, case, insert};
-use crate::common::{Client, Kind, TestDb};
+use crate::common::{Kind, TestDb};
 use crate::sample::{built, sample};
 
 #[test]
@@ -69,43 +69,6 @@ fn partitions() {
     );
     case(db, "DROP PARTITION", Complete("financials"), "ALTER TABLE financials DROP PARTITION p_first");
     case(db, "DML after them", Seen, "DELETE FROM financials WHERE month = '2023-04-01'");
-}
-
-#[test]
-fn truncate_in_a_database_whose_name_is_no_file_name() {
-    let db = &TestDb::new(Kind::Mariadb);
-    let name = format!("{}-ü.x", db.name());
-    db.exec(&format!("CREATE DATABASE `{name}`"));
-    let url = db.url.replace(db.name(), &format!("{}-%C3%BC.x", db.name()));
-    let mut client = Client::connect(Kind::Mariadb, &url);
-    client.exec(
-        "CREATE TABLE `raw-rows` (day DATE NOT NULL, n INTEGER NOT NULL); \
-         INSERT INTO `raw-rows` VALUES ('2025-01-01', 1), ('2025-01-02', 2); CREATE TABLE other_rows LIKE `raw-rows`",
-    );
-    let folder = db.dir().join("sql/odd");
-    std::fs::create_dir_all(folder.join("mysql")).unwrap();
-    let write = |file: &str, text: &str| std::fs::write(folder.join(file), text).unwrap();
-    write(
-        "summaries.toml",
-        "[sources.raw_rows]\ntable = 'raw-rows'\npartition = ['day']\n\
-         [summaries.days]\ntable = 'odd_days'\nselect = 'days.sql'\nkey = ['day']\npartition = ['day']\n",
-    );
-    write("days.sql", "SELECT day, SUM(n) AS total FROM `raw-rows` GROUP BY day\n");
-    write(
-        "mysql/0001_days.sql",
-        "CREATE TABLE odd_days (day DATE NOT NULL PRIMARY KEY, total BIGINT NOT NULL);\n",
-    );
-    let dashagg = || db.dashagg_without_url().args(["-D", &url, "--sql-dir"]).arg(db.dir().join("sql"));
-    dashagg().arg("create").run().ok();
-    dashagg().arg("refresh").run().ok();
-    client.exec("TRUNCATE TABLE `raw-rows`; INSERT INTO `raw-rows` VALUES ('2025-01-01', 7)");
-    let report = dashagg().args(["refresh", "--allow-shrink", "--json"]).run().ok().json();
-    assert_eq!(report["sets"][0]["mode"], "complete", "{report:#}");
-    assert_eq!(
-        client.rows("SELECT CAST(day AS CHAR), CAST(total AS CHAR) FROM odd_days"),
-        [["2025-01-01", "7"]]
-    );
-    client.exec(&format!("DROP DATABASE `{name}`"));
 }
 
 #[test]

@@ -2,8 +2,10 @@
 //! another method of tracking, or by a complete refresh that says why it was needed. One file per topic.
 #![allow(clippy::too_many_lines, clippy::too_many_arguments)] // A test reads from top to bottom.
 
+mod blanks;
 pub mod case;
 mod claims;
+mod definers;
 mod dimensions;
 mod growth;
 mod hostile_values;
@@ -19,3 +21,4 @@ mod notes;
 mod review;
 mod security;
 mod session;
+mod signatures;

@@ -19,8 +19,24 @@ fn classify(code: &str, message: &str) -> ErrorClass {
     }
 }
 
+/// The way to log in that an account has and the driver has not.
+fn unknown_login(error: &sqlx::Error) -> Option<DbError> {
+    let sqlx::Error::Protocol(text) = error else { return None };
+    let plugin = text.split("unknown authentication plugin: ").nth(1)?.split_whitespace().next()?;
+    Some(DbError::new(
+        ErrorClass::Connect,
+        format!(
+            "the account logs in by {plugin}, which dashagg does not know: use an account that logs in by a password \
+             (MySQL: caching_sha2_password, MariaDB: mysql_native_password)"
+        ),
+    ))
+}
+
 /// The driver's error as ours.
 pub(super) fn translate(error: sqlx::Error) -> DbError {
+    if let Some(ours) = unknown_login(&error) {
+        return ours;
+    }
     let number = match &error {
         sqlx::Error::Database(inner) => inner
             .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
@@ -35,4 +51,17 @@ pub(super) fn translate(error: sqlx::Error) -> DbError {
         ours.code = number.to_string();
     }
     ours
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_that_the_driver_does_not_know_is_named() {
+        let text = "unknown authentication plugin: parsec (sqlx_mysql::protocol::auth:36)";
+        let ours = translate(sqlx::Error::Protocol(text.to_owned()));
+        assert_eq!(ours.class, ErrorClass::Connect);
+        assert!(ours.message.starts_with("the account logs in by parsec, which"), "{}", ours.message);
+    }
 }

@@ -52,6 +52,24 @@ impl Spelling for MysqlDialect {
         ["char", "text", "enum", "set("].iter().any(|word| lower.contains(word))
     }
 
+    fn with_blanks(&self, column: &Column) -> Option<String> {
+        let (base, _) = column.sql_type.split_once(" CHARACTER SET ").filter(|_| column.text)?;
+        let (_, collation) = column.sql_type.rsplit_once(" COLLATE ")?;
+        let lower = base.to_ascii_lowercase();
+        let labels = lower.starts_with("enum(") || lower.starts_with("set(");
+        if labels || ["_0900_", "_nopad_"].iter().any(|exact| collation.contains(exact)) {
+            return None;
+        }
+        let binary = collation.ends_with("_bin");
+        let exact = match (self.mariadb, binary) {
+            (true, true) => "utf8mb4_nopad_bin",
+            (true, false) => "utf8mb4_unicode_nopad_ci",
+            (false, true) => "utf8mb4_0900_bin",
+            (false, false) => "utf8mb4_0900_ai_ci",
+        };
+        Some(format!("{base} CHARACTER SET utf8mb4 COLLATE {exact}"))
+    }
+
     fn loose<'c>(&self, column: &'c Column) -> Option<&'c str> {
         let lower = column.sql_type.to_ascii_lowercase();
         // The labels of an ENUM are spelled in one way only.

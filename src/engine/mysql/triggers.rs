@@ -7,6 +7,7 @@
 //! the *clustered* row for this: a duplicate found in a secondary index locks only that index.
 
 use super::MysqlDialect;
+use super::catalog::files_of;
 use crate::engine::track::{MOST_NOTED_KEYS, TrackSpec};
 use crate::engine::triggers::like_own;
 use crate::engine::{Column, ObjectSql, Spelling, TriggerSql};
@@ -28,6 +29,21 @@ pub(super) const ROOM: u64 = 1 << 32;
 const SLOT: &str = "CONNECTION_ID() MOD 65536";
 
 impl MysqlDialect {
+    /// One value of all rows, for `texts` in a row (after DISTINCT, perhaps): it differs if they do. On MariaDB it is
+    /// what older releases remember; it is whole, since each session sets `group_concat_max_len` ([`super::connect`]).
+    fn gathered(&self, texts: &str, order: &str) -> String {
+        if self.mariadb {
+            return format!("GROUP_CONCAT({texts} ORDER BY {order})");
+        }
+        let row = self.digest(&format!("CONCAT_WS('|', {})", texts.trim_start_matches("DISTINCT ")));
+        let half = |side: &str| format!("SUM(CAST(CONV({side}({row}, 15), 16, 10) AS DECIMAL(20)))");
+        format!(
+            "CASE WHEN COUNT(*) > 0 THEN CONCAT_WS('|', COUNT(*), {}, {}) END",
+            half("LEFT"),
+            half("RIGHT")
+        )
+    }
+
     /// A type that takes whatever the column may hold after the application has widened it: a note must neither
     /// fail the application's write nor, under IGNORE, be cut short. `bounded`: it must fit an index.
     fn note_type(&self, column: &Column, bounded: bool) -> String {
@@ -271,10 +287,12 @@ impl TriggerSql for MysqlDialect {
     fn witness_sql(&self, spec: &TrackSpec) -> Vec<String> {
         let source = self.literal(&spec.source);
         let triggers = format!(
-            "SELECT CASE WHEN COUNT(*) = 3 THEN GROUP_CONCAT(TRIGGER_NAME, CREATED, {} \
-             ORDER BY TRIGGER_NAME) END FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE() \
-             AND EVENT_OBJECT_TABLE = {source} AND TRIGGER_NAME LIKE {}",
-            self.digest("ACTION_STATEMENT"),
+            "SELECT CASE WHEN COUNT(*) = 3 THEN {} END FROM information_schema.TRIGGERS \
+             WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = {source} AND TRIGGER_NAME LIKE {}",
+            self.gathered(
+                &format!("TRIGGER_NAME, CREATED, {}", self.digest("ACTION_STATEMENT")),
+                "TRIGGER_NAME"
+            ),
             like_own(&spec.id, "a_")
         );
         let table = format!(
@@ -282,30 +300,34 @@ impl TriggerSql for MysqlDialect {
              WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {source}"
         );
         let cascades = format!(
-            "SELECT CONCAT(COALESCE(GROUP_CONCAT(DISTINCT CONSTRAINT_NAME, REFERENCED_TABLE_NAME, DELETE_RULE, UPDATE_RULE \
-             ORDER BY CONSTRAINT_NAME), ''), '/', (SELECT COALESCE(GROUP_CONCAT(TRIGGER_NAME, CREATED ORDER BY TRIGGER_NAME), '') \
+            "SELECT CONCAT(COALESCE({}, ''), '/', (SELECT COALESCE({}, '') \
              FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND TRIGGER_NAME LIKE {})) \
              FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE() \
              AND (DELETE_RULE IN ('CASCADE', 'SET NULL') OR UPDATE_RULE IN ('CASCADE', 'SET NULL'))",
+            self.gathered(
+                "DISTINCT CONSTRAINT_NAME, REFERENCED_TABLE_NAME, DELETE_RULE, UPDATE_RULE",
+                "CONSTRAINT_NAME"
+            ),
+            self.gathered("TRIGGER_NAME, CREATED", "TRIGGER_NAME"),
             like_own(&spec.id, "p%")
         );
-        // TRUNCATE keeps CREATE_TIME on MariaDB; only InnoDB's own table number tells, and reading that
-        // needs the PROCESS privilege. Ids of partitions change with TRUNCATE, DROP and EXCHANGE PARTITION.
-        // They go by file name there, in which `-` is `@002d`.
-        let (numbers, file) = if self.mariadb {
-            let file = |name: &str| format!("CAST(CAST(CONVERT({name} USING filename) AS BINARY) AS CHAR)");
-            ("INNODB_SYS_TABLES", format!("CONCAT({}, '/', {})", file("DATABASE()"), file(&source)))
-        } else {
-            ("INNODB_TABLES", format!("CONCAT(DATABASE(), '/', {source})"))
-        };
+        // TRUNCATE keeps CREATE_TIME; only InnoDB's own table number tells, and reading that needs the PROCESS
+        // privilege. Ids of partitions change with TRUNCATE, DROP and EXCHANGE PARTITION.
         let numbers = format!(
-            "SELECT GROUP_CONCAT(NAME, TABLE_ID ORDER BY NAME) FROM information_schema.{numbers} \
-             WHERE NAME = {file} OR NAME LIKE CONCAT({file}, '#P#%')"
+            "SELECT {} FROM information_schema.{} WHERE NAME REGEXP {}",
+            self.gathered("NAME, TABLE_ID", "NAME"),
+            if self.mariadb { "INNODB_SYS_TABLES" } else { "INNODB_TABLES" },
+            self.literal(&files_of(&spec.schema, &spec.source))
         );
+        // Other engines have no such number. InnoDB's is always there; were it not, nothing could be told, and no two
+        // looks may be the same. (UUID() here, and MariaDB finds no number at all.)
+        let without = format!(
+            "SELECT CASE WHEN ENGINE = 'InnoDB' THEN UTC_TIMESTAMP(6) ELSE '' END FROM information_schema.TABLES \
+             WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {source}"
+        );
+        let numbers = format!("COALESCE(({numbers}), ({without}))");
         vec![
-            format!(
-                "SELECT CONCAT('n', ({triggers}), '|', ({table}), '|', ({cascades}), '|', COALESCE(({numbers}), ''))"
-            ),
+            format!("SELECT CONCAT('n', ({triggers}), '|', ({table}), '|', ({cascades}), '|', {numbers})"),
             format!("SELECT CONCAT('t', ({triggers}), '|', ({table}), '|', ({cascades}))"),
         ]
     }
@@ -317,6 +339,25 @@ impl TriggerSql for MysqlDialect {
              AND TRIGGER_NAME LIKE {}",
             like_own(id, "%")
         ))
+    }
+
+    fn orphans_sql(&self, id: &str) -> Vec<String> {
+        let exact = |text: &str| format!("CONVERT({text} USING utf8mb4) COLLATE utf8mb4_bin");
+        let among = |condition: String| {
+            format!(
+                "SELECT MIN(t.DEFINER) FROM information_schema.TRIGGERS t WHERE t.TRIGGER_SCHEMA = DATABASE() \
+                 AND t.TRIGGER_NAME LIKE {} AND {condition}",
+                like_own(id, "%")
+            )
+        };
+        vec![
+            among(format!(
+                "NOT EXISTS (SELECT 1 FROM mysql.user u WHERE {} = {})",
+                exact("CONCAT(u.User, '@', u.Host)"),
+                exact("t.DEFINER")
+            )),
+            among(format!("{} <> {}", exact("t.DEFINER"), exact("CURRENT_USER()"))),
+        ]
     }
 
     fn untrack_sql(&self, spec: &TrackSpec) -> Vec<String> {
