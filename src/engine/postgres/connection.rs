@@ -10,6 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener};
 
 use super::POSTGRES;
 use super::errors::translate;
+use super::spelling::MEANING;
 use crate::config::DatabaseTarget;
 use crate::engine::guard::Lock;
 use crate::engine::io::{network_io, probe_io, text_io};
@@ -50,35 +51,53 @@ fn begin_sql(tx: &Tx) -> String {
     }
 }
 
+/// What only matters to a transaction that stays open: nothing ends it while we are there, and something soon after our
+/// machine has lost its power or the network.
+const LONG: [(&str, &str); 6] = [
+    ("idle_in_transaction_session_timeout", "0"),
+    ("idle_session_timeout", "0"),
+    ("tcp_keepalives_idle", "20"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "30000"),
+];
+
+/// The settings as two statements without rows: each more would cost a part of every round trip.
+fn settings_sql(target: &DatabaseTarget, version: u32, more: &[(&str, &str)]) -> [String; 2] {
+    let lock_timeout = target.lock_timeout.as_millis().to_string();
+    let own = [
+        ("lock_timeout", lock_timeout.as_str()),
+        // Of versions that have it.
+        ("transaction_timeout", "0"),
+        ("client_connection_check_interval", "500"),
+        ("client_min_messages", "warning"),
+        ("exit_on_error", "off"),
+        // A refresh that may see a part of the rows only must fail.
+        ("row_security", "off"),
+    ];
+    let all = own.iter().filter(|(name, _)| version >= 170_000 || *name != "transaction_timeout");
+    let each: Vec<String> = all
+        .chain(&MEANING)
+        .chain(more)
+        .map(|(name, value)| format!("pg_catalog.set_config('{name}', '{value}', true) IS NULL"))
+        .collect();
+    [
+        // First: until then the database's own holds, which may be a short one.
+        format!("SET LOCAL statement_timeout = {}", target.statement_timeout.as_millis()),
+        format!("SELECT 1 WHERE {}", each.join(" OR ")),
+    ]
+}
+
 impl Postgres {
     /// What every statement runs under, as statements: behind a pooler the next one may run in another session.
     fn settings(&self) -> Vec<String> {
-        let mut all: Vec<String> = [
-            // First: until then the database's own holds, which may be a short one.
-            ("statement_timeout", self.target.statement_timeout.as_millis().to_string()),
-            ("lock_timeout", self.target.lock_timeout.as_millis().to_string()),
-            ("client_connection_check_interval", "500".to_owned()),
-            ("timezone", "'UTC'".to_owned()),
-            ("client_min_messages", "warning".to_owned()),
-            ("standard_conforming_strings", "on".to_owned()),
-        ]
-        .iter()
-        .map(|(name, value)| format!("SET LOCAL {name} = {value}"))
-        .collect();
-        if self.version >= 170_000 {
-            all.push("SET LOCAL transaction_timeout = 0".to_owned());
-        }
-        all
+        settings_sql(&self.target, self.version, &[]).to_vec()
     }
 
-    /// The same for a transaction, with what ends it soon after our machine has lost its power or the network.
+    /// The same for a transaction.
     pub(super) fn local_settings(&self) -> String {
-        format!(
-            "; {}; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL idle_session_timeout = 0; \
-             SET LOCAL tcp_keepalives_idle = 20; SET LOCAL tcp_keepalives_interval = 10; \
-             SET LOCAL tcp_keepalives_count = 3; SET LOCAL tcp_user_timeout = '30s'",
-            self.settings().join("; ")
-        )
+        let [limit, rest] = settings_sql(&self.target, self.version, &LONG);
+        format!("; {limit}; {rest}")
     }
 
     /// A statement as it is sent, and the limits that the server does not keep for it. Outside a transaction the settings

@@ -29,6 +29,10 @@ impl Spelling for PostgresDialect {
         format!("\"{}\"", ident.replace('"', "\"\""))
     }
 
+    fn too_long(&self, ident: &str) -> Option<String> {
+        (ident.len() > 63).then(|| format!("{ident} has {} bytes; PostgreSQL cuts names at 63", ident.len()))
+    }
+
     fn literal(&self, text: &str) -> String {
         let quoted = text.replace('\'', "''");
         // With backslashes in a plain literal its end would depend on standard_conforming_strings.
@@ -133,6 +137,29 @@ impl Spelling for PostgresDialect {
         format!("CAST({moment} AS pg_catalog.timestamptz) - pg_catalog.interval '{seconds} seconds'")
     }
 }
+
+/// Settings by which the same SQL means, finds or spells something else; any role or database may have its own. Not
+/// among them: `search_path`, which says where a set's tables are; `lc_monetary`, without which amounts of type money are
+/// other amounts; `default_text_search_config`, which no value stands in for.
+pub(super) const MEANING: [(&str, &str); 16] = [
+    ("timezone", "UTC"),
+    ("timezone_abbreviations", "Default"),
+    ("datestyle", "ISO, MDY"),
+    ("intervalstyle", "postgres"),
+    ("extra_float_digits", "1"),
+    ("bytea_output", "hex"),
+    ("lc_numeric", "C"),
+    ("lc_time", "C"),
+    ("standard_conforming_strings", "on"),
+    ("backslash_quote", "safe_encoding"),
+    ("quote_all_identifiers", "off"),
+    ("transform_null_equals", "off"),
+    ("array_nulls", "on"),
+    ("xmlbinary", "base64"),
+    ("xmloption", "content"),
+    // Else an index may find any part of the rows.
+    ("gin_fuzzy_search_limit", "0"),
+];
 
 /// The text between dollar signs, by a tag that it does not hold.
 pub(super) fn dollar_quoted(text: &str) -> String {
