@@ -87,7 +87,7 @@ fn an_owner_whom_policies_bind_is_refused_postgres() {
     let db = &TestDb::new(Kind::Postgres);
     let case = Case::new(db);
     db.exec(&format!("ALTER TABLE raw_rows OWNER TO {0}; {1}", case.role, hide("raw_rows")));
-    case.as_role().args(["verify"]).run().code(5);
+    case.as_role().arg("verify").run().ok();
     db.exec("ALTER TABLE raw_rows FORCE ROW LEVEL SECURITY");
     case.refused(WHOLE);
     case.done();
