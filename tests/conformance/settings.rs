@@ -15,16 +15,19 @@ use crate::small::Tiny;
 /// One setting at a value.
 type Pair = (String, String);
 
-const DAYS: &str = "SELECT at::date AS day, shop, SUM(n) AS total, COUNT(*) AS events, \
+const DAYS: &str = "SELECT (at + position('\\n' IN path) * interval '1 day')::date AS day, shop, SUM(n) AS total, COUNT(*) AS events, \
     SUM(CASE WHEN note = NULL THEN 1 ELSE 0 END) AS nulls, SUM(cardinality(array_remove(list::text[], NULL))) AS listed, \
     SUM(position('\\n' IN path)) AS escaped, string_agg(concat_ws('|', f, span, raw, to_char(n, 'FM990D00'), \
-    to_char(at, 'TMMonth'), written::date, at), ';' ORDER BY id) AS label FROM events GROUP BY at::date, shop";
+    to_char(at, 'TMMonth'), written::date, at), ';' ORDER BY id) AS label FROM events \
+    GROUP BY (at + position('\\n' IN path) * interval '1 day')::date, shop";
 const TAGGED: &str =
-    "SELECT at::date AS day, COUNT(*) AS tagged FROM events WHERE tags @> ARRAY['x'] GROUP BY at::date";
+    "SELECT (at + position('\\n' IN path) * interval '1 day')::date AS day, COUNT(*) AS tagged FROM events \
+    WHERE tags @> ARRAY['x'] GROUP BY (at + position('\\n' IN path) * interval '1 day')::date";
 const MONTHS: &str = "SELECT date_trunc('month', day)::date AS month, shop, SUM(total) AS total, SUM(events) AS events \
     FROM tiny_days GROUP BY date_trunc('month', day)::date, shop";
 
-const MANIFEST: &str = "[sources.events]\npartition = { day = 'at::date' }\n\
+const MANIFEST: &str = "[sources.events]\npartition = { day = \"(at + position('\\\\n' IN path) * interval '1 day')::date\" }\n\
+    \
     [summaries.days]\ntable = 'tiny_days'\nselect = 'days.sql'\nkey = ['day', 'shop']\npartition = ['day']\n\
     [summaries.tagged]\ntable = 'tiny_tagged'\nselect = 'tagged.sql'\nkey = ['day']\npartition = ['day']\n\
     [summaries.months]\ntable = 'tiny_months'\nselect = 'months.sql'\nkey = ['month', 'shop']\n";
