@@ -281,7 +281,10 @@ async fn first_answer(context: &Context, engine: &mut dyn Engine) -> Result<Syst
         Ok(answer) => answer,
         Err(_) => Err(Failure::new(
             ExitCode::Failed,
-            format!("no answer within connect_timeout ({}) once the lock was held", humantime::format_duration(limit)),
+            format!(
+                "no answer within connect_timeout ({}) once the lock was held",
+                humantime::format_duration(limit)
+            ),
         )
         .hint("a run needs two sessions at once, one of them for its lock: let the pooler have a larger pool")
         .into()),

@@ -282,7 +282,8 @@ fn over(summary: &Summary, known: Option<&SummaryState>, age: Option<f64>) -> Op
     let known = known?;
     if known.lost {
         return Some(
-            "its table is empty: a crash of the server empties what is UNLOGGED; run dashagg refresh".to_owned(),
+            "its table is empty: a crash of the server empties what is UNLOGGED; run dashagg refresh"
+                .to_owned(),
         );
     }
     if age.is_some_and(|age| age < -AHEAD) {

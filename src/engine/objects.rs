@@ -97,13 +97,7 @@ pub trait ObjectSql: Spelling {
 
     /// Builds an index on each partition without stopping its writers, then the table's out of those. `tree`: the answer to
     /// [`leaves_sql`](super::CatalogSql::leaves_sql).
-    fn index_leaves_online(
-        &self,
-        name: &str,
-        table: &str,
-        tree: &[Row],
-        columns: &[String],
-    ) -> Vec<String> {
+    fn index_leaves_online(&self, name: &str, table: &str, tree: &[Row], columns: &[String]) -> Vec<String> {
         let _ = tree;
         vec![self.create_index_online(name, table, columns)]
     }

@@ -58,7 +58,8 @@ async fn warning(
         index.columns.iter().take(at).any(|column| summary.partition.contains(column))
     };
     let whole: Vec<&Index> = shape.indexes.iter().filter(|index| !index.partial).collect();
-    let led: Vec<&str> = whole.iter().filter(|index| has(index, 1)).map(|index| index.name.as_str()).collect();
+    let led: Vec<&str> =
+        whole.iter().filter(|index| has(index, 1)).map(|index| index.name.as_str()).collect();
     if led.is_empty() {
         return Ok(Some(format!(
             "{}: no index on {} begins with {columns}: each changed partition costs a reading of all {rows} rows",

@@ -48,7 +48,8 @@ impl Bouncer {
         });
         let log = std::fs::File::create(dir.path().join("log")).unwrap();
         command.arg(program).arg(dir.path().join("pgbouncer.ini")).current_dir("/");
-        let child = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        let child =
+            command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let this = Bouncer { dir, port: own, child };
         let deadline = Instant::now() + Duration::from_secs(60);
         while let Err(error) = Client::try_connect(db.kind, &this.url(db)) {

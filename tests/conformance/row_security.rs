@@ -40,7 +40,10 @@ impl<'a> Case<'a> {
         for verb in verbs {
             let said = self.as_role().args(*verb).run();
             assert!(said.code != 0, "{verb:?}: {said:?}");
-            assert!(said.stderr.contains("row-level security") && said.stderr.contains("BYPASSRLS"), "{said:?}");
+            assert!(
+                said.stderr.contains("row-level security") && said.stderr.contains("BYPASSRLS"),
+                "{said:?}"
+            );
             assert!(!said.stderr.contains("grant SELECT"), "{said:?}");
             assert_eq!(self.summary(), before, "{verb:?}");
         }
@@ -57,8 +60,12 @@ impl<'a> Case<'a> {
 }
 
 const HIDE: &str = "CREATE POLICY few ON {} USING (n < 2)";
-const WHOLE: &[&[&str]] =
-    &[&["refresh"], &["refresh", "--full", "--allow-shrink"], &["refresh", "--full", "--jobs", "3"], &["verify"]];
+const WHOLE: &[&[&str]] = &[
+    &["refresh"],
+    &["refresh", "--full", "--allow-shrink"],
+    &["refresh", "--full", "--jobs", "3"],
+    &["verify"],
+];
 
 fn hide(table: &str) -> String {
     format!("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; {}", HIDE.replace("{}", table))

@@ -20,8 +20,7 @@ const DAYS: &str = "SELECT (at + position('\\n' IN path) * interval '1 day')::da
     SUM(position('\\n' IN path)) AS escaped, string_agg(concat_ws('|', f, span, raw, to_char(n, 'FM990D00'), \
     to_char(at, 'TMMonth'), written::date, at), ';' ORDER BY id) AS label FROM events \
     GROUP BY (at + position('\\n' IN path) * interval '1 day')::date, shop";
-const TAGGED: &str =
-    "SELECT (at + position('\\n' IN path) * interval '1 day')::date AS day, COUNT(*) AS tagged FROM events \
+const TAGGED: &str = "SELECT (at + position('\\n' IN path) * interval '1 day')::date AS day, COUNT(*) AS tagged FROM events \
     WHERE tags @> ARRAY['x'] GROUP BY (at + position('\\n' IN path) * interval '1 day')::date";
 const MONTHS: &str = "SELECT date_trunc('month', day)::date AS month, shop, SUM(total) AS total, SUM(events) AS events \
     FROM tiny_days GROUP BY date_trunc('month', day)::date, shop";
@@ -96,7 +95,9 @@ impl<'a> Walk<'a> {
         );
         let mut hash = |parts: [&str; 3]| {
             let each = parts.map(|sql| {
-                format!("(SELECT COALESCE(md5(string_agg(x::text, '/' ORDER BY x::text)), '') FROM ({sql}) x)")
+                format!(
+                    "(SELECT COALESCE(md5(string_agg(x::text, '/' ORDER BY x::text)), '') FROM ({sql}) x)"
+                )
             });
             client.one(&format!("SELECT concat_ws(' ', {})", each.join(", ")))
         };
@@ -136,7 +137,8 @@ impl<'a> Walk<'a> {
         for verb in verbs {
             let output = self.dashagg().args(verb).run();
             if output.code != 0 {
-                let said = output.stderr.lines().find(|line| line.starts_with("dashagg: ")).unwrap_or_default();
+                let said =
+                    output.stderr.lines().find(|line| line.starts_with("dashagg: ")).unwrap_or_default();
                 refused = Some(format!("{verb:?}: exit {}: {said}", output.code));
                 if verb[0] == "verify" && output.code != 1 {
                     wrong.get_or_insert(format!("verify: {output:?}"));
@@ -176,7 +178,11 @@ impl<'a> Walk<'a> {
         self.next += 10;
         let write = |table: &str| {
             let mut client = Client::try_connect(self.db.kind, &self.db.url)?;
-            client.try_exec(&format!("{}; DELETE FROM {table} WHERE id % 50 = {}", rows(table, first, 5), first / 10 % 50))
+            client.try_exec(&format!(
+                "{}; DELETE FROM {table} WHERE id % 50 = {}",
+                rows(table, first, 5),
+                first / 10 % 50
+            ))
         };
         // Limits of a millisecond hold for the application; a slower one would hit them on either table.
         let (twin, tracked) = (write("twin"), write("events"));
@@ -193,7 +199,8 @@ impl<'a> Walk<'a> {
         }
         let outcome = self.under(pairs, whole);
         let text = |what: &str| {
-            let settings: Vec<String> = pairs.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+            let settings: Vec<String> =
+                pairs.iter().map(|(name, value)| format!("{name} = {value}")).collect();
             format!("{}: {what}", settings.join(", "))
         };
         match outcome {
@@ -277,7 +284,8 @@ fn together() -> Vec<Vec<Pair>> {
         ("plpgsql.variable_conflict", &["use_column", "use_variable", "error"]),
         ("plpgsql.extra_errors", &["all", "none", "all"]),
     ];
-    let round = |at: usize| each.iter().map(|(name, values)| ((*name).to_owned(), values[at].to_owned())).collect();
+    let round =
+        |at: usize| each.iter().map(|(name, values)| ((*name).to_owned(), values[at].to_owned())).collect();
     let mut rounds: Vec<Vec<Pair>> = (0..3).map(round).collect();
     // Other plans: parallel where it does not pay, and without what would be chosen.
     let plans = [
@@ -300,12 +308,28 @@ fn together() -> Vec<Vec<Pair>> {
 
 /// Not to be tried: they stop or flood the server for everybody, name files, or wait on purpose.
 fn is_none_of_ours(name: &str) -> bool {
-    let starts = ["log_", "debug_print", "debug_discard", "jit_d", "jit_p", "trace_", "vacuum_cost", "wal_", "ssl_"];
+    let starts =
+        ["log_", "debug_print", "debug_discard", "jit_d", "jit_p", "trace_", "vacuum_cost", "wal_", "ssl_"];
     let names = [
-        "post_auth_delay", "pre_auth_delay", "session_preload_libraries", "local_preload_libraries", "temp_buffers",
-        "max_stack_depth", "dynamic_library_path", "debug_logical_replication_streaming", "logical_replication_mode",
-        "ignore_system_indexes", "track_activity_query_size", "backtrace_functions", "commit_delay", "temp_file_limit",
-        "transaction_isolation", "transaction_read_only", "transaction_deferrable", "in_hot_standby", "role",
+        "post_auth_delay",
+        "pre_auth_delay",
+        "session_preload_libraries",
+        "local_preload_libraries",
+        "temp_buffers",
+        "max_stack_depth",
+        "dynamic_library_path",
+        "debug_logical_replication_streaming",
+        "logical_replication_mode",
+        "ignore_system_indexes",
+        "track_activity_query_size",
+        "backtrace_functions",
+        "commit_delay",
+        "temp_file_limit",
+        "transaction_isolation",
+        "transaction_read_only",
+        "transaction_deferrable",
+        "in_hot_standby",
+        "role",
     ];
     starts.iter().any(|start| name.starts_with(start)) || names.contains(&name)
 }

@@ -13,9 +13,8 @@ fn a_pool_of_two_is_enough_for_everything_postgres() {
     let pooler = Bouncer::new(db, 2);
     let config = db.dir().join("pool.toml");
     std::fs::write(&config, "[database]\nconnect_timeout = \"3s\"\n").unwrap();
-    let dashagg = || -> Dashagg {
-        db.dashagg_without_url().args(["-D", &pooler.url(db), "--config"]).arg(&config)
-    };
+    let dashagg =
+        || -> Dashagg { db.dashagg_without_url().args(["-D", &pooler.url(db), "--config"]).arg(&config) };
     let run = |args: &[&str]| {
         let output = dashagg().args(args).run().ok();
         assert!(output.seconds < STATED, "{output:?}");

@@ -102,7 +102,8 @@ fn settings_of_the_database_end_no_statement_of_ours() {
     let db = &TestDb::new(Kind::Postgres);
     built(db, 1_000);
     let (mut admin, mut older) = (db.server.admin(), db.client());
-    older.exec("DROP INDEX idx_metric_month; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+    older.exec("DROP INDEX idx_metric_month");
+    older.exec("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
     let settings = [
         "statement_timeout = '30ms'",
         "lock_timeout = '1ms'",

@@ -82,7 +82,11 @@ impl Case {
                 wait_until(|| found().is_ok_and(|rows| rows == wanted), || "no crash".into());
             }
         }
-        assert_eq!(self.client().one(&format!("SELECT COUNT(*) FROM {table}")), "0", "a crash that shows something");
+        assert_eq!(
+            self.client().one(&format!("SELECT COUNT(*) FROM {table}")),
+            "0",
+            "a crash that shows something"
+        );
     }
 
     fn right(&self) {

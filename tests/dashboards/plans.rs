@@ -95,8 +95,11 @@ fn a_source_with_partitions_of_partitions_gets_its_indexes_postgres() {
     // Half of it, then the plug is pulled: some parts are there, one is broken, the whole is not.
     for (way, sql) in [
         ("the whole is gone, a part is broken", "DROP INDEX idx_metric_month"),
-        ("the whole was made first and is incomplete", "DROP INDEX idx_metric_month; \
-          CREATE INDEX idx_metric_month ON ONLY financials (metric, month)"),
+        (
+            "the whole was made first and is incomplete",
+            "DROP INDEX idx_metric_month; \
+          CREATE INDEX idx_metric_month ON ONLY financials (metric, month)",
+        ),
     ] {
         db.exec(sql);
         let built = db.dashagg().args(["create", "financials", "--dry-run"]).run().ok().stdout;
@@ -119,7 +122,10 @@ fn a_source_with_partitions_of_partitions_gets_its_indexes_postgres() {
 #[test]
 fn a_foreign_partition_has_no_index_postgres() {
     let db = TestDb::new(Kind::Postgres);
-    if db.try_exec("CREATE FOREIGN DATA WRAPPER nothing; CREATE SERVER far FOREIGN DATA WRAPPER nothing").is_err() {
+    if db
+        .try_exec("CREATE FOREIGN DATA WRAPPER nothing; CREATE SERVER far FOREIGN DATA WRAPPER nothing")
+        .is_err()
+    {
         crate::common::harness::skip(format!("{} lacks foreign data", db.server.name));
     }
     let tiny = crate::small::Tiny::new(&db);
@@ -136,9 +142,15 @@ fn a_foreign_partition_has_no_index_postgres() {
     tiny.write("days.sql", "SELECT day, SUM(n) AS total FROM sales GROUP BY day\n");
     let said = tiny.create();
     // Nor a trigger that sees its rows: another method is asked for, in words.
-    assert!(said.code == 1 && said.stderr.contains("away") && said.stderr.contains("fingerprint"), "{said:?}");
+    assert!(
+        said.code == 1 && said.stderr.contains("away") && said.stderr.contains("fingerprint"),
+        "{said:?}"
+    );
     assert_eq!(db.one("SELECT indisvalid FROM pg_index WHERE indexrelid = 'sales_day'::regclass"), "t");
     let text = std::fs::read_to_string(tiny.path("summaries.toml")).unwrap();
-    tiny.write("summaries.toml", &text.replace("partition = ['day']\n[[", "partition = ['day']\ntrack = 'fingerprint'\n[["));
+    tiny.write(
+        "summaries.toml",
+        &text.replace("partition = ['day']\n[[", "partition = ['day']\ntrack = 'fingerprint'\n[["),
+    );
     tiny.create().ok();
 }

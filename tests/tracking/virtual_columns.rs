@@ -132,9 +132,11 @@ fn partitioned(partition: &str, computed: &str, leaves: bool) {
         assert_eq!(live, expected, "{what}");
         refreshed(&tiny, &Seen, &expected);
     };
-    check("INSERT INTO events VALUES (3, '2025-01-01 12:00', 'a', 4), (104, '2025-01-03 12:00', 'c', 8)"
-        .replace("104", if leaves { "104" } else { "4" })
-        .as_str());
+    check(
+        "INSERT INTO events VALUES (3, '2025-01-01 12:00', 'a', 4), (104, '2025-01-03 12:00', 'c', 8)"
+            .replace("104", if leaves { "104" } else { "4" })
+            .as_str(),
+    );
     check("UPDATE events SET at = at + interval '1 day' WHERE id = 1");
     check("UPDATE events SET code = 'Z' WHERE id = 2");
     check("DELETE FROM events WHERE id = 3");

@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener};
 
 use super::POSTGRES;
 use super::errors::translate;
-use super::spelling::MEANING;
+use super::spelling::{LONG, settings_sql};
 use crate::config::DatabaseTarget;
 use crate::engine::guard::Lock;
 use crate::engine::io::{network_io, probe_io, text_io};
@@ -53,48 +53,6 @@ fn begin_sql(tx: &Tx) -> String {
         ),
         Tx::Write => "BEGIN ISOLATION LEVEL READ COMMITTED".to_owned(),
     }
-}
-
-/// What only matters to a transaction that stays open: nothing ends it while we are there, and something soon after our
-/// machine has lost its power or the network.
-const LONG: [(&str, &str); 6] = [
-    ("idle_in_transaction_session_timeout", "0"),
-    ("idle_session_timeout", "0"),
-    ("tcp_keepalives_idle", "20"),
-    ("tcp_keepalives_interval", "10"),
-    ("tcp_keepalives_count", "3"),
-    ("tcp_user_timeout", "30000"),
-];
-
-/// The settings as two statements without rows: each more would cost a part of every round trip. For a transaction they
-/// hold; for the session (`limits`: what we keep the time of) where a statement takes nothing along.
-fn settings_sql(limits: Limits, version: u32, more: &[(&str, &str)], local: bool) -> [String; 2] {
-    let lock_timeout = limits.lock.as_millis().to_string();
-    let own = [
-        ("lock_timeout", lock_timeout.as_str()),
-        // Of versions that have it.
-        ("transaction_timeout", "0"),
-        ("client_connection_check_interval", "500"),
-        ("client_min_messages", "warning"),
-        ("exit_on_error", "off"),
-        // A refresh that may see a part of the rows only must fail.
-        ("row_security", "off"),
-    ];
-    let all = own.iter().filter(|(name, _)| version >= 170_000 || *name != "transaction_timeout");
-    let each: Vec<String> = all
-        .chain(&MEANING)
-        .chain(more)
-        .map(|(name, value)| format!("pg_catalog.set_config('{name}', '{value}', {local}) IS NULL"))
-        .collect();
-    [
-        // First: until then the database's own holds, which may be a short one.
-        format!(
-            "SET {} statement_timeout = {}",
-            if local { "LOCAL" } else { "SESSION" },
-            limits.statement.as_millis()
-        ),
-        format!("SELECT 1 WHERE {}", each.join(" OR ")),
-    ]
 }
 
 impl Postgres {

@@ -8,7 +8,9 @@ const SEE_ALL: &str = "dashagg must see every row: use a role with BYPASSRLS, or
 
 fn classify(code: &str, _message: &str) -> ErrorClass {
     match code {
-        "40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "57P05" | "53300" => ErrorClass::Transient,
+        "40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "57P05" | "53300" => {
+            ErrorClass::Transient
+        }
         "57014" | "25P03" | "25P04" => ErrorClass::Interrupted,
         "23505" => ErrorClass::Duplicate,
         "42P01" | "42703" | "3D000" | "3F000" => ErrorClass::Missing,

@@ -95,13 +95,7 @@ impl ObjectSql for PostgresDialect {
         format!("CREATE INDEX CONCURRENTLY {} ON {} ({})", self.quote(name), table, self.list(columns))
     }
 
-    fn index_leaves_online(
-        &self,
-        name: &str,
-        table: &str,
-        tree: &[Row],
-        columns: &[String],
-    ) -> Vec<String> {
+    fn index_leaves_online(&self, name: &str, table: &str, tree: &[Row], columns: &[String]) -> Vec<String> {
         let list = self.list(columns);
         let part = |leaf: &str| {
             let head: String = name.chars().take(40).collect();

@@ -135,7 +135,8 @@ impl PostgresDialect {
         // SECURITY DEFINER: writers need no right on the log. UTC and the like: a refresh reads expressions under these
         // settings, so a writer with others must note what they are there. search_path, strings: its text means the same
         // to everybody.
-        let expressions = spec.columns.iter().any(|column| column.expression.is_some()) || !spec.unseen.is_empty();
+        let expressions =
+            spec.columns.iter().any(|column| column.expression.is_some()) || !spec.unseen.is_empty();
         let plain = ["timezone", "standard_conforming_strings"];
         let settings = MEANING.iter().filter(|(name, _)| expressions || plain.contains(name));
         let settings: String =
