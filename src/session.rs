@@ -237,7 +237,7 @@ pub async fn lock(
         // The lock has a connection of its own.
         let place = || format!("taking the lock of set {set} in {}", context.config.database.display());
         if let Some(session) = engine.try_lock(set).await.with_context(place)? {
-            let now = ledger::clock(engine).await?;
+            let now = first_answer(context, engine).await?;
             holder::record(engine, set, &Holder::me(ledger::stamp(now), session)).await?;
             return Ok(Some(now));
         }
@@ -271,6 +271,24 @@ pub async fn lock(
             told = true;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// The server's clock, as the first thing that is asked beside the lock: a pooler with one session only has none left for it,
+/// and would let us wait for minutes.
+async fn first_answer(context: &Context, engine: &mut dyn Engine) -> Result<SystemTime> {
+    let limit = context.config.database.connect_timeout;
+    match tokio::time::timeout(limit, ledger::clock(engine)).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Failure::new(
+            ExitCode::Failed,
+            format!(
+                "no answer within connect_timeout ({}) once the lock was held",
+                humantime::format_duration(limit)
+            ),
+        )
+        .hint("a run needs two sessions at once, one of them for its lock: let the pooler have a larger pool")
+        .into()),
     }
 }
 

@@ -128,7 +128,10 @@ impl Observed {
     async fn read(engine: &mut dyn Engine, set: &Set) -> Result<Self> {
         engine.begin(Tx::Read).await?;
         let now = ledger::clock(engine).await?;
-        let state = SetState::read(engine, &set.name).await?;
+        let mut state = SetState::read(engine, &set.name).await?;
+        if let (Some(state), Some(sql)) = (&mut state, SetState::lost_query(engine, &set.summaries)) {
+            state.note_lost(&set.summaries, engine.query(&sql).await?);
+        }
         let applied = ledger::scripts::read(engine, &set.name).await?;
         let drifted = ledger::scripts::refuse_drift(set, &applied).is_err();
         let running = engine.is_locked(&set.name).await?;
@@ -277,6 +280,12 @@ const AHEAD: f64 = 60.0;
 /// Which of the summary's thresholds is passed, in words.
 fn over(summary: &Summary, known: Option<&SummaryState>, age: Option<f64>) -> Option<String> {
     let known = known?;
+    if known.lost {
+        return Some(
+            "its table is empty: a crash of the server empties what is UNLOGGED; run dashagg refresh"
+                .to_owned(),
+        );
+    }
     if age.is_some_and(|age| age < -AHEAD) {
         return Some(
             "refreshed at a moment that is still to come: was the server's clock put back?".to_owned(),

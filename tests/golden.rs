@@ -169,7 +169,9 @@ fn without_empty_transactions<'a>(sql: impl Iterator<Item = &'a String>) -> Vec<
 }
 
 fn is_setting(statement: &str) -> bool {
-    ["SET LOCAL", "SET SESSION", "SET TRANSACTION", "PRAGMA"].iter().any(|word| statement.starts_with(word))
+    ["SET LOCAL", "SET SESSION", "SET TRANSACTION", "PRAGMA", "SELECT 1 WHERE pg_catalog.set_config"]
+        .iter()
+        .any(|word| statement.starts_with(word))
 }
 
 /// What stands for the names that differ from run to run.

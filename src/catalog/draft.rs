@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::files::{Files, MANIFEST};
 use super::manifest::{ClockEntry, SummaryEntry};
 use super::script::Script;
-use super::{Against, Kind, STAMPS, Source, Summary, lexer, views};
+use super::{Against, Kind, LIVE, STAMPS, Source, Summary, lexer, views};
 use crate::checksum;
 use crate::engine::Dialect;
 use crate::error::Failure;
@@ -62,6 +62,12 @@ impl Draft {
         let at = format!("{location}/{MANIFEST}: summaries.{name}");
         let bad = |message: String| Failure::usage(format!("{at}: {message}"));
         let table = entry.table.clone().unwrap_or_else(|| name.to_owned());
+        if let Some(long) = dialect.too_long(&table) {
+            return Err(bad(format!("table: {long}")));
+        }
+        if let Some(long) = entry.live.then(|| dialect.too_long(&format!("{table}{LIVE}"))).flatten() {
+            return Err(bad(format!("live: the view's name {long}")).hint("give the table a shorter name"));
+        }
         let (file, select) = defining_select(&entry, &table, around).map_err(bad)?;
         check_columns(&entry).map_err(bad)?;
         let limits = Limits::read(&entry).map_err(bad)?;

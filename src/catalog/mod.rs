@@ -32,6 +32,9 @@ pub(crate) use crate::sql_text as lexer;
 use draft::{Around, Draft};
 use tiers::in_tier_order;
 
+/// What a live view's name adds to its table's.
+pub const LIVE: &str = "_live";
+
 /// Columns that dashagg sets on its own when the table has them, whether or not the manifest says so.
 const STAMPS: [&str; 1] = ["updated_at"];
 

@@ -47,8 +47,8 @@ pub(super) async fn missing(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Mi
             }
             let d = engine.dialect();
             let mut sql = Vec::new();
-            let leaves: Vec<String> = match d.leaves_sql(source.schema.as_deref(), &source.table) {
-                Some(leaves) => engine.query(&leaves).await?.into_iter().flatten().flatten().collect(),
+            let tree = match d.leaves_sql(source.schema.as_deref(), &source.table) {
+                Some(leaves) => engine.query(&leaves).await?,
                 None => Vec::new(),
             };
             if let Some(have) = shape.indexes.iter().find(|have| have.name == index.name) {
@@ -56,8 +56,8 @@ pub(super) async fn missing(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Mi
                 // nothing. Anything else of that name is somebody's index, and not ours to drop.
                 let leftover = have.broken && have.columns == index.columns;
                 match d.drop_broken_index(&index.name).filter(|_| leftover) {
-                    // One over partitions is completed instead.
-                    Some(_) if !leaves.is_empty() => {}
+                    // One over partitions goes with what makes it anew.
+                    Some(_) if !tree.is_empty() => {}
                     Some(drop) => sql.push(drop),
                     None => {
                         return Err(Failure::new(
@@ -74,10 +74,10 @@ pub(super) async fn missing(engine: &mut dyn Engine, set: &Set) -> Result<Vec<Mi
                     }
                 }
             }
-            if leaves.is_empty() {
+            if tree.is_empty() {
                 sql.push(d.create_index_online(&index.name, &source.sql(d), &index.columns));
             } else {
-                sql.extend(d.index_leaves_online(&index.name, &source.sql(d), &leaves, &index.columns));
+                sql.extend(d.index_leaves_online(&index.name, &source.sql(d), &tree, &index.columns));
             }
             missing.push(Missing {
                 name: index.name.clone(),

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::catalog::{Catalog, Kind, Selected, Set, lexer};
 use crate::claims;
 use crate::cli::CreateArgs;
-use crate::engine::{Column, Engine, Tables};
+use crate::engine::{Column, Engine, ErrorClass, Tables};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::inspect;
@@ -157,6 +157,20 @@ async fn make_ledger(context: &Context, engine: &mut dyn Engine, wait: Duration)
     made
 }
 
+/// Refuses to begin where policies hide rows of a source.
+async fn see_all(engine: &mut dyn Engine, set: &Set) -> Result<()> {
+    let d = engine.dialect();
+    if !d.has_policies() {
+        return Ok(());
+    }
+    let looks = set.sources.iter().map(|source| format!("SELECT 1 FROM {} WHERE 1 = 0", source.sql(d)));
+    match engine.query_each(&looks.collect::<Vec<_>>()).await {
+        Err(error) if error.class == ErrorClass::Filtered => Err(error.into()),
+        // What else there is to say about a source is said in words later.
+        _ => Ok(()),
+    }
+}
+
 async fn apply_all(
     context: &Context,
     engine: &mut dyn Engine,
@@ -164,6 +178,7 @@ async fn apply_all(
     args: &CreateArgs,
 ) -> Result<SetCreated> {
     let mut created = SetCreated::new(set);
+    see_all(engine, set).await?;
     ledger::publication::ensure(engine, &set.name, &set.summaries).await?;
     let applied = ledger::scripts::read(engine, &set.name).await?;
     ledger::scripts::refuse_drift(set, &applied)?;

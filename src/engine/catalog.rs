@@ -6,7 +6,7 @@ use super::{Column, Spelling};
 /// Queries about what is there.
 pub trait CatalogSql: Spelling {
     /// Rows (name, type with collation, 1 if generated, 1 if it may be NULL) of a table's columns in
-    /// order; no row if there is no such table. `schema` `None`: found as an unqualified name would be.
+    /// order, where need be with what [`Shape::unseen`](super::Shape::unseen) has of it; no row if there is no such table. `schema` `None`: found as an unqualified name would be.
     fn columns_sql(&self, schema: Option<&str>, table: &str) -> String;
 
     /// Rows (index, 1 if unique, 1 if partial or 2 if broken, column) ordered by index and position.
@@ -46,7 +46,15 @@ pub trait CatalogSql: Spelling {
         "SELECT 1".to_owned()
     }
 
-    /// Rows (name as statements spell it) of the partitions of a table whose index cannot be built online as one.
+    /// Rows (place in the list) of those of the tables that a crash of the server empties, and that have no rows.
+    fn emptied_sql(&self, tables: &[(&str, &str)]) -> Option<String> {
+        let _ = tables;
+        None
+    }
+
+    /// Rows (name as statements spell it; `p`: has partitions, `f`: is elsewhere, or another letter; an index that an
+    /// interrupted build left behind, as statements spell it and plain) of a table whose index cannot be built online as one,
+    /// and of all that it is made of; one row more for each further such index. No rows for other tables.
     fn leaves_sql(&self, schema: Option<&str>, table: &str) -> Option<String> {
         let _ = (schema, table);
         None

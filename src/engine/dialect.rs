@@ -22,6 +22,11 @@ pub trait Dialect: Spelling + CatalogSql + ScratchSql + ObjectSql + TriggerSql +
         false
     }
 
+    /// Whether policies may hide rows of a table from some users.
+    fn has_policies(&self) -> bool {
+        false
+    }
+
     /// Whether there are materialized views.
     fn has_materialized_views(&self) -> bool {
         false

@@ -15,6 +15,8 @@ pub enum ErrorClass {
     Missing,
     /// The user lacks a right.
     Denied,
+    /// The user would see, or change, a part of the rows only.
+    Filtered,
     /// A scratch table in memory reached its limit; on disk it would not have.
     ScratchFull,
     /// An index would have longer entries than the engine stores.

@@ -1,6 +1,6 @@
 //! What dashagg makes in a database for others to use, and its own ledger: views, rights, indexes, columns.
 
-use super::{Column, Spelling};
+use super::{Column, Row, Spelling};
 
 /// Statements that make, change and remove objects of the database.
 pub trait ObjectSql: Spelling {
@@ -95,15 +95,10 @@ pub trait ObjectSql: Spelling {
     /// Builds an index on a live table, whose name comes as statements spell it, without stopping its writers.
     fn create_index_online(&self, name: &str, table: &str, columns: &[String]) -> String;
 
-    /// Builds an index on each partition without stopping its writers, then the table's out of those.
-    fn index_leaves_online(
-        &self,
-        name: &str,
-        table: &str,
-        leaves: &[String],
-        columns: &[String],
-    ) -> Vec<String> {
-        let _ = leaves;
+    /// Builds an index on each partition without stopping its writers, then the table's out of those. `tree`: the answer to
+    /// [`leaves_sql`](super::CatalogSql::leaves_sql).
+    fn index_leaves_online(&self, name: &str, table: &str, tree: &[Row], columns: &[String]) -> Vec<String> {
+        let _ = tree;
         vec![self.create_index_online(name, table, columns)]
     }
 

@@ -41,6 +41,9 @@ pub struct Shape {
     pub columns: Vec<Column>,
     /// Primary key included.
     pub indexes: Vec<Index>,
+    /// Columns that no row holds and triggers do not see, each with the expression (over the row's other columns) that
+    /// reading it computes.
+    pub unseen: Vec<(String, String)>,
 }
 
 /// The shapes of several tables, as of one moment.
@@ -64,7 +67,7 @@ impl Tables {
             let mut answers = engine.query_each(&pair).await?.into_iter();
             for mut row in answers.next().unwrap_or_default() {
                 if let Some(shape) = shape_at(&mut shapes, &mut row) {
-                    shape.columns.push(column(d, &row));
+                    shape.add_column(d, &row);
                 }
             }
             for mut row in answers.next().unwrap_or_default() {
@@ -78,7 +81,7 @@ impl Tables {
                 .flat_map(|(schema, table)| [d.columns_sql(*schema, table), d.indexes_sql(*schema, table)]);
             let mut answers = engine.query_each(&each.collect::<Vec<_>>()).await?.into_iter();
             for shape in &mut shapes {
-                shape.columns.extend(answers.next().unwrap_or_default().iter().map(|row| column(d, row)));
+                answers.next().unwrap_or_default().iter().for_each(|row| shape.add_column(d, row));
                 answers.next().unwrap_or_default().iter().for_each(|row| shape.add_index_part(row));
             }
         }
@@ -129,6 +132,15 @@ impl Shape {
     ) -> Result<Option<Self>, DbError> {
         let found = Tables::read(engine, &[(schema, table)]).await?.found;
         Ok(found.into_iter().next().map(|(_, _, shape)| shape))
+    }
+
+    /// One column, in the table's order.
+    fn add_column(&mut self, d: &dyn Dialect, row: &Row) {
+        let column = column(d, row);
+        if let Some(expression) = row.get(4).cloned().flatten() {
+            self.unseen.push((column.name.clone(), expression));
+        }
+        self.columns.push(column);
     }
 
     /// One column of an index, in the index's order.

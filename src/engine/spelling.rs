@@ -14,6 +14,12 @@ pub trait Spelling: Send + Sync {
     /// A name as SQL spells it; any text without a NUL byte is a name.
     fn quote(&self, ident: &str) -> String;
 
+    /// What is too long about a name, in words; else the server would cut it, perhaps to another table's.
+    fn too_long(&self, ident: &str) -> Option<String> {
+        let _ = ident;
+        None
+    }
+
     /// A text literal, safe for any value without a NUL byte.
     fn literal(&self, text: &str) -> String;
 

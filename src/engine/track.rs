@@ -32,6 +32,8 @@ pub struct TrackSpec {
     pub partition: usize,
     /// All columns of the source, to find them in expressions.
     pub source_columns: Vec<String>,
+    /// Those of them that triggers do not see, each with the expression that computes it.
+    pub unseen: Vec<(String, String)>,
     /// Unique keys of the source.
     pub uniques: Vec<Vec<String>>,
     /// Beyond this many notes that wait, new ones name partitions only, then everything, where triggers can tell.
@@ -104,48 +106,53 @@ impl TrackSpec {
         self.columns[..count]
             .iter()
             .map(|column| match &column.expression {
-                None => format!("{row}.{}", spelling.quote(&column.name)),
-                Some(expression) => row_expression(expression, row, &self.source_columns, spelling),
+                None => self.value(spelling, &column.name, row),
+                Some(expression) => self.row_expression(spelling, expression, row),
             })
             .collect()
     }
-}
 
-/// An expression over a table's columns as an expression over one row of it.
-fn row_expression(
-    expression: &str,
-    row: &str,
-    columns: &[String],
-    spelling: &(impl Spelling + ?Sized),
-) -> String {
-    let tokens = sql_text::tokens(expression, spelling.lex_rules());
-    let mut out = String::new();
-    let mut last = 0;
-    for (at, spanned) in tokens.iter().enumerate() {
-        let Token::Name { text, .. } = &spanned.token else { continue };
-        let qualified = at > 0 && tokens[at - 1].is_symbol('.');
-        let call = tokens.get(at + 1).is_some_and(|next| next.is_symbol('('));
-        if let Some(name) = columns.iter().find(|name| name.eq_ignore_ascii_case(text))
-            && !qualified
-            && !call
-        {
-            out.push_str(&expression[last..spanned.start]);
-            out.push_str(&format!("{row}.{}", spelling.quote(name)));
-            last = spanned.end;
+    /// A column's value in that row.
+    fn value(&self, spelling: &(impl Spelling + ?Sized), name: &str, row: &str) -> String {
+        match self.unseen.iter().find(|(unseen, _)| unseen.eq_ignore_ascii_case(name)) {
+            None => format!("{row}.{}", spelling.quote(name)),
+            // The server's own text: what it names are columns, without a table.
+            Some((_, expression)) => format!("(SELECT {expression} FROM (SELECT {row}.*) dashagg_row)"),
         }
     }
-    out.push_str(&expression[last..]);
-    out
+
+    /// An expression over a table's columns as an expression over one row of it.
+    fn row_expression(&self, spelling: &(impl Spelling + ?Sized), expression: &str, row: &str) -> String {
+        let tokens = sql_text::tokens(expression, spelling.lex_rules());
+        let mut out = String::new();
+        let mut last = 0;
+        for (at, spanned) in tokens.iter().enumerate() {
+            let Token::Name { text, .. } = &spanned.token else { continue };
+            let qualified = at > 0 && tokens[at - 1].is_symbol('.');
+            let call = tokens.get(at + 1).is_some_and(|next| next.is_symbol('('));
+            if let Some(name) = self.source_columns.iter().find(|name| name.eq_ignore_ascii_case(text))
+                && !qualified
+                && !call
+            {
+                out.push_str(&expression[last..spanned.start]);
+                out.push_str(&self.value(spelling, name, row));
+                last = spanned.end;
+            }
+        }
+        out.push_str(&expression[last..]);
+        out
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::row_expression;
+    use super::TrackSpec;
     use crate::engine::sqlite::SQLITE;
 
     #[test]
     fn an_expression_is_moved_onto_a_row() {
-        let got = row_expression("date(created, 'created')", "NEW", &["created".into()], &SQLITE);
+        let spec = TrackSpec { source_columns: vec!["created".into()], ..TrackSpec::default() };
+        let got = spec.row_expression(&SQLITE, "date(created, 'created')", "NEW");
         assert_eq!(got, "date(NEW.\"created\", 'created')");
     }
 }

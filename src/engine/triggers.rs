@@ -35,6 +35,12 @@ pub trait TriggerSql: Spelling {
     /// a trigger is missing. A later query is for users who lack a right for the one before.
     fn witness_sql(&self, spec: &TrackSpec) -> Vec<String>;
 
+    /// Whether the first witness reads the same to every user, so that whoever asks may compare it with what a refresh has
+    /// remembered.
+    fn witness_is_anybodys(&self) -> bool {
+        false
+    }
+
     /// Rows (`function`, `schema` or `mute`, name as statements spell it): functions made by any dashagg here that others may
     /// call, schemas of the search path that anybody may make functions and operators in, and functions that may not write
     /// their notes.

@@ -81,12 +81,15 @@ pub struct SummaryState {
     pub computed_at: Option<String>,
     /// The claim of its manifest that was last put to the test ([`Summary::claim`]).
     pub recompute_checked: Option<String>,
+    /// Its table is empty, though rows were published: a crash of the server has taken them
+    /// ([`SetState::note_lost`]; no column of the ledger).
+    pub lost: bool,
 }
 
 impl SummaryState {
     /// Whether it has been published, by this very SELECT.
     pub fn is_built(&self, checksum: &str) -> bool {
-        self.published_at.is_some() && self.select_checksum == checksum
+        self.published_at.is_some() && self.select_checksum == checksum && !self.lost
     }
 
     /// Start of the last run that left it current.
@@ -120,6 +123,7 @@ impl SummaryState {
             error: row.maybe_text("error")?,
             computed_at: row.maybe_text("computed_at")?,
             recompute_checked: row.maybe_text("recompute_checked")?,
+            lost: false,
         })
     }
 }
@@ -178,6 +182,27 @@ impl SetState {
     /// How one source is tracked.
     pub fn source(&self, name: &str) -> Option<&Remembered> {
         self.sources.iter().find(|known| known.source == name)
+    }
+
+    /// The question, where an engine has such tables, whose answer [`SetState::note_lost`] takes: which of these summaries'
+    /// tables may have been emptied by a crash.
+    pub fn lost_query(engine: &dyn Engine, summaries: &[Summary]) -> Option<String> {
+        let own = &engine.server().schema;
+        let tables: Vec<(&str, &str)> =
+            summaries.iter().map(|one| (one.schema_in(own), one.table.as_str())).collect();
+        engine.dialect().emptied_sql(&tables).filter(|_| !tables.is_empty())
+    }
+
+    /// Marks those of them that had rows.
+    pub fn note_lost(&mut self, summaries: &[Summary], rows: Vec<Row>) {
+        for name in rows.iter().filter_map(|row| {
+            let at: usize = row.first()?.as_deref()?.parse().ok()?;
+            Some(&summaries.get(at)?.name)
+        }) {
+            for known in self.summaries.iter_mut().filter(|known| known.summary == *name) {
+                known.lost = known.rows.is_some_and(|rows| rows > 0);
+            }
+        }
     }
 
     /// Makes sure that each of these summaries has its row, as [`publication::ensure`] does, but asks nothing.

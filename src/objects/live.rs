@@ -5,7 +5,7 @@
 
 use anyhow::Result;
 
-use crate::catalog::{Kind, Method, Set, Source, Summary};
+use crate::catalog::{Kind, LIVE, Method, Set, Source, Summary};
 use crate::engine::names::{self, GRAIN};
 use crate::engine::{Column, Dialect, Engine, ErrorClass, Tx};
 use crate::error::Failure;
@@ -16,7 +16,7 @@ use crate::tracking;
 
 /// The view's name.
 pub(crate) fn name(summary: &Summary) -> String {
-    format!("{}_live", summary.table)
+    format!("{}{LIVE}", summary.table)
 }
 
 /// Whether every live view of a set is there and can be read.

@@ -296,6 +296,9 @@ pub fn merged(all: impl Iterator<Item = Wave>) -> Vec<Wave> {
 fn complete_because(set: &Set, state: &SetState, ask: &Ask, asked: &Asked) -> Option<String> {
     for summary in &set.summaries {
         match state.summary(&summary.name) {
+            Some(known) if known.lost => {
+                return Some(format!("{} lost its rows when the server crashed", summary.name));
+            }
             Some(known) if known.published_at.is_some() => {
                 if known.select_checksum != summary.checksum {
                     return Some(format!("the SELECT of {} changed", summary.name));

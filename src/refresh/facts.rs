@@ -44,13 +44,16 @@ impl<'a> Facts<'a> {
     ) -> Result<Self> {
         let started = now - began.elapsed();
         let d = engine.dialect();
-        let lasting = match d.lasting().is_empty() {
-            true => Vec::new(),
-            false => vec![ledger::own_tables_query(d)],
-        };
-        let read = SetState::read_with(engine, &set.name, &lasting).await?;
-        let (state, others) = read.ok_or_else(|| ledger::missing(engine))?;
-        let own_tables = others.into_iter().flat_map(ledger::names_in).collect();
+        let lost = SetState::lost_query(engine, &set.summaries);
+        let lasting = (!d.lasting().is_empty()).then(|| ledger::own_tables_query(d));
+        let asked: Vec<String> = lost.iter().chain(&lasting).cloned().collect();
+        let read = SetState::read_with(engine, &set.name, &asked).await?;
+        let (mut state, others) = read.ok_or_else(|| ledger::missing(engine))?;
+        let mut others = others.into_iter();
+        if lost.is_some() {
+            state.note_lost(&set.summaries, others.next().unwrap_or_default());
+        }
+        let own_tables = others.flat_map(ledger::names_in).collect();
         let tables = inspect::tables(engine, group.set).await?;
         let prepared = inspect::prepare(engine, set, &tables).await?;
         Ok(Self { group, set, now, started, own_tables, tables, state, prepared })

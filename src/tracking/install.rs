@@ -33,7 +33,10 @@ pub(super) async fn install(
         if let Err(error) = engine.execute(&sql).await {
             let _ = engine.rollback().await;
             // The server's troubles, and rights, are none of the expression's.
-            if matches!(error.class, ErrorClass::Transient | ErrorClass::Interrupted | ErrorClass::Denied) {
+            if matches!(
+                error.class,
+                ErrorClass::Transient | ErrorClass::Interrupted | ErrorClass::Denied | ErrorClass::Filtered
+            ) {
                 return Err(install_failure(source, error));
             }
             return Err(Failure::usage(format!(

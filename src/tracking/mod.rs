@@ -134,6 +134,7 @@ pub fn outline(set: &Set, source: &Source, schema: &str) -> TrackSpec {
             .collect(),
         partition: source.partition.len(),
         source_columns: Vec::new(),
+        unseen: Vec::new(),
         uniques: Vec::new(),
         cascades: Vec::new(),
     }

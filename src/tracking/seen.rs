@@ -111,14 +111,21 @@ pub async fn state_and_quiet(engine: &mut dyn Engine, part: &Set) -> Result<Opti
     let d = engine.dialect();
     let specs = outlines(part, &engine.server().schema);
     let refs: Vec<&TrackSpec> = specs.iter().flatten().collect();
+    let lost = SetState::lost_query(engine, &part.summaries);
     if let Some(sql) = query(d, &refs)
-        && let Ok(Some((state, others))) = SetState::read_with(engine, &part.name, &[sql]).await
-        && let Some(seen) = others.into_iter().next().and_then(|rows| seen_in(rows, refs.len()))
+        && let asked = [sql].into_iter().chain(lost.clone()).collect::<Vec<_>>()
+        && let Ok(Some((mut state, others))) = SetState::read_with(engine, &part.name, &asked).await
+        && let mut others = others.into_iter()
+        && let Some(seen) = others.next().and_then(|rows| seen_in(rows, refs.len()))
     {
+        state.note_lost(&part.summaries, others.next().unwrap_or_default());
         let quiet = all_quiet(part, specs.as_deref().unwrap_or_default(), &seen, &state.sources);
         return Ok(Some((state, quiet)));
     }
-    let Some(state) = SetState::read_for_run(engine, &part.name).await? else { return Ok(None) };
+    let asked: Vec<String> = lost.into_iter().collect();
+    let read = SetState::read_with(engine, &part.name, &asked).await?;
+    let Some((mut state, others)) = read else { return Ok(None) };
+    state.note_lost(&part.summaries, others.into_iter().next().unwrap_or_default());
     let quiet = is_quiet(engine, part, &state.sources).await;
     Ok(Some((state, quiet)))
 }

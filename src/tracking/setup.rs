@@ -67,6 +67,7 @@ fn detail(
         }
     }
     spec.source_columns = shape.columns.iter().map(|column| column.name.clone()).collect();
+    spec.unseen.clone_from(&shape.unseen);
     spec.cascades = cascades(keys, &source.table);
     spec.uniques = shape
         .indexes

@@ -26,7 +26,9 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, PgConnection, Row, SqliteConnection};
 use tokio::runtime::Runtime;
 
+pub mod bouncer;
 pub mod harness;
+pub mod private;
 pub mod servers;
 pub mod small;
 

@@ -101,15 +101,37 @@ fn an_index_built_beside_writers_waits_for_no_lock_for_ever() {
 fn settings_of_the_database_end_no_statement_of_ours() {
     let db = &TestDb::new(Kind::Postgres);
     built(db, 1_000);
-    for setting in ["statement_timeout = '30ms'", "lock_timeout = '1ms'", "standard_conforming_strings = off"]
-    {
-        db.exec(&format!("ALTER DATABASE {} SET {setting}", db.name()));
+    let (mut admin, mut older) = (db.server.admin(), db.client());
+    older.exec("DROP INDEX idx_metric_month");
+    older.exec("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+    let settings = [
+        "statement_timeout = '30ms'",
+        "lock_timeout = '1ms'",
+        "standard_conforming_strings = off",
+        "idle_in_transaction_session_timeout = '30ms'",
+        // Servers before 17 have none.
+        "transaction_timeout = '30ms'",
+    ];
+    for setting in settings {
+        let set = admin.try_exec(&format!("ALTER DATABASE {} SET {setting}", db.name()));
+        assert!(set.is_ok() || setting.starts_with("transaction_timeout"), "{set:?}");
     }
+    // The lock, the snapshot and each step are held for longer than any of them.
+    let slow = "claimed=sleep(300);staging=sleep(300);applying=sleep(300);publishing=sleep(300)";
+    db.dashagg().args(["refresh", "--full", "--jobs", "2"]).env("FAILPOINTS", slow).run().ok();
+    // An index that waits for an older snapshot, and goes with no settings of ours.
+    let create = Run::start(db.dashagg().arg("create"));
+    let waits = format!(
+        "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = '{}' AND wait_event = 'virtualxid' \
+         AND clock_timestamp() - query_start > interval '100 ms'",
+        db.name()
+    );
+    wait_until(|| admin.one(&waits) != "0", || create.log());
+    older.exec("COMMIT");
+    create.end().ok();
     db.dashagg().args(["refresh", "--full"]).run().ok();
     db.dashagg().arg("verify").run().ok();
-    for setting in ["statement_timeout", "lock_timeout", "standard_conforming_strings"] {
-        db.exec(&format!("SET statement_timeout = 0; ALTER DATABASE {} RESET {setting}", db.name()));
-    }
+    admin.exec(&format!("ALTER DATABASE {} RESET ALL", db.name()));
     assert_right(db);
 }
 

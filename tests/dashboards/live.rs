@@ -228,3 +228,26 @@ fn live_views_in_a_database_of_any_collation_mariadb() {
         assert_eq!(db.one(&live), "25.00", "{collation}");
     }
 }
+
+/// A server cuts longer names, and two of them may then be one.
+#[test]
+fn a_live_view_whose_name_would_be_cut_is_refused_postgres() {
+    let db = TestDb::new(Kind::Postgres);
+    let tiny = crate::small::Tiny::new(&db);
+    let manifest = std::fs::read_to_string(tiny.path("summaries.toml")).unwrap();
+    let script = std::fs::read_to_string(tiny.script_path("0001_days.sql")).unwrap();
+    let with = |table: &str, live: &str| {
+        tiny.write("summaries.toml", &(manifest.replace("tiny_days", table) + live));
+        tiny.script("0001_days.sql", &script.replace("tiny_days", table));
+        tiny.create()
+    };
+    // Bytes, not letters.
+    for table in ["s".repeat(59), "\u{fc}".repeat(29) + "s"] {
+        let said = with(&table, "live = true\n").code(2).stderr;
+        assert!(said.contains("_live has 64 bytes") && said.contains("shorter name"), "{said}");
+    }
+    assert!(with(&"s".repeat(64), "").code(2).stderr.contains("has 64 bytes"));
+    with(&"s".repeat(58), "live = true\n").ok();
+    tiny.refresh().ok();
+    assert_eq!(db.one(&format!("SELECT COUNT(*) FROM {}_live", "s".repeat(58))), "2");
+}

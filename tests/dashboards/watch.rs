@@ -4,6 +4,7 @@
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use crate::common::private::PrivatePostgres;
 use crate::common::{Dashagg, Kind, TestDb, conformance};
 use crate::run::wait_until;
 use crate::small::SOURCES;
@@ -230,97 +231,9 @@ fn nothing_is_lost_when_the_connection_or_the_process_is_killed_postgres() {
     own(&db).args(["verify", "tiny"]).run().ok();
 }
 
-/// A PostgreSQL of this test's own, which it may kill.
-struct Server {
-    dir: tempfile::TempDir,
-    bin: std::path::PathBuf,
-    port: u16,
-    child: Option<Child>,
-}
-
-impl Server {
-    fn new() -> Self {
-        let mut bins: Vec<std::path::PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
-            .into_iter()
-            .flatten()
-            .map(|entry| entry.unwrap().path().join("bin"))
-            .filter(|bin| bin.join("initdb").is_file())
-            .collect();
-        bins.sort();
-        let dir = tempfile::Builder::new().prefix("dashagg-kill-").tempdir_in("/tmp").unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let bin = bins.pop().expect("PostgreSQL's programs are missing: apt-get install postgresql");
-        let mut server = Server { dir, bin, port, child: None };
-        if is_root() {
-            let owned = std::process::Command::new("chown").arg("postgres").arg(server.dir.path()).status();
-            assert!(owned.unwrap().success());
-        }
-        let data = server.dir.path().join("data");
-        let made = server
-            .as_user("initdb")
-            .arg("-D")
-            .arg(&data)
-            .args(["-U", "dashagg", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        server.start();
-        server
-    }
-
-    /// PostgreSQL refuses to run as root.
-    fn as_user(&self, program: &str) -> std::process::Command {
-        let mut command = std::process::Command::new("setpriv");
-        command.args(["--pdeathsig", "QUIT"]);
-        if is_root() {
-            command.args(["--reuid", "postgres", "--regid", "postgres", "--init-groups"]);
-        }
-        command.arg(self.bin.join(program)).current_dir("/");
-        command
-    }
-
-    fn start(&mut self) {
-        let child = self
-            .as_user("postgres")
-            .arg("-D")
-            .arg(self.dir.path().join("data"))
-            .args(["-c", "listen_addresses=127.0.0.1", "-c", &format!("port={}", self.port)])
-            .args(["-c", &format!("unix_socket_directories={}", self.dir.path().display())])
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        self.child = Some(child);
-        until("the server", || crate::common::Client::try_connect(Kind::Postgres, &self.url()).is_ok());
-    }
-
-    fn url(&self) -> String {
-        format!("postgres://dashagg@127.0.0.1:{}/postgres", self.port)
-    }
-
-    /// As a crash: no orderly shutdown of anything.
-    fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            std::process::Command::new("kill").args(["-QUIT", &child.id().to_string()]).status().unwrap();
-            child.wait().unwrap();
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").unwrap().uid() == 0
-}
-
 #[test]
 fn nothing_is_lost_when_the_server_is_killed_postgres() {
-    let mut server = Server::new();
+    let mut server = PrivatePostgres::new();
     // A folder for the set; the database of its own is only for that.
     let db = TestDb::new(Kind::Sqlite);
     let folder = db.dir().join("sql/tiny/postgres");
@@ -338,7 +251,7 @@ fn nothing_is_lost_when_the_server_is_killed_postgres() {
             .env("DASHAGG_DATABASE_URL", &url)
             .args(["--sql-dir", db.dir().join("sql").to_str().unwrap()])
     };
-    let connect = |server: &Server| crate::common::Client::connect(Kind::Postgres, &server.url());
+    let connect = |server: &PrivatePostgres| crate::common::Client::connect(Kind::Postgres, &server.url());
     connect(&server).exec("CREATE TABLE items (id INTEGER PRIMARY KEY, grp TEXT, amount NUMERIC(10,2))");
     dashagg().args(["create", "tiny"]).run().ok();
     let watch = Watch::start(dashagg().args(["refresh", "tiny", "--watch"]));

@@ -5,6 +5,8 @@
 
 -- ---- create ----
 
+SELECT pg_catalog.current_setting('standard_conforming_strings');
+
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_version'),
     pg_catalog.current_database()::pg_catalog.text, pg_catalog.current_schema()::pg_catalog.text;
 
@@ -25,6 +27,10 @@ SELECT CASE WHEN pg_catalog.pg_try_advisory_xact_lock(-4486649374180696253::pg_c
   WHERE pid = pg_catalog.pg_backend_pid()) END;
 
 SELECT extract(epoch FROM pg_catalog.clock_timestamp());
+
+SELECT 1 FROM "financials" WHERE 1 = 0;
+
+SELECT 1 FROM "products" WHERE 1 = 0;
 
 BEGIN ISOLATION LEVEL READ COMMITTED;
 
@@ -47,6 +53,41 @@ ALTER TABLE financials_summary_monthly_brand SET (fillfactor = 50);
 ALTER TABLE financials_summary_monthly_category SET (fillfactor = 50);
 
 COMMIT;
+
+SELECT pg_catalog.current_setting('standard_conforming_strings');
+
+SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_version'),
+    pg_catalog.current_database()::pg_catalog.text, pg_catalog.current_schema()::pg_catalog.text;
+
+SELECT pg_catalog.pg_backend_pid();
+
+BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+
+SELECT pg_catalog.pg_backend_pid();
+
+SELECT pg_catalog.pg_backend_pid();
+
+ROLLBACK;
+
+SELECT pg_catalog.pg_backend_pid();
+
+BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+
+SELECT pg_catalog.pg_backend_pid();
+
+SELECT pg_catalog.pg_backend_pid();
+
+ROLLBACK;
+
+SELECT pg_catalog.pg_backend_pid();
+
+BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+
+SELECT pg_catalog.pg_backend_pid();
+
+SELECT pg_catalog.pg_backend_pid();
+
+ROLLBACK;
 
 CREATE INDEX CONCURRENTLY "idx_financials_cover" ON "financials" ("month", "metric", "marketplace", "asin", "amount");
 
@@ -421,7 +462,7 @@ CREATE TABLE IF NOT EXISTS "public"."dashagg_work_<financials>" (dashagg_id uuid
 DO $dashagg3$BEGIN
 EXECUTE pg_catalog.replace($dashagg2$CREATE OR REPLACE FUNCTION "public"."dashagg_<financials>_note"() RETURNS trigger
       LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET
-      standard_conforming_strings = on AS $dashagg$DECLARE waiting bigint := 0;
+      standard_conforming_strings = 'on' AS $dashagg$DECLARE waiting bigint := 0;
   alone boolean := current_setting('transaction_isolation') = 'serializable';
   BEGIN
     IF TG_RELID <> @dashagg_source@ AND NOT EXISTS (WITH RECURSIVE up(oid) AS (SELECT TG_RELID UNION SELECT i.inhparent
@@ -632,7 +673,7 @@ CREATE TABLE IF NOT EXISTS "public"."dashagg_work_<products>" (dashagg_id uuid D
 DO $dashagg3$BEGIN
 EXECUTE pg_catalog.replace($dashagg2$CREATE OR REPLACE FUNCTION "public"."dashagg_<products>_note"() RETURNS trigger
       LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET
-      standard_conforming_strings = on AS $dashagg$DECLARE waiting bigint := 0;
+      standard_conforming_strings = 'on' AS $dashagg$DECLARE waiting bigint := 0;
   alone boolean := current_setting('transaction_isolation') = 'serializable';
   BEGIN
     IF TG_RELID <> @dashagg_source@ AND NOT EXISTS (WITH RECURSIVE up(oid) AS (SELECT TG_RELID UNION SELECT i.inhparent
@@ -986,6 +1027,8 @@ COMMIT;
 
 -- ---- refresh, the first ----
 
+SELECT pg_catalog.current_setting('standard_conforming_strings');
+
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_version'),
     pg_catalog.current_database()::pg_catalog.text, pg_catalog.current_schema()::pg_catalog.text;
 
@@ -1037,7 +1080,7 @@ CREATE TABLE IF NOT EXISTS "public"."dashagg_work_<financials>" (dashagg_id uuid
 DO $dashagg3$BEGIN
 EXECUTE pg_catalog.replace($dashagg2$CREATE OR REPLACE FUNCTION "public"."dashagg_<financials>_note"() RETURNS trigger
       LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET
-      standard_conforming_strings = on AS $dashagg$DECLARE waiting bigint := 0;
+      standard_conforming_strings = 'on' AS $dashagg$DECLARE waiting bigint := 0;
   alone boolean := current_setting('transaction_isolation') = 'serializable';
   BEGIN
     IF TG_RELID <> @dashagg_source@ AND NOT EXISTS (WITH RECURSIVE up(oid) AS (SELECT TG_RELID UNION SELECT i.inhparent
@@ -1276,7 +1319,7 @@ CREATE TABLE IF NOT EXISTS "public"."dashagg_work_<products>" (dashagg_id uuid D
 DO $dashagg3$BEGIN
 EXECUTE pg_catalog.replace($dashagg2$CREATE OR REPLACE FUNCTION "public"."dashagg_<products>_note"() RETURNS trigger
       LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET
-      standard_conforming_strings = on AS $dashagg$DECLARE waiting bigint := 0;
+      standard_conforming_strings = 'on' AS $dashagg$DECLARE waiting bigint := 0;
   alone boolean := current_setting('transaction_isolation') = 'serializable';
   BEGIN
     IF TG_RELID <> @dashagg_source@ AND NOT EXISTS (WITH RECURSIVE up(oid) AS (SELECT TG_RELID UNION SELECT i.inhparent
@@ -1845,6 +1888,8 @@ DELETE FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" WHERE "dashagg_run" 
 
 -- ---- refresh, one changed row ----
 
+SELECT pg_catalog.current_setting('standard_conforming_strings');
+
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_version'),
     pg_catalog.current_database()::pg_catalog.text, pg_catalog.current_schema()::pg_catalog.text;
 
@@ -2248,6 +2293,8 @@ DELETE FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" WHERE "dashagg_run" 
 DELETE FROM "public"."dashagg_scratch_<hash>_<hash>_<hash>" WHERE "dashagg_run" BETWEEN <hash> AND <hash>;
 
 -- ---- verify ----
+
+SELECT pg_catalog.current_setting('standard_conforming_strings');
 
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_version'),
     pg_catalog.current_database()::pg_catalog.text, pg_catalog.current_schema()::pg_catalog.text;

@@ -26,7 +26,10 @@ fn statements_of_its_own() {
                  WHEN MATCHED THEN UPDATE SET month = v.month \
                  WHEN NOT MATCHED THEN INSERT (id, asin, marketplace, month, metric, amount) \
                  VALUES (v.id, 'B010000005', 'UK', v.month, 'fees', -3)";
-    case(db, "MERGE", Seen, merge);
+    // Servers before 15 have none.
+    if db.try_exec(&format!("EXPLAIN {merge}")).is_ok() {
+        case(db, "MERGE", Seen, merge);
+    }
     case(
         db,
         "a CTE that moves rows",

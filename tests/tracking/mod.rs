@@ -22,3 +22,4 @@ mod review;
 mod security;
 mod session;
 mod signatures;
+mod virtual_columns;

@@ -32,6 +32,11 @@ impl Spelling for MysqlDialect {
         format!("`{}`", ident.replace('`', "``"))
     }
 
+    fn too_long(&self, ident: &str) -> Option<String> {
+        let length = ident.chars().count();
+        (length > 64).then(|| format!("{ident} has {length} characters; names may have 64"))
+    }
+
     fn literal(&self, text: &str) -> String {
         // A backslash means one thing or another by sql_mode, a NUL byte ends some texts; bytes are what they are.
         if text.contains(['\\', '\0']) {

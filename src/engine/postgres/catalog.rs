@@ -21,7 +21,10 @@ impl CatalogSql for PostgresDialect {
              THEN ' COLLATE ' || pg_catalog.quote_ident(n.nspname::pg_catalog.text) || '.' || \
              pg_catalog.quote_ident(c.collname::pg_catalog.text) ELSE '' END, \
              CASE WHEN a.attgenerated <> '' OR a.attidentity = 'a' THEN 1 ELSE 0 END, \
-             CASE WHEN a.attnotnull THEN 0 ELSE 1 END \
+             CASE WHEN a.attnotnull THEN 0 ELSE 1 END, \
+             CASE WHEN a.attgenerated = 'v' THEN (SELECT 'CAST((' || pg_catalog.pg_get_expr(d.adbin, d.adrelid) || ') AS ' || \
+             pg_catalog.format_type(a.atttypid, a.atttypmod) || ')' FROM pg_catalog.pg_attrdef d \
+             WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END \
              FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
              LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation \
              LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace \
@@ -88,17 +91,36 @@ impl CatalogSql for PostgresDialect {
         )
     }
 
+    fn emptied_sql(&self, tables: &[(&str, &str)]) -> Option<String> {
+        let each = tables.iter().enumerate().map(|(at, (schema, table))| {
+            format!(
+                "SELECT {at} FROM pg_catalog.pg_class WHERE oid = {} AND relpersistence = 'u' AND relkind = 'r' \
+                 AND pg_catalog.pg_relation_size(oid::pg_catalog.regclass) = 0",
+                self.regclass(Some(schema), table)
+            )
+        });
+        Some(each.collect::<Vec<_>>().join(" UNION ALL "))
+    }
+
     fn leaves_sql(&self, schema: Option<&str>, table: &str) -> Option<String> {
         Some(format!(
-            "SELECT i.inhrelid::pg_catalog.regclass::pg_catalog.text FROM pg_catalog.pg_inherits i \
-             JOIN pg_catalog.pg_class c ON c.oid = i.inhparent AND c.relkind = 'p' WHERE i.inhparent = {} ORDER BY 1",
+            "WITH RECURSIVE tree(oid) AS (SELECT c.oid FROM pg_catalog.pg_class c WHERE c.oid = {} AND c.relkind = 'p' \
+             UNION ALL SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid) \
+             SELECT c.oid::pg_catalog.regclass::pg_catalog.text, c.relkind::pg_catalog.text, \
+             x.indexrelid::pg_catalog.regclass::pg_catalog.text, b.relname::pg_catalog.text \
+             FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid \
+             LEFT JOIN pg_catalog.pg_index x ON x.indrelid = c.oid AND NOT x.indisvalid \
+             LEFT JOIN pg_catalog.pg_class b ON b.oid = x.indexrelid ORDER BY 1, 4",
             self.regclass(schema, table)
         ))
     }
 
     fn explain_sql(&self, query: &str) -> Vec<String> {
         // Without this a small table is read whole although an index could serve.
-        vec!["SET LOCAL enable_seqscan = off".to_owned(), format!("EXPLAIN {query}")]
+        let on = ["enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"];
+        let mut sql: Vec<String> = on.iter().map(|name| format!("SET LOCAL {name} = on")).collect();
+        sql.extend(["SET LOCAL enable_seqscan = off".to_owned(), format!("EXPLAIN {query}")]);
+        sql
     }
 
     fn distinct_reads_all(&self) -> bool {

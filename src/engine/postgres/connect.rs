@@ -30,6 +30,9 @@ const SERVER_SQL: &str = "SELECT pg_catalog.current_setting('server_version_num'
      pg_catalog.current_setting('server_version'), pg_catalog.current_database()::pg_catalog.text, \
      pg_catalog.current_schema()::pg_catalog.text";
 
+/// Query for how the session reads strings by itself.
+const STRINGS_SQL: &str = "SELECT pg_catalog.current_setting('standard_conforming_strings')";
+
 impl Postgres {
     /// Connects.
     ///
@@ -76,11 +79,20 @@ impl Postgres {
             lock: Lock::default(),
             in_transaction: false,
             writes: false,
+            settled: false,
+            escapes: false,
             target,
         };
         // In one message, so that a pooler lets one session answer.
-        let answers = this.query_each(&[SERVER_SQL.to_owned(), WHO_SQL.to_owned()]).await?;
-        let mut rows = answers.into_iter().map(|rows| rows.into_iter().next().unwrap_or_default());
+        let [limit, settings] = this.settings();
+        let asked = [limit, STRINGS_SQL.to_owned(), settings, SERVER_SQL.to_owned(), WHO_SQL.to_owned()];
+        this.in_transaction = true;
+        let answers = this.query_each(&asked).await?;
+        this.in_transaction = false;
+        let rows = answers.into_iter().map(|rows| rows.into_iter().next().unwrap_or_default());
+        let rows: [Row; 5] = rows.collect::<Vec<_>>().try_into().unwrap_or_default();
+        this.escapes = rows[1].first().is_some_and(|cell| cell.as_deref() != Some("on"));
+        let mut rows = rows.into_iter().skip(3);
         this.identify(&rows.next().unwrap_or_default())?;
         let who = rows.next().unwrap_or_default();
         if let [Some(pid), Some(began)] = who.as_slice()

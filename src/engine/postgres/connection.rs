@@ -10,6 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener};
 
 use super::POSTGRES;
 use super::errors::translate;
+use super::spelling::{LONG, settings_sql};
 use crate::config::DatabaseTarget;
 use crate::engine::guard::Lock;
 use crate::engine::io::{network_io, probe_io, text_io};
@@ -27,6 +28,10 @@ pub struct Postgres {
     pub(super) lock: Lock,
     pub(super) in_transaction: bool,
     pub(super) writes: bool,
+    /// Statements that stand alone have the session's settings, or a pooler's.
+    pub(super) settled: bool,
+    /// A backslash in a plain literal is an escape until a message has said otherwise: for the next one.
+    pub(super) escapes: bool,
 }
 
 /// A name that no other connection has, on this machine or another.
@@ -52,33 +57,30 @@ fn begin_sql(tx: &Tx) -> String {
 
 impl Postgres {
     /// What every statement runs under, as statements: behind a pooler the next one may run in another session.
-    fn settings(&self) -> Vec<String> {
-        let mut all: Vec<String> = [
-            // First: until then the database's own holds, which may be a short one.
-            ("statement_timeout", self.target.statement_timeout.as_millis().to_string()),
-            ("lock_timeout", self.target.lock_timeout.as_millis().to_string()),
-            ("client_connection_check_interval", "500".to_owned()),
-            ("timezone", "'UTC'".to_owned()),
-            ("client_min_messages", "warning".to_owned()),
-            ("standard_conforming_strings", "on".to_owned()),
-        ]
-        .iter()
-        .map(|(name, value)| format!("SET LOCAL {name} = {value}"))
-        .collect();
-        if self.version >= 170_000 {
-            all.push("SET LOCAL transaction_timeout = 0".to_owned());
-        }
-        all
+    pub(super) fn settings(&self) -> [String; 2] {
+        settings_sql(self.limits(), self.version, &[], true)
     }
 
-    /// The same for a transaction, with what ends it soon after our machine has lost its power or the network.
+    /// The same for a transaction.
     pub(super) fn local_settings(&self) -> String {
-        format!(
-            "; {}; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL idle_session_timeout = 0; \
-             SET LOCAL tcp_keepalives_idle = 20; SET LOCAL tcp_keepalives_interval = 10; \
-             SET LOCAL tcp_keepalives_count = 3; SET LOCAL tcp_user_timeout = '30s'",
-            self.settings().join("; ")
-        )
+        let [limit, rest] = settings_sql(self.limits(), self.version, &LONG, true);
+        format!("; {limit}; {rest}")
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { statement: self.target.statement_timeout, lock: self.target.lock_timeout }
+    }
+
+    /// Before a statement that nothing can go along with: the settings for all of the session, once, if it is ours alone. A
+    /// pooler's is others', too: there its own hold.
+    async fn settle(&mut self, sql: &str) -> Result<(), DbError> {
+        // One that finds out costs more than what is vacuumed here.
+        let applies = !self.in_transaction && stands_alone(sql) && first_word(sql) != "VACUUM";
+        if !applies || std::mem::replace(&mut self.settled, true) || self.is_pooled().await? {
+            return Ok(());
+        }
+        let sql = settings_sql(Limits::default(), self.version, &LONG, false).join("; ");
+        self.control(&sql).await
     }
 
     /// A statement as it is sent, and the limits that the server does not keep for it. Outside a transaction the settings
@@ -88,10 +90,30 @@ impl Postgres {
             return (sql.to_owned(), Limits::default());
         }
         if stands_alone(sql) {
-            let (statement, lock) = (self.target.statement_timeout, self.target.lock_timeout);
-            return (sql.to_owned(), Limits { statement, lock });
+            return (sql.to_owned(), self.limits());
         }
         (format!("{}; {sql}", self.settings().join("; ")), Limits::default())
+    }
+
+    /// Opens a transaction for statements that would be read before their settings hold; says whether it did.
+    async fn open_for(&mut self, statements: &[&str]) -> Result<bool, DbError> {
+        let read_too_early = |sql: &&str| sql.contains('\\') && !stands_alone(sql);
+        if self.in_transaction || !self.escapes || !statements.iter().any(read_too_early) {
+            return Ok(false);
+        }
+        let sql = format!("BEGIN ISOLATION LEVEL READ COMMITTED{}", self.local_settings());
+        self.control(&sql).await?;
+        self.in_transaction = true;
+        Ok(true)
+    }
+
+    /// Ends it.
+    async fn close<T>(&mut self, opened: bool, result: Result<T, DbError>) -> Result<T, DbError> {
+        if opened && std::mem::take(&mut self.in_transaction) && !self.watch.is_broken() {
+            let ended = self.control(if result.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
+            return result.and_then(|value| ended.map(|()| value));
+        }
+        result
     }
 
     /// A statement that begins or ends a transaction.
@@ -128,22 +150,27 @@ probe_io!(Pg, PgConnection);
 #[async_trait]
 impl Engine for Postgres {
     async fn execute(&mut self, sql: &str) -> Result<u64, DbError> {
+        self.settle(sql).await?;
+        let opened = self.open_for(&[sql]).await?;
         let (sql, limits) = self.framed(sql);
         let rows = Rows::default();
         let work = execute_on(&mut self.connection, &sql, &rows);
-        self.watch.over(limits, &rows, work).await
+        let result = self.watch.over(limits, &rows, work).await;
+        self.close(opened, result).await
     }
 
     async fn query_each(&mut self, statements: &[String]) -> Result<Vec<Vec<Row>>, DbError> {
         if statements.is_empty() {
             return Ok(Vec::new());
         }
-        let mut all = if self.in_transaction { Vec::new() } else { self.settings() };
+        let opened = self.open_for(&each_of(statements)).await?;
+        let mut all = if self.in_transaction { Vec::new() } else { self.settings().to_vec() };
         let settings = all.len();
         all.extend_from_slice(statements);
         let rows = Rows::default();
         let work = query_each_on(&mut self.connection, &all, &rows);
-        let mut answers = self.watch.over(Limits::default(), &rows, work).await?;
+        let result = self.watch.over(Limits::default(), &rows, work).await;
+        let mut answers = self.close(opened, result).await?;
         // Each setting has an answer of its own, without rows.
         Ok(answers.split_off(settings.min(answers.len())))
     }
@@ -152,26 +179,32 @@ impl Engine for Postgres {
         if statements.is_empty() {
             return Ok(Vec::new());
         }
-        let mut all = if self.in_transaction { Vec::new() } else { self.settings() };
+        let opened = self.open_for(&each_of(statements)).await?;
+        let mut all = if self.in_transaction { Vec::new() } else { self.settings().to_vec() };
         let settings = all.len();
         all.extend_from_slice(statements);
         let rows = Rows::default();
         let work = execute_each_on(&mut self.connection, &all, &rows);
-        let mut affected = self.watch.over(Limits::default(), &rows, work).await?;
+        let result = self.watch.over(Limits::default(), &rows, work).await;
+        let mut affected = self.close(opened, result).await?;
         Ok(affected.split_off(settings.min(affected.len())))
     }
 
     async fn for_each(&mut self, sql: &str, each: &mut (dyn FnMut(Row) + Send)) -> Result<(), DbError> {
+        let opened = self.open_for(&[sql]).await?;
         let (sql, limits) = self.framed(sql);
         let rows = Rows::default();
         let work = for_each_on(&mut self.connection, &sql, &rows, each);
-        self.watch.over(limits, &rows, work).await
+        let result = self.watch.over(limits, &rows, work).await;
+        self.close(opened, result).await
     }
 
     async fn column_names(&mut self, sql: &str) -> Result<Vec<String>, DbError> {
+        let opened = self.open_for(&[sql]).await?;
         let (sql, limits) = self.framed(sql);
         let work = column_names_on(&mut self.connection, &sql);
-        self.watch.over(limits, &Rows::default(), work).await
+        let result = self.watch.over(limits, &Rows::default(), work).await;
+        self.close(opened, result).await
     }
 
     fn dialect(&self) -> &'static dyn Dialect {
@@ -287,6 +320,16 @@ fn stands_alone(sql: &str) -> bool {
         }
         _ => false,
     }
+}
+
+fn each_of(statements: &[String]) -> Vec<&str> {
+    statements.iter().map(String::as_str).collect()
+}
+
+/// Its first word, in capitals.
+fn first_word(sql: &str) -> String {
+    let words = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+    uncommented(sql).split(words).next().unwrap_or_default().to_ascii_uppercase()
 }
 
 /// The statement behind the comments that it begins with.

@@ -38,6 +38,10 @@ impl Dialect for PostgresDialect {
         true
     }
 
+    fn has_policies(&self) -> bool {
+        true
+    }
+
     fn has_materialized_views(&self) -> bool {
         true
     }

@@ -2,7 +2,7 @@
 
 use super::PostgresDialect;
 use super::spelling::grantee;
-use crate::engine::{Column, ObjectSql, Spelling};
+use crate::engine::{Column, ObjectSql, Row, Spelling};
 
 impl ObjectSql for PostgresDialect {
     fn ledger_columns(&self, columns: &str) -> String {
@@ -95,13 +95,7 @@ impl ObjectSql for PostgresDialect {
         format!("CREATE INDEX CONCURRENTLY {} ON {} ({})", self.quote(name), table, self.list(columns))
     }
 
-    fn index_leaves_online(
-        &self,
-        name: &str,
-        table: &str,
-        leaves: &[String],
-        columns: &[String],
-    ) -> Vec<String> {
+    fn index_leaves_online(&self, name: &str, table: &str, tree: &[Row], columns: &[String]) -> Vec<String> {
         let list = self.list(columns);
         let part = |leaf: &str| {
             let head: String = name.chars().take(40).collect();
@@ -109,14 +103,35 @@ impl ObjectSql for PostgresDialect {
         };
         // Behind a lock that is waited for, all of the application waits.
         let brief = "SET LOCAL lock_timeout = '5s'; ";
-        // The table's own stays unusable until every partition has its part; those are in the table's schema.
-        let mut sql =
-            vec![format!("{brief}CREATE INDEX IF NOT EXISTS {} ON ONLY {table} ({list})", self.quote(name))];
-        for leaf in leaves {
-            let own = self.quote(&part(leaf));
-            sql.push(format!("CREATE INDEX CONCURRENTLY IF NOT EXISTS {own} ON {leaf} ({list})"));
-            sql.push(format!("{brief}ALTER INDEX {} ATTACH PARTITION {own}", self.quote(name)));
+        let (mut sql, mut last) = (Vec::new(), None);
+        for row in tree {
+            let cell = |at: usize| row.get(at).and_then(Option::as_deref).unwrap_or_default();
+            let (of, kind, broken) = (cell(0), cell(1), cell(2));
+            let own = part(of);
+            if kind == "p" {
+                // Serves nothing, and would have to be completed level by level.
+                if cell(3) == name {
+                    sql.push(format!("{brief}DROP INDEX IF EXISTS {broken}"));
+                }
+                continue;
+            }
+            let mut made = Vec::new();
+            if cell(3) == own {
+                made.push(format!("DROP INDEX CONCURRENTLY IF EXISTS {broken}"));
+            }
+            if kind != "f" && last != Some(of) {
+                made.push(format!(
+                    "CREATE INDEX CONCURRENTLY IF NOT EXISTS {} ON {of} ({list})",
+                    self.quote(&own)
+                ));
+            }
+            // What is in the way comes first, whichever of several broken ones it is.
+            let at = if last == Some(of) { sql.len().saturating_sub(1) } else { sql.len() };
+            sql.splice(at..at, made);
+            last = Some(of);
         }
+        // Takes those of all levels for its own and builds nothing; on a foreign table it asks for none.
+        sql.push(format!("{brief}CREATE INDEX IF NOT EXISTS {} ON {table} ({list})", self.quote(name)));
         sql
     }
 

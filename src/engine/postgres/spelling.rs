@@ -1,6 +1,7 @@
-//! PostgreSQL: names, values and expressions.
+//! PostgreSQL: names, values and expressions, and the settings under which they mean what they say.
 
 use super::PostgresDialect;
+use crate::engine::watchdog::Limits;
 use crate::engine::{Column, LexRules, Spelling};
 use crate::sql_text;
 
@@ -27,6 +28,10 @@ impl Spelling for PostgresDialect {
 
     fn quote(&self, ident: &str) -> String {
         format!("\"{}\"", ident.replace('"', "\"\""))
+    }
+
+    fn too_long(&self, ident: &str) -> Option<String> {
+        (ident.len() > 63).then(|| format!("{ident} has {} bytes; PostgreSQL cuts names at 63", ident.len()))
     }
 
     fn literal(&self, text: &str) -> String {
@@ -132,6 +137,71 @@ impl Spelling for PostgresDialect {
     fn seconds_before(&self, moment: &str, seconds: f64) -> String {
         format!("CAST({moment} AS pg_catalog.timestamptz) - pg_catalog.interval '{seconds} seconds'")
     }
+}
+
+/// Settings by which the same SQL means, finds or spells something else; any role or database may have its own. Not
+/// among them: `search_path`, which says where a set's tables are; `lc_monetary`, without which amounts of type money are
+/// other amounts; `default_text_search_config`, which no value stands in for.
+pub(super) const MEANING: [(&str, &str); 16] = [
+    ("timezone", "UTC"),
+    ("timezone_abbreviations", "Default"),
+    ("datestyle", "ISO, MDY"),
+    ("intervalstyle", "postgres"),
+    ("extra_float_digits", "1"),
+    ("bytea_output", "hex"),
+    ("lc_numeric", "C"),
+    ("lc_time", "C"),
+    ("standard_conforming_strings", "on"),
+    ("backslash_quote", "safe_encoding"),
+    ("quote_all_identifiers", "off"),
+    ("transform_null_equals", "off"),
+    ("array_nulls", "on"),
+    ("xmlbinary", "base64"),
+    ("xmloption", "content"),
+    // Else an index may find any part of the rows.
+    ("gin_fuzzy_search_limit", "0"),
+];
+
+/// Settings that only matter to a transaction that stays open: nothing ends it while we are there, and something soon after our
+/// machine has lost its power or the network.
+pub(super) const LONG: [(&str, &str); 6] = [
+    ("idle_in_transaction_session_timeout", "0"),
+    ("idle_session_timeout", "0"),
+    ("tcp_keepalives_idle", "20"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "30000"),
+];
+
+/// The settings as two statements without rows: each more would cost a part of every round trip. For a transaction they
+/// hold; for the session (`limits`: what we keep the time of) where a statement takes nothing along.
+pub(super) fn settings_sql(limits: Limits, version: u32, more: &[(&str, &str)], local: bool) -> [String; 2] {
+    let lock_timeout = limits.lock.as_millis().to_string();
+    let own = [
+        ("lock_timeout", lock_timeout.as_str()),
+        // Of versions that have it.
+        ("transaction_timeout", "0"),
+        ("client_connection_check_interval", "500"),
+        ("client_min_messages", "warning"),
+        ("exit_on_error", "off"),
+        // A refresh that may see a part of the rows only must fail.
+        ("row_security", "off"),
+    ];
+    let all = own.iter().filter(|(name, _)| version >= 170_000 || *name != "transaction_timeout");
+    let each: Vec<String> = all
+        .chain(&MEANING)
+        .chain(more)
+        .map(|(name, value)| format!("pg_catalog.set_config('{name}', '{value}', {local}) IS NULL"))
+        .collect();
+    [
+        // First: until then the database's own holds, which may be a short one.
+        format!(
+            "SET {} statement_timeout = {}",
+            if local { "LOCAL" } else { "SESSION" },
+            limits.statement.as_millis()
+        ),
+        format!("SELECT 1 WHERE {}", each.join(" OR ")),
+    ]
 }
 
 /// The text between dollar signs, by a tag that it does not hold.

@@ -4,7 +4,7 @@
 
 use super::{
     PostgresDialect,
-    spelling::{dollar_quoted, grantee},
+    spelling::{MEANING, dollar_quoted, grantee},
 };
 use crate::engine::track::{MOST_NOTED_KEYS, TrackSpec};
 use crate::engine::triggers::like_own;
@@ -24,6 +24,11 @@ fn note_type(column: &Column) -> String {
     } else {
         column.sql_type.clone()
     }
+}
+
+/// A setting's value as SET takes it: a list is no string.
+fn setting(name: &str, value: &str) -> String {
+    if name == "datestyle" { value.to_owned() } else { format!("'{value}'") }
 }
 
 /// Stands in the function's text for the source's number until it is made: names can be moved, numbers cannot.
@@ -117,19 +122,28 @@ impl PostgresDialect {
             format!("PERFORM pg_catalog.pg_notify({}, '');", self.literal(channel))
         });
         let body = format!(
-            "DECLARE waiting bigint := 0; alone boolean := current_setting('transaction_isolation') = 'serializable'; BEGIN {wake} {guard} IF TG_OP = 'INSERT' THEN {new} ELSIF TG_OP = 'DELETE' THEN {old} \
+            "{variables}DECLARE waiting bigint := 0; alone boolean := current_setting('transaction_isolation') = 'serializable'; BEGIN {wake} {guard} IF TG_OP = 'INSERT' THEN {new} ELSIF TG_OP = 'DELETE' THEN {old} \
              ELSIF TG_OP = 'UPDATE' THEN {new} {old} \
              ELSE INSERT INTO {log} (dashagg_grain) VALUES ('a'); END IF; RETURN NULL; END",
+            // A column of the row may have a variable's name.
+            variables = if spec.unseen.is_empty() { "" } else { "#variable_conflict use_column\n" },
             guard = self.note_guard(spec),
             log = self.qualify(&spec.schema, &spec.log()),
             new = self.note_rows(spec, "dashagg_new"),
             old = self.note_rows(spec, "dashagg_old"),
         );
-        // SECURITY DEFINER: writers need no right on the log. UTC: a refresh reads expressions in that zone, so a
-        // writer in another must note what they are there. search_path, strings: its text means the same to everybody.
+        // SECURITY DEFINER: writers need no right on the log. UTC and the like: a refresh reads expressions under these
+        // settings, so a writer with others must note what they are there. search_path, strings: its text means the same
+        // to everybody.
+        let expressions =
+            spec.columns.iter().any(|column| column.expression.is_some()) || !spec.unseen.is_empty();
+        let plain = ["timezone", "standard_conforming_strings"];
+        let settings = MEANING.iter().filter(|(name, _)| expressions || plain.contains(name));
+        let settings: String =
+            settings.map(|(name, value)| format!(" SET {name} = {}", setting(name, value))).collect();
         let definition = format!(
             "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER \
-             SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET standard_conforming_strings = on AS {}",
+             SET search_path = pg_catalog, pg_temp{settings} AS {}",
             self.qualify(&spec.schema, &spec.trigger("note")),
             dollar_quoted(&body)
         );
@@ -259,7 +273,8 @@ impl TriggerSql for PostgresDialect {
     }
 
     fn rehearse_sql(&self, spec: &TrackSpec) -> Vec<String> {
-        if spec.columns.iter().all(|column| column.expression.is_none()) {
+        let computed = |name: &str| spec.unseen.iter().any(|(unseen, _)| unseen.eq_ignore_ascii_case(name));
+        if spec.columns.iter().all(|column| column.expression.is_none() && !computed(&column.name)) {
             return Vec::new();
         }
         let source = self.source_name(spec);
@@ -277,13 +292,20 @@ impl TriggerSql for PostgresDialect {
 
     fn witness_sql(&self, spec: &TrackSpec) -> Vec<String> {
         let like = like_own(&spec.id, "a_");
-        // A trigger's row version changes when it is disabled and when it is enabled again.
+        // A trigger's row version changes when it is disabled and when it is enabled again; that of a virtual column's
+        // expression, when it is altered. A crash empties an unlogged table and leaves no other trace than statistics that
+        // begin anew, also where only the sessions were restarted.
         vec![format!(
             "{} SELECT CASE WHEN pg_catalog.bool_and(w.ready) THEN pg_catalog.string_agg(w.print, ';' ORDER BY w.print) END FROM ( \
              SELECT tree.oid::pg_catalog.text || ':' || \
              COALESCE(pg_catalog.pg_relation_filenode(tree.oid::pg_catalog.regclass)::pg_catalog.text, '') || ':' || \
              COALESCE(pg_catalog.string_agg(g.oid::pg_catalog.text || g.tgenabled::pg_catalog.text || g.xmin::pg_catalog.text, ',' \
-             ORDER BY g.tgname), '') AS print, \
+             ORDER BY g.tgname), '') || COALESCE((SELECT ':' || pg_catalog.string_agg(d.oid::pg_catalog.text, ',' ORDER BY d.adnum) \
+             FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum \
+             WHERE d.adrelid = tree.oid AND a.attgenerated = 'v'), '') || COALESCE((SELECT ':' || \
+             extract(epoch FROM pg_catalog.pg_postmaster_start_time())::pg_catalog.text || \
+             COALESCE(extract(epoch FROM pg_catalog.pg_stat_get_bgwriter_stat_reset_time())::pg_catalog.text, '') \
+             FROM pg_catalog.pg_class u WHERE u.oid = tree.oid AND u.relpersistence = 'u'), '') AS print, \
              pg_catalog.count(g.oid) = 4 AND COALESCE(pg_catalog.bool_and(g.tgenabled = 'A' AND (SELECT \
              pg_catalog.has_table_privilege(p.proowner, {log}, 'INSERT') AND pg_catalog.has_table_privilege(p.proowner, {log}, 'SELECT') \
              AND pg_catalog.has_table_privilege(p.proowner, {log}, 'UPDATE') FROM pg_catalog.pg_proc p WHERE p.oid = g.tgfoid)), false) AS ready \
@@ -295,6 +317,10 @@ impl TriggerSql for PostgresDialect {
                 self.literal(&self.qualify(&spec.schema, &spec.log()))
             )
         )]
+    }
+
+    fn witness_is_anybodys(&self) -> bool {
+        true
     }
 
     fn open_doors_sql(&self, schema: &str) -> Option<String> {
