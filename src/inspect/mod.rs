@@ -1,12 +1,15 @@
 //! Before computing anything: do sources, summary tables and SELECTs fit together? Every mismatch is one
 //! sentence that names file, table and column.
 
+pub mod alike;
 pub mod partitions;
 pub mod retention;
+mod types;
 
 use anyhow::Result;
 
 pub use self::partitions::{known_partitions, may_hide_partitions, partition_expression};
+pub use self::types::refuse_unfit;
 use crate::catalog::{Kind, Set, Source, Summary};
 use crate::engine::statements::{Marks, SummarySql};
 use crate::engine::{Column, Dialect, Engine, ErrorClass, Shape, Tables};
@@ -118,6 +121,7 @@ pub async fn prepare<'a>(
     for source in &set.sources {
         inspect_source(engine, set, source, tables)?;
     }
+    types::refuse_types(engine, set, tables)?;
     let mut prepared = Vec::new();
     for summary in &set.summaries {
         prepared.push(inspect_summary(engine, set, summary, tables).await?);

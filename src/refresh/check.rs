@@ -3,11 +3,12 @@
 
 use anyhow::{Result, anyhow};
 
+use super::listed;
 use super::staging::{Findings, Staging};
 use crate::catalog::manifest::CheckEntry;
 use crate::catalog::{Against, Summary};
 use crate::engine::statements::{Shadow, Slice};
-use crate::engine::{Engine, count_at};
+use crate::engine::{Engine, Row, count_at};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::plan::{Tuple, Wave};
@@ -38,6 +39,11 @@ pub async fn profile(
             // No partition at all, so no row that says it.
             None => engine.count(&summary_sql.count(slice)).await?,
         };
+    }
+    if !wave.by_key {
+        let has_rows = |row: &&Row| row[parts].as_deref() != Some("0");
+        let computed: Vec<Tuple> = rows.iter().filter(has_rows).map(|row| row[..parts].to_vec()).collect();
+        listed::as_asked(engine, staging, index, slice, &computed).await?;
     }
     let mut findings = staging.findings.lock().map_err(|_| anyhow!("another connection failed"))?;
     *findings.published.entry(index).or_default() += published;

@@ -19,6 +19,7 @@ use crate::claims;
 use crate::engine::Engine;
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
+use crate::inspect;
 use crate::plan::{Ask, Mode, Plan, Tuple};
 
 /// The fresh rows are there, for nobody to see.
@@ -66,6 +67,8 @@ impl<'f> Planned<'f> {
     ) -> Result<Staged<'f>> {
         let Self { mut claimed, partitions, plan, mode } = self;
         let facts = claimed.facts;
+        let named =
+            mode == Mode::Incremental && matches!(run.request.ask, Ask::Partitions(_) | Ask::Since(_));
         let rows = if facts.group.kind == Kind::MaterializedView {
             let (as_of, done) = views::stage(engine, run, facts).await?;
             Fresh::Views { as_of, done }
@@ -86,6 +89,7 @@ impl<'f> Planned<'f> {
             let checked = unproved(engine, &claimed, &plan).await?;
             let look_up = plan.waves().len() != 1 || plan.follows();
             scratch::ready(engine, facts, look_up, &mut claimed.state, own).await?;
+            let columns = inspect::alike::columns(facts.set, &facts.prepared, &facts.tables);
             let mut staging = Staging {
                 set: facts.set,
                 prepared: &facts.prepared,
@@ -95,6 +99,8 @@ impl<'f> Planned<'f> {
                 empty,
                 settled: vec![false; facts.prepared.len()],
                 large: run.large,
+                named,
+                compared: columns.into_iter().cloned().collect(),
                 findings: Mutex::default(),
             };
             let helpers = helpers::open(run, engine, &plan, &known, &partitions.known).await?;
@@ -107,8 +113,7 @@ impl<'f> Planned<'f> {
             staged?;
             Fresh::Tables { staging, checked }
         };
-        let named = matches!(run.request.ask, Ask::Partitions(_) | Ask::Since(_));
-        let only = plan.only.filter(|_| mode == Mode::Incremental && named);
+        let only = plan.only.filter(|_| named);
         let plan = Computed { mode, reason: plan.reason, partitions: plan.partitions as u64, only };
         Ok(Staged { claimed, plan, rows })
     }

@@ -19,3 +19,4 @@ mod notes;
 mod review;
 mod security;
 mod session;
+mod types;

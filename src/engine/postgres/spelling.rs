@@ -78,6 +78,18 @@ impl Spelling for PostgresDialect {
         }
     }
 
+    fn unfit(&self, sql_type: &str) -> Option<&'static str> {
+        let lower = sql_type.to_ascii_lowercase();
+        let base = lower.trim_end_matches("[]");
+        match base {
+            "json" => Some("has no equality: make it jsonb, or take a text out of it"),
+            "xml" | "point" | "line" | "lseg" | "box" | "path" | "polygon" | "circle" => {
+                Some("has no equality by which its values could be found again: choose another column")
+            }
+            _ => None,
+        }
+    }
+
     fn is_text(&self, sql_type: &str) -> bool {
         let lower = sql_type.to_ascii_lowercase();
         ["char", "text", "name"].iter().any(|word| lower.contains(word))
