@@ -60,6 +60,10 @@ pub trait Spelling: Send + Sync {
         None
     }
 
+    /// By how much of itself a sum of values of this type may be another if it is added up in another order, or stored and
+    /// read; `value`: one that was read. None where numbers are exact.
+    fn tolerance(&self, sql_type: &str, value: &str) -> Option<f64>;
+
     /// Whether a collation may soften comparison of this type.
     fn is_text(&self, sql_type: &str) -> bool;
 
@@ -108,6 +112,11 @@ pub trait Spelling: Send + Sync {
     /// A moment (as an expression) some seconds earlier, to compare a column with.
     fn seconds_before(&self, moment: &str, seconds: f64) -> String;
 }
+
+/// [`Spelling::tolerance`] of four bytes.
+pub(super) const SINGLE: f64 = 1e-6;
+/// [`Spelling::tolerance`] of eight bytes.
+pub(super) const DOUBLE: f64 = 1e-9;
 
 /// Digits, with a sign or without: as a constant it is a number in any dialect.
 pub(super) fn is_whole(text: &str) -> bool {

@@ -10,11 +10,12 @@ use anyhow::Result;
 
 pub use self::partitions::{known_partitions, may_hide_partitions, partition_expression};
 pub use self::types::refuse_unfit;
-use crate::catalog::{Kind, Set, Source, Summary};
+use crate::catalog::{Against, Kind, Set, Source, Summary};
 use crate::engine::statements::{Marks, SummarySql};
 use crate::engine::{Column, Dialect, Engine, ErrorClass, Shape, Tables};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
+use crate::sql_text::{self, Token};
 
 /// A summary together with what the database says of its table.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub struct BoundSummary<'a> {
     pub replace: bool,
     /// An index of the table begins with the partition columns.
     pub led: bool,
+    /// Reconciled columns whose totals a source adds up from values of this type, which is not exact.
+    pub rough: Vec<(String, String)>,
 }
 
 impl BoundSummary<'_> {
@@ -60,6 +63,15 @@ impl BoundSummary<'_> {
     /// The statements for recomputing single rows: nothing is grouped by partition.
     pub fn summary_sql_by_key<'s>(&'s self, dialect: &'s dyn Dialect) -> SummarySql<'s> {
         SummarySql { partition: &[], ..self.summary_sql(dialect) }
+    }
+
+    /// By how much of itself a value of a column may differ without being wrong: floats add up to something else in another
+    /// order.
+    pub fn tolerance(&self, d: &dyn Dialect, name: &str, value: &str) -> Option<f64> {
+        let own = self.column(name).map(|column| column.sql_type.as_str());
+        let rough = self.rough.iter().filter(|(column, _)| column.eq_ignore_ascii_case(name));
+        let types = own.into_iter().chain(rough.map(|(_, sql_type)| sql_type.as_str()));
+        types.filter_map(|sql_type| d.tolerance(sql_type, value)).reduce(f64::max)
     }
 
     /// The column of that name, which `inspect` has made sure of.
@@ -185,7 +197,25 @@ async fn inspect_summary<'a>(
     }
     let replace = shape.has_other_unique(&summary.key);
     let led = shape.index_led_by(&summary.partition).is_some();
-    Ok(BoundSummary { summary, target, columns, stored: shape.columns.clone(), stamped, replace, led })
+    let rough = rough(engine.dialect(), set, summary, tables);
+    Ok(BoundSummary { summary, target, columns, stored: shape.columns.clone(), stamped, replace, led, rough })
+}
+
+/// The columns whose totals are made of floats.
+fn rough(d: &dyn Dialect, set: &Set, summary: &Summary, tables: &Tables) -> Vec<(String, String)> {
+    let Against::Source(source) = summary.against else { return Vec::new() };
+    let source = &set.sources[source];
+    let Some(shape) = source_shape(tables, source) else { return Vec::new() };
+    let mut found = Vec::new();
+    for (name, aggregate) in &source.totals {
+        let words = sql_text::tokens(aggregate, d.lex_rules());
+        let read = |column: &&Column| {
+            words.iter().any(|word| matches!(&word.token, Token::Name { text, .. } if text.eq_ignore_ascii_case(&column.name)))
+        };
+        let floats = shape.columns.iter().filter(|column| d.tolerance(&column.sql_type, "0").is_some());
+        found.extend(floats.filter(read).map(|column| (name.clone(), column.sql_type.clone())));
+    }
+    found
 }
 
 fn has(names: &[String], name: &str) -> bool {

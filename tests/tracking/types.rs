@@ -408,3 +408,271 @@ conformance!(a_type_that_cannot_be_found_again_is_refused, |db: &TestDb| {
     }
     let _ = engine_folder(db.kind);
 });
+
+/// Types of floating-point amounts, and of exact ones that are made of them: (source, summary).
+fn floats(db: &TestDb) -> &'static [(&'static str, &'static str)] {
+    match db.kind {
+        Kind::Mariadb => &[
+            ("FLOAT", "FLOAT"),
+            ("FLOAT", "DOUBLE"),
+            ("DOUBLE", "DOUBLE"),
+            ("DOUBLE", "FLOAT"),
+            ("FLOAT", "DECIMAL(30,2)"),
+            ("DOUBLE", "DECIMAL(30,6)"),
+        ],
+        Kind::Postgres => &[
+            ("real", "real"),
+            ("real", "double precision"),
+            ("double precision", "double precision"),
+            ("double precision", "numeric(30,6)"),
+            ("real", "numeric(30,2)"),
+        ],
+        Kind::Sqlite => &[("REAL", "REAL"), ("DECIMAL(20,2)", "DECIMAL(20,2)"), ("NUMERIC", "REAL")],
+    }
+}
+
+// Amounts that add up to something else in another order.
+conformance!(floats_add_up_within_their_tolerance, |db: &TestDb| {
+    for (from, to) in floats(db) {
+        println!("{from} in {to}");
+        let tiny = Tiny::new(db);
+        db.exec(&format!("DROP TABLE raw_rows; CREATE TABLE raw_rows (day DATE NOT NULL, shop INTEGER NOT NULL, n {from} NOT NULL)"));
+        tiny.write(
+            "summaries.toml",
+            "[sources.raw_rows]\npartition = ['day']\ntotals = { total = 'SUM(n)' }\n\
+             [summaries.shops]\ntable = 'tiny_shops'\nselect = 'shops.sql'\nkey = ['day', 'shop']\npartition = ['day']\nreconcile = [{ columns = ['total'] }]\n\
+             [summaries.days]\ntable = 'tiny_days'\nselect = 'days.sql'\nkey = ['day']\npartition = ['day']\nreconcile = [{ columns = ['total'] }]\n",
+        );
+        tiny.write("shops.sql", "SELECT day, shop, SUM(n) AS total FROM raw_rows GROUP BY day, shop\n");
+        tiny.write("days.sql", "SELECT day, SUM(total) AS total FROM tiny_shops GROUP BY day\n");
+        tiny.script(
+            "0001_days.sql",
+            &format!(
+                "CREATE TABLE tiny_shops (day DATE NOT NULL, shop INTEGER NOT NULL, total {to}, PRIMARY KEY (day, shop));
+                 CREATE TABLE tiny_days (day DATE NOT NULL PRIMARY KEY, total {to});\n"
+            ),
+        );
+        let amounts = ["0.1", "0.2", "1234567.89", "9.52e9", "0.7", "1e-3", "33333.333"];
+        let rows: Vec<String> = (0..210)
+            .map(|at| format!("('2025-01-0{}', {}, {})", at % 3 + 1, at % 10, amounts[at % amounts.len()]))
+            .collect();
+        db.exec(&format!("INSERT INTO raw_rows VALUES {}", rows.join(", ")));
+        tiny.create().ok();
+        tiny.refresh().ok();
+        tiny.dashagg().arg("verify").run().ok();
+        db.exec("UPDATE raw_rows SET n = n + 1 WHERE shop = 3");
+        tiny.refresh().ok();
+        tiny.dashagg().arg("verify").run().ok();
+        // What is wrong is wrong.
+        db.exec("UPDATE tiny_days SET total = total * 1.001 WHERE day = '2025-01-02'");
+        tiny.dashagg().arg("verify").run().code(4);
+        tiny.dashagg().args(["refresh", "--full"]).run().ok();
+        tiny.write(
+            "shops.sql",
+            "SELECT day, shop, SUM(n) AS total FROM raw_rows WHERE shop <> 3 GROUP BY day, shop\n",
+        );
+        let said = tiny.dashagg().args(["refresh", "--allow-shrink"]).run().code(1).stderr;
+        assert!(said.contains("floating-point"), "{said}");
+        tiny.dashagg().args(["drop", "tiny", "--yes"]).run().ok();
+        db.exec("DROP TABLE IF EXISTS tiny_days; DROP TABLE IF EXISTS tiny_shops; DROP TABLE raw_rows");
+    }
+});
+
+/// What a column makes of a value as it is stored is no difference.
+#[test]
+fn verify_compares_rows_as_their_table_stores_them_mariadb() {
+    let db = &TestDb::new(Kind::Mariadb);
+    let tiny = Tiny::new(db);
+    db.exec(
+        "DROP TABLE raw_rows; CREATE TABLE raw_rows (shop VARCHAR(10) NOT NULL, at DATETIME(6) NOT NULL, n DECIMAL(20,6) NOT NULL);
+         INSERT INTO raw_rows VALUES ('ab ', '2025-01-01 10:00:00.7', 1.000001), ('cd', '2025-01-02 10:00:00.123456', 2)",
+    );
+    tiny.write(
+        "summaries.toml",
+        "[sources.raw_rows]\n[summaries.days]\ntable = 'tiny_days'\nselect = 'days.sql'\nkey = ['shop']\n",
+    );
+    tiny.write(
+        "days.sql",
+        "SELECT shop, MAX(at) AS last_at, MAX(at) AS last_of, CAST(MAX(at) AS TIME(6)) AS t, SUM(n) AS total FROM raw_rows GROUP BY shop\n",
+    );
+    tiny.script(
+        "0001_days.sql",
+        "CREATE TABLE tiny_days (shop CHAR(10) NOT NULL PRIMARY KEY, last_at TIMESTAMP NULL, last_of DATETIME(3), t TIME, total DECIMAL(30,6));\n",
+    );
+    tiny.create().ok();
+    tiny.refresh().ok();
+    tiny.dashagg().arg("verify").run().ok();
+}
+
+/// Columns that notes may hold, and what the application may write to them: a note never fails that.
+const NOTED: &[(&str, &[&str])] = &[
+    ("DECIMAL(39,0)", &["42540766411282592856903984951653826561"]),
+    ("DECIMAL(65,0)", &["99999999999999999999999999999999999999999999999999999999999999999"]),
+    (
+        "DECIMAL(65,30)",
+        &[
+            "99999999999999999999999999999999999.999999999999999999999999999999",
+            "-0.000000000000000000000000000001",
+        ],
+    ),
+    ("BIGINT UNSIGNED", &["18446744073709551615"]),
+    ("BIGINT", &["-9223372036854775808"]),
+    ("BIT(64)", &["18446744073709551615"]),
+    ("BIT(1)", &["1"]),
+    ("DOUBLE", &["1.7976931348623157e308", "-1e-300"]),
+    ("YEAR", &["0", "2155"]),
+    ("TIME", &["'838:59:59'", "'-838:59:59'"]),
+    ("TIME(6)", &["'-838:59:58.999999'"]),
+    ("DATE", &["'0000-00-00'", "'2025-00-00'", "'9999-12-31'"]),
+    ("DATETIME(6)", &["'0000-00-00'", "'9999-12-31 23:59:59.999999'"]),
+    ("TIMESTAMP NULL", &["0", "NULL"]),
+    ("ENUM('a', 'b')", &["'a'", "''"]),
+    ("SET('a', 'b')", &["'a,b'", "''"]),
+    ("VARCHAR(200) CHARACTER SET utf8mb4", &["REPEAT('😀', 200)"]),
+    ("LONGTEXT CHARACTER SET utf8mb4", &["REPEAT('x', 200000)"]),
+    ("VARCHAR(20) CHARACTER SET latin1", &["'ä'"]),
+    ("BINARY(16)", &["X'FF'"]),
+    ("VARBINARY(400)", &["REPEAT(X'FF', 400)"]),
+    ("LONGBLOB", &["REPEAT(X'FF', 200000)"]),
+];
+
+#[test]
+fn a_note_takes_whatever_its_column_may_hold_mariadb() {
+    let db = &TestDb::new(Kind::Mariadb);
+    for partition in [false, true] {
+        for (ddl, values) in NOTED {
+            // Neither can be in a key.
+            if partition && ddl.starts_with("LONG") {
+                continue;
+            }
+            println!("{ddl}, as partition: {partition}");
+            let tiny = Tiny::new(db);
+            db.exec(&format!(
+                "DROP TABLE raw_rows; CREATE TABLE raw_rows (day DATE NOT NULL, k {ddl}, n INTEGER NOT NULL)"
+            ));
+            let (stored, by) = if partition { (ddl.trim_end_matches(" NULL"), "k") } else { ("DATE", "day") };
+            tiny.write(
+                "summaries.toml",
+                &format!(
+                    "[sources.raw_rows]\npartition = ['{by}']\ntrack_columns = ['{by}', 'k']\n\
+                     [summaries.days]\ntable = 'tiny_days'\nselect = 'days.sql'\nkey = ['{by}']\npartition = ['{by}']\n"
+                ),
+            );
+            tiny.write(
+                "days.sql",
+                &format!("SELECT {by}, SUM(n) AS total FROM raw_rows WHERE k IS NOT NULL GROUP BY {by}\n"),
+            );
+            tiny.script(
+                "0001_days.sql",
+                &format!(
+                    "CREATE TABLE tiny_days ({by} {stored} NOT NULL PRIMARY KEY, total BIGINT NOT NULL);\n"
+                ),
+            );
+            tiny.create().ok();
+            tiny.refresh().ok();
+            for value in *values {
+                let mode = "SET sql_mode = ''";
+                db.exec(&format!("{mode}; INSERT INTO raw_rows VALUES ('2025-01-01', {value}, 1)"));
+                db.exec("UPDATE raw_rows SET n = n + 1");
+            }
+            tiny.refresh().ok();
+            assert_eq!(
+                db.one("SELECT COALESCE(SUM(total), 0) + 0 FROM tiny_days"),
+                db.one("SELECT COALESCE(SUM(n), 0) + 0 FROM raw_rows WHERE k IS NOT NULL")
+            );
+            tiny.dashagg().arg("verify").run().ok();
+            tiny.dashagg().args(["drop", "tiny", "--yes"]).run().ok();
+            db.exec("DROP TABLE IF EXISTS tiny_days; DROP TABLE raw_rows");
+        }
+    }
+}
+
+// One group in the source, and two in the summary, or the other way round.
+conformance!(a_partition_that_is_spelled_apart_in_one_table_only_is_refused, |db: &TestDb| {
+    declare(db);
+    let (exact, loose): (&str, &[(&str, &str)]) = match db.kind {
+        Kind::Mariadb => (
+            "VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+            &[
+                ("VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci", "utf8mb4_general_ci"),
+                ("VARCHAR(40) CHARACTER SET latin1 COLLATE latin1_swedish_ci", "latin1_swedish_ci"),
+            ],
+        ),
+        Kind::Postgres => ("text", &[("citext", "citext"), ("text COLLATE ci", "ci")]),
+        Kind::Sqlite => ("TEXT", &[("TEXT COLLATE NOCASE", "NOCASE"), ("TEXT COLLATE RTRIM", "RTRIM")]),
+    };
+    for (loose, name) in loose {
+        for (raw, stored) in [(exact, *loose), (*loose, exact)] {
+            println!("{raw} into {stored}");
+            let tiny = Tiny::new(db);
+            db.exec(&format!(
+                "DROP TABLE raw_rows; CREATE TABLE raw_rows (shop {raw} NOT NULL, n INTEGER NOT NULL)"
+            ));
+            tiny.write(
+                "summaries.toml",
+                "[sources.raw_rows]\npartition = ['shop']\n\
+                 [summaries.days]\ntable = 'tiny_days'\nselect = 'days.sql'\nkey = ['shop']\npartition = ['shop']\n",
+            );
+            tiny.write("days.sql", "SELECT shop, SUM(n) AS total FROM raw_rows GROUP BY shop\n");
+            tiny.script(
+                "0001_days.sql",
+                &format!(
+                    "CREATE TABLE tiny_days (shop {stored} NOT NULL PRIMARY KEY, total BIGINT NOT NULL);\n"
+                ),
+            );
+            let said = tiny.create().code(2).stderr;
+            for word in ["column shop", "raw_rows", "tiny_days", *name] {
+                assert!(said.contains(word), "{word:?} is missing in:\n{said}");
+            }
+            tiny.dashagg().args(["drop", "tiny", "--yes"]).run();
+            db.exec("DROP TABLE IF EXISTS tiny_days; DROP TABLE raw_rows");
+        }
+    }
+    // A collation of its own that tells texts apart is none of this.
+    if db.kind == Kind::Postgres {
+        let tiny = Tiny::new(db);
+        db.exec("DROP TABLE raw_rows; CREATE TABLE raw_rows (shop text COLLATE \"POSIX\" NOT NULL, n INTEGER NOT NULL);
+                 CREATE COLLATION german (provider = icu, locale = 'de')");
+        tiny.write(
+            "summaries.toml",
+            "[sources.raw_rows]\npartition = ['shop']\n\
+             [summaries.days]\ntable = 'tiny_days'\nselect = 'days.sql'\nkey = ['shop']\npartition = ['shop']\n",
+        );
+        tiny.write("days.sql", "SELECT shop, SUM(n) AS total FROM raw_rows GROUP BY shop\n");
+        tiny.script("0001_days.sql", "CREATE TABLE tiny_days (shop text COLLATE german NOT NULL PRIMARY KEY, total BIGINT NOT NULL);\n");
+        tiny.create().ok();
+        tiny.refresh().ok();
+    }
+});
+
+// A value that is stored as another one: its rows would be looked for under a name that no source row has.
+conformance!(a_partition_that_its_summary_stores_as_another_fails_the_refresh, |db: &TestDb| {
+    let (raw, stored, value) = match db.kind {
+        Kind::Mariadb => ("DATETIME(6)", "DATETIME", "'2025-01-01 10:00:00.7'"),
+        Kind::Postgres => ("timestamp", "timestamp(0)", "'2025-01-01 10:00:00.7'"),
+        Kind::Sqlite => ("TEXT", "DATE", "'0x10'"),
+    };
+    let tiny = Tiny::new(db);
+    db.exec(&format!(
+        "DROP TABLE raw_rows; CREATE TABLE raw_rows (at {raw} NOT NULL, n INTEGER NOT NULL); INSERT INTO raw_rows VALUES ({value}, 3)"
+    ));
+    tiny.write(
+        "summaries.toml",
+        "[sources.raw_rows]\npartition = ['at']\n\
+         [summaries.days]\ntable = 'tiny_days'\nselect = 'days.sql'\nkey = ['at']\npartition = ['at']\n",
+    );
+    tiny.write("days.sql", "SELECT at, SUM(n) AS total FROM raw_rows GROUP BY at\n");
+    tiny.script(
+        "0001_days.sql",
+        &format!("CREATE TABLE tiny_days (at {stored} NOT NULL PRIMARY KEY, total BIGINT NOT NULL);\n"),
+    );
+    tiny.create().ok();
+    if db.kind == Kind::Sqlite {
+        // A text stays one there, whatever the column was declared as.
+        tiny.refresh().ok();
+    } else {
+        let said = tiny.refresh().code(1).stderr;
+        assert!(said.contains("would be stored under at=") && said.contains("tiny_days"), "{said}");
+        assert_eq!(db.one("SELECT COUNT(*) FROM tiny_days"), "0");
+    }
+});

@@ -1,7 +1,7 @@
 //! MySQL and MariaDB: names, values and expressions.
 
 use super::MysqlDialect;
-use crate::engine::spelling::{hex, hex_bytes, is_whole};
+use crate::engine::spelling::{DOUBLE, SINGLE, hex, hex_bytes, is_whole};
 use crate::engine::{Column, LexRules, Spelling};
 
 impl MysqlDialect {
@@ -79,6 +79,15 @@ impl Spelling for MysqlDialect {
         }
     }
 
+    fn tolerance(&self, sql_type: &str, _value: &str) -> Option<f64> {
+        let lower = sql_type.to_ascii_lowercase();
+        match lower.split([' ', '(']).next() {
+            Some("float") => Some(SINGLE),
+            Some("double") => Some(DOUBLE),
+            _ => None,
+        }
+    }
+
     fn is_integer(&self, sql_type: &str) -> bool {
         let lower = sql_type.to_ascii_lowercase();
         let base = lower.split([' ', '(']).next().unwrap_or_default();
@@ -127,8 +136,15 @@ impl Spelling for MysqlDialect {
         let lower = column.sql_type.to_ascii_lowercase();
         // CAST knows fewer types than CREATE TABLE; text and floats compare as they are. Labels of an ENUM may have
         // the name of a type.
-        if column.text {
+        if lower.starts_with("char(") {
+            // Read without the blanks at its end, however it was written.
+            format!("TRIM(TRAILING ' ' FROM {expression})")
+        } else if column.text {
             expression.to_owned()
+        } else if lower.starts_with("timestamp") {
+            format!("CAST({expression} AS {})", lower.replacen("timestamp", "DATETIME", 1))
+        } else if lower.starts_with("time") {
+            format!("CAST({expression} AS {lower})")
         } else if lower.starts_with("decimal") {
             let precise = lower.split(" unsigned").next().unwrap_or(&lower);
             format!("CAST({expression} AS {precise})")

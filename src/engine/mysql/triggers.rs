@@ -38,10 +38,10 @@ impl MysqlDialect {
                 .sql_type
                 .find(" CHARACTER SET ")
                 .map_or(String::new(), |at| column.sql_type[at..].to_owned());
-            let base = if bounded { format!("VARCHAR({MARK_WIDTH})") } else { "TEXT".to_owned() };
+            let base = if bounded { format!("VARCHAR({MARK_WIDTH})") } else { "LONGTEXT".to_owned() };
             format!("{base}{collation}")
         } else if is_binary(&lower) {
-            if bounded { format!("VARBINARY({MARK_WIDTH})") } else { "BLOB".to_owned() }
+            if bounded { format!("VARBINARY({MARK_WIDTH})") } else { "LONGBLOB".to_owned() }
         } else if lower.starts_with("bit") {
             // As long as it may become.
             "BIT(64)".to_owned()

@@ -1,6 +1,7 @@
 //! PostgreSQL: names, values and expressions.
 
 use super::PostgresDialect;
+use crate::engine::spelling::{DOUBLE, SINGLE};
 use crate::engine::{Column, LexRules, Spelling};
 use crate::sql_text;
 
@@ -86,6 +87,14 @@ impl Spelling for PostgresDialect {
             "xml" | "point" | "line" | "lseg" | "box" | "path" | "polygon" | "circle" => {
                 Some("has no equality by which its values could be found again: choose another column")
             }
+            _ => None,
+        }
+    }
+
+    fn tolerance(&self, sql_type: &str, _value: &str) -> Option<f64> {
+        match sql_type {
+            "real" => Some(SINGLE),
+            "double precision" => Some(DOUBLE),
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! SQLite: names, values and expressions.
 
 use super::SqliteDialect;
-use crate::engine::spelling::{hex, hex_bytes, is_whole};
+use crate::engine::spelling::{DOUBLE, hex, hex_bytes, is_whole};
 use crate::engine::{Column, LexRules, Spelling};
 
 impl Spelling for SqliteDialect {
@@ -42,6 +42,11 @@ impl Spelling for SqliteDialect {
         other.into_iter().chain([self.literal(value)]).collect()
     }
 
+    fn tolerance(&self, _sql_type: &str, value: &str) -> Option<f64> {
+        // What is no whole number is eight bytes, whatever the column was declared as.
+        (!is_whole(value)).then_some(DOUBLE)
+    }
+
     fn is_text(&self, sql_type: &str) -> bool {
         let lower = sql_type.to_ascii_lowercase();
         ["char", "text", "clob"].iter().any(|word| lower.contains(word))
@@ -70,8 +75,15 @@ impl Spelling for SqliteDialect {
         format!("{} IS {}", self.exact(left, column), self.exact(right, column))
     }
 
-    fn cast(&self, expression: &str, _column: &Column) -> String {
-        expression.to_owned()
+    fn cast(&self, expression: &str, column: &Column) -> String {
+        if column.text && !column.sql_type.to_ascii_lowercase().contains("int") {
+            // Such a column makes texts of numbers.
+            format!(
+                "CASE WHEN typeof({expression}) IN ('integer', 'real') THEN CAST({expression} AS TEXT) ELSE {expression} END"
+            )
+        } else {
+            expression.to_owned()
+        }
     }
 
     fn clock_sql(&self) -> &'static str {
