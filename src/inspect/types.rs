@@ -22,7 +22,7 @@ pub async fn refuse_unfit(engine: &mut dyn Engine, set: &Set, tables: &Tables) -
 }
 
 /// The columns of a source that a note holds, or a partition is named by.
-fn named<'s>(source: &'s Source) -> impl Iterator<Item = &'s String> {
+fn named(source: &Source) -> impl Iterator<Item = &String> {
     source.track_columns.iter().filter(|name| {
         !source.partition.iter().any(|(column, expression)| column == *name && expression.is_some())
     })

@@ -93,7 +93,7 @@ async fn judge(
     plan: &Computed,
     staging: &Staging<'_>,
 ) -> Result<Vec<Outcome>> {
-    listed::none_is_lost(engine, staging, &claimed.facts.tables).await?;
+    listed::none_is_lost(engine, staging).await?;
     let complete = plan.mode == Mode::Complete;
     let mut outcomes = Vec::new();
     let all = counts_of_deltas(engine, staging).await?;

@@ -7,9 +7,8 @@ use anyhow::{Result, anyhow};
 
 use super::staging::Staging;
 use crate::catalog::Source;
-use crate::engine::Engine;
 use crate::engine::statements::Slice;
-use crate::engine::{Column, Tables};
+use crate::engine::{Column, Engine};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::inspect::alike::{Values, alike, columns};
@@ -34,7 +33,7 @@ pub(super) async fn as_asked(
     slice: &Slice,
     computed: &[Tuple],
 ) -> Result<()> {
-    let Slice::Tuples { rows, columns } = slice else { return Ok(()) };
+    let Slice::Tuples { rows, .. } = slice else { return Ok(()) };
     let summary = staging.prepared[index].summary;
     let asked: BTreeSet<Tuple> = rows.iter().map(class).collect();
     let found: BTreeSet<Tuple> = computed.iter().map(class).collect();
@@ -43,7 +42,7 @@ pub(super) async fn as_asked(
         // To the server they may be the same.
         let mut values = Values::default();
         values.add(&summary.partition, rows.iter().chain(strange.iter().copied()));
-        let columns: Vec<&Column> = staging.compared.iter().chain(columns).collect();
+        let columns = columns(staging.set, staging.prepared, staging.tables);
         let same = alike(engine, &columns, &values).await?;
         let asked: BTreeSet<Tuple> = rows.iter().map(|tuple| same.class(&summary.partition, tuple)).collect();
         strange.retain(|tuple| !asked.contains(&same.class(&summary.partition, tuple)));
@@ -78,11 +77,7 @@ pub(super) async fn as_asked(
 ///
 /// # Errors
 /// There is one: exit code 1.
-pub(super) async fn none_is_lost(
-    engine: &mut dyn Engine,
-    staging: &Staging<'_>,
-    tables: &Tables,
-) -> Result<()> {
+pub(super) async fn none_is_lost(engine: &mut dyn Engine, staging: &Staging<'_>) -> Result<()> {
     let empty = {
         let findings = staging.findings.lock().map_err(|_| anyhow!("another connection failed"))?;
         findings.without_rows.clone()
@@ -98,7 +93,7 @@ pub(super) async fn none_is_lost(
             .collect();
         for source in summary.reads_sources.iter().map(|at| &staging.set.sources[*at]) {
             let Some(place) = Place::of(staging, index, source) else { continue };
-            let lost = place.lost(engine, staging, tables, wanted.clone()).await?;
+            let lost = place.lost(engine, staging, wanted.clone()).await?;
             let Some(tuple) = lost.first() else { continue };
             return Err(Failure::new(
                 ExitCode::Failed,
@@ -146,7 +141,6 @@ impl Place {
         &self,
         engine: &mut dyn Engine,
         staging: &Staging<'_>,
-        tables: &Tables,
         tuples: Vec<Tuple>,
     ) -> Result<Vec<Tuple>> {
         let mut lost = self.not_found(engine, staging, tuples).await?;
@@ -158,7 +152,7 @@ impl Place {
         let names: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
         let mut values = Values::default();
         values.add(&names, listed.iter().chain(&lost));
-        let compared = columns(staging.set, staging.prepared, tables);
+        let compared = columns(staging.set, staging.prepared, staging.tables);
         let same = alike(engine, &compared, &values).await?;
         let listed: BTreeSet<Tuple> = listed.iter().map(|tuple| same.class(&names, tuple)).collect();
         lost.retain(|tuple| listed.contains(&same.class(&names, tuple)));

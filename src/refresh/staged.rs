@@ -19,7 +19,6 @@ use crate::claims;
 use crate::engine::Engine;
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
-use crate::inspect;
 use crate::plan::{Ask, Mode, Plan, Tuple};
 
 /// The fresh rows are there, for nobody to see.
@@ -89,7 +88,6 @@ impl<'f> Planned<'f> {
             let checked = unproved(engine, &claimed, &plan).await?;
             let look_up = plan.waves().len() != 1 || plan.follows();
             scratch::ready(engine, facts, look_up, &mut claimed.state, own).await?;
-            let columns = inspect::alike::columns(facts.set, &facts.prepared, &facts.tables);
             let mut staging = Staging {
                 set: facts.set,
                 prepared: &facts.prepared,
@@ -100,7 +98,7 @@ impl<'f> Planned<'f> {
                 settled: vec![false; facts.prepared.len()],
                 large: run.large,
                 named,
-                compared: columns.into_iter().cloned().collect(),
+                tables: &facts.tables,
                 findings: Mutex::default(),
             };
             let helpers = helpers::open(run, engine, &plan, &known, &partitions.known).await?;

@@ -11,7 +11,7 @@ use crate::catalog::{Against, Set};
 use crate::engine::dialect::{Scratch, on_key};
 use crate::engine::names;
 use crate::engine::statements::{KIND, OP, RUN, Shadow, Slice, SourceTotals, SummarySql};
-use crate::engine::{Column, Dialect};
+use crate::engine::{Dialect, Tables};
 use crate::inspect::{BoundSummary, partition_expression};
 use crate::plan::{Tuple, Wave};
 use crate::reconcile::reconciled;
@@ -47,8 +47,8 @@ pub struct Staging<'a> {
     pub settled: Vec<bool>,
     /// The user has named the partitions, in whatever spelling.
     pub named: bool,
-    /// Columns of the sources and the summaries: how they compare.
-    pub compared: Vec<Column>,
+    /// The shapes of all tables.
+    pub tables: &'a Tables,
     /// Stages have outgrown memory.
     pub large: bool,
     /// What the checks found so far.

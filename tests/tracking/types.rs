@@ -676,3 +676,66 @@ conformance!(a_partition_that_its_summary_stores_as_another_fails_the_refresh, |
         assert_eq!(db.one("SELECT COUNT(*) FROM tiny_days"), "0");
     }
 });
+
+// Bytes that are no text, wherever a value goes: notes, keys of a dimension, `--partition`, what verify says, JSON.
+conformance!(bytes_go_where_values_go, |db: &TestDb| {
+    let (ddl, bytes): (&str, fn(&str) -> String) = match db.kind {
+        Kind::Mariadb => ("BINARY(4)", |hex| format!("X'{hex}'")),
+        Kind::Postgres => ("BYTEA", |hex| format!("'\\x{hex}'::bytea")),
+        Kind::Sqlite => ("BLOB", |hex| format!("X'{hex}'")),
+    };
+    let tiny = Tiny::new(db);
+    db.exec(&format!(
+        "DROP TABLE raw_rows; CREATE TABLE raw_rows (shop {ddl} NOT NULL, kind {ddl} NOT NULL, n INTEGER NOT NULL);
+         CREATE TABLE kinds (kind {ddl} NOT NULL, factor INTEGER NOT NULL, PRIMARY KEY (kind))"
+    ));
+    tiny.write(
+        "summaries.toml",
+        "[sources.raw_rows]\npartition = ['shop']\ntrack_columns = ['shop', 'kind']\n\
+         [sources.kinds]\ninvalidates = { summary = 'days', on = ['kind'] }\n\
+         [summaries.days]\ntable = 'tiny_days'\nselect = 'days.sql'\nkey = ['shop', 'kind']\npartition = ['shop']\nrecompute_by = ['shop', 'kind']\n",
+    );
+    let select = "SELECT r.shop, r.kind, SUM(r.n * COALESCE(k.factor, 1)) AS total FROM raw_rows r LEFT JOIN kinds k ON k.kind = r.kind \
+                  GROUP BY r.shop, r.kind";
+    tiny.write("days.sql", select);
+    tiny.script(
+        "0001_days.sql",
+        &format!("CREATE TABLE tiny_days (shop {ddl} NOT NULL, kind {ddl} NOT NULL, total BIGINT NOT NULL, PRIMARY KEY (shop, kind));\n"),
+    );
+    let right = |when: &str| {
+        let sums = |from: &str| db.rows(&format!("SELECT COUNT(*), COALESCE(SUM(total), 0) + 0 FROM {from}"));
+        assert_eq!(sums("tiny_days"), sums(&format!("({select}) x")), "{when}");
+    };
+    tiny.create().ok();
+    let values = ["FF00FE01", "41424344", "30783431", "00000000", "E4F6FC80", "5C275C27"];
+    for (at, value) in values.iter().enumerate() {
+        let (one, other) = (bytes(value), bytes(values[(at + 1) % values.len()]));
+        db.exec(&format!("INSERT INTO raw_rows VALUES ({one}, {one}, 1), ({one}, {other}, 20)"));
+    }
+    tiny.refresh().ok();
+    right("first");
+    for value in values {
+        db.exec(&format!("INSERT INTO kinds VALUES ({}, 3)", bytes(value)));
+    }
+    tiny.refresh().ok();
+    right("a dimension's rows");
+    db.exec("UPDATE kinds SET factor = 5; UPDATE raw_rows SET n = n + 1");
+    tiny.dashagg().args(["status", "--json"]).run().ok();
+    tiny.refresh().ok();
+    right("both changed");
+    for value in values {
+        db.exec(&format!("UPDATE raw_rows SET n = n + 1 WHERE shop = {}", bytes(value)));
+        let named = if db.kind == Kind::Postgres { format!("\\x{value}") } else { format!("0x{value}") };
+        tiny.dashagg().args(["refresh", "--partition", &named]).run().ok();
+        right(&named);
+        tiny.dashagg().args(["verify", "--partition", &named]).run().ok();
+    }
+    db.exec(&format!("UPDATE tiny_days SET total = 0 WHERE shop = {0} AND kind = {0}", bytes("FF00FE01")));
+    for args in [&["verify"][..], &["verify", "--json"]] {
+        let said = tiny.dashagg().args(args).run().code(4).stdout;
+        assert!(said.to_ascii_uppercase().contains("FF00FE01"), "{said}");
+    }
+    tiny.dashagg().args(["refresh", "--full"]).run().ok();
+    right("complete");
+    tiny.dashagg().arg("verify").run().ok();
+});

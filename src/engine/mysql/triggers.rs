@@ -38,7 +38,11 @@ impl MysqlDialect {
                 .sql_type
                 .find(" CHARACTER SET ")
                 .map_or(String::new(), |at| column.sql_type[at..].to_owned());
-            let base = if bounded { format!("VARCHAR({MARK_WIDTH})") } else { "LONGTEXT".to_owned() };
+            let base = match lower.split([' ', '(']).next() {
+                _ if bounded => format!("VARCHAR({MARK_WIDTH})"),
+                Some("text" | "mediumtext" | "longtext") => "LONGTEXT".to_owned(),
+                _ => "TEXT".to_owned(),
+            };
             format!("{base}{collation}")
         } else if is_binary(&lower) {
             if bounded { format!("VARBINARY({MARK_WIDTH})") } else { "LONGBLOB".to_owned() }
