@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use crate::catalog::manifest::ReconcileEntry;
 use crate::catalog::{Against, Set, Source, Summary};
-use crate::engine::Engine;
 use crate::engine::statements::Slice;
+use crate::engine::{Dialect, Engine};
 use crate::inspect::{BoundSummary, partition_expression};
 use crate::plan::Tuple;
 use crate::report::Imbalance;
@@ -45,6 +45,29 @@ pub fn plain_number(text: Option<&str>) -> String {
         text
     };
     if plain.is_empty() || plain == "-0" || plain == "-" { "0".to_owned() } else { plain.to_owned() }
+}
+
+/// Whether two sums of a summary's column are the same; floats within their tolerance.
+pub fn agree(
+    d: &dyn Dialect,
+    item: &BoundSummary<'_>,
+    column: &str,
+    one: Option<&str>,
+    other: Option<&str>,
+) -> bool {
+    plain_number(one) == plain_number(other)
+        || near(d, item, column, one.unwrap_or("0"), other.unwrap_or("0"))
+}
+
+/// Whether two values of a column are floats of which one may stand for the other.
+pub fn near(d: &dyn Dialect, item: &BoundSummary<'_>, column: &str, one: &str, other: &str) -> bool {
+    let tolerance = [one, other].iter().filter_map(|value| item.tolerance(d, column, value)).reduce(f64::max);
+    match (tolerance, one.parse::<f64>(), other.parse::<f64>()) {
+        (Some(tolerance), Ok(one), Ok(other)) => {
+            (one - other).abs() <= tolerance * one.abs().max(other.abs())
+        }
+        _ => false,
+    }
 }
 
 /// Sums per partition, from whatever table.
@@ -113,7 +136,13 @@ impl Account<'_> {
     }
 
     /// How many sums were compared, and those that differ. `set`: its name.
-    fn compare(&self, set: &str, actual: &Sums, expected: &Sums) -> (u64, Vec<Imbalance>) {
+    fn compare(
+        &self,
+        (d, item): (&dyn Dialect, &BoundSummary<'_>),
+        set: &str,
+        actual: &Sums,
+        expected: &Sums,
+    ) -> (u64, Vec<Imbalance>) {
         let (mut checked, mut wrong) = (0, Vec::new());
         let all: BTreeSet<&Tuple> = actual.keys().chain(expected.keys()).collect();
         for partition in all {
@@ -121,7 +150,7 @@ impl Account<'_> {
                 let cell = |sums: &Sums| sums.get(partition).and_then(|row| row.get(at).cloned().flatten());
                 let (have, want) = (cell(actual), cell(expected));
                 checked += 1;
-                if plain_number(have.as_deref()) != plain_number(want.as_deref()) {
+                if !agree(d, item, column, have.as_deref(), want.as_deref()) {
                     wrong.push(Imbalance {
                         summary: format!("{set}.{}", self.summary.name),
                         partition: spell(&self.summary.partition, partition),
@@ -167,7 +196,7 @@ pub(crate) async fn imbalances(
             }
         };
         let Some(expected) = expected else { continue };
-        let (more, found) = account.compare(&set.name, &actual, &expected);
+        let (more, found) = account.compare((engine.dialect(), item), &set.name, &actual, &expected);
         checked += more;
         wrong.extend(found);
     }

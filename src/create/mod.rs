@@ -219,6 +219,7 @@ async fn apply_all(
         }
     }
     let tables = inspect::tables(engine, set).await?;
+    inspect::refuse_unfit(engine, set, &tables).await?;
     refute_claims(engine, set, &tables).await?;
     // Before the first build reads its snapshot, so that no change falls between the two.
     let types = inspect::summary_columns(&tables, set, &engine.server().schema);

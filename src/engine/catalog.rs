@@ -25,6 +25,26 @@ pub trait CatalogSql: Spelling {
         None
     }
 
+    /// Query for one value: by what a column of a table, as statements spell it, equates texts that differ, or NULL;
+    /// where [`Spelling::loose`] does not know it for certain.
+    fn equated_sql(&self, table: &str, column: &Column) -> Option<String> {
+        let _ = (table, column);
+        None
+    }
+
+    /// Query that fails where values of a column cannot be compared at all; it reads no row.
+    fn comparable_sql(&self, table: &str, column: &str) -> Option<String> {
+        let _ = (table, column);
+        None
+    }
+
+    /// Query for rows (number of a value, number of the first one that equals it) as a column of that type compares;
+    /// `None`: values that differ as text differ.
+    fn alike_sql(&self, values: &[&str], column: &Column) -> Option<String> {
+        let _ = (values, column);
+        None
+    }
+
     /// One value: bytes that table and indexes take on disk.
     fn bytes_sql(&self, schema: &str, table: &str) -> String;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection};
 
+use super::spelling::hex;
 use super::watchdog::within;
 use super::{DbError, ErrorClass, Row};
 
@@ -43,14 +44,22 @@ pub(super) async fn hang_up(connection: impl Connection) {
     let _ = tokio::time::timeout(Duration::from_secs(1), connection.close()).await;
 }
 
-/// A row's cells, all as text.
-pub(super) fn texts<'r, R>(row: &'r R) -> Result<Row, sqlx::Error>
+/// A row's cells, all as text. What is no text is read as its bytes in hexadecimal digits (`0x00ff`):
+/// [`Spelling::constants`](super::Spelling::constants) makes of it what it was.
+pub(super) fn texts<R>(
+    row: &R,
+    text: fn(&R, usize) -> Result<Option<String>, sqlx::Error>,
+) -> Result<Row, sqlx::Error>
 where
     R: sqlx::Row,
-    usize: sqlx::ColumnIndex<R>,
-    String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
 {
-    (0..row.len()).map(|at| row.try_get_unchecked::<Option<String>, _>(at)).collect()
+    (0..row.len()).map(|at| text(row, at)).collect()
+}
+
+/// Bytes as they are read: text if they are some, else `0x` and hexadecimal digits.
+pub(super) fn bytes_as_text(bytes: &[u8]) -> String {
+    let text = std::str::from_utf8(bytes).ok();
+    text.map_or_else(|| format!("0x{}", hex(bytes)), str::to_owned)
 }
 
 /// Running one statement: `execute_on` and `for_each_on`.
@@ -85,7 +94,7 @@ macro_rules! text_io {
                 sqlx::raw_sql($crate::engine::io::audited(sql)).fetch::<_, $database>(connection);
             while let Some(row) = futures::TryStreamExt::try_next(&mut stream).await.map_err(translate)? {
                 rows.came();
-                each($crate::engine::io::texts(&row).map_err(translate)?);
+                each($crate::engine::io::texts(&row, cell).map_err(translate)?);
             }
             Ok(())
         }
@@ -113,7 +122,7 @@ macro_rules! network_io {
                 match step {
                     sqlx::Either::Left(_) => answers.push(std::mem::take(&mut rows)),
                     sqlx::Either::Right(row) => {
-                        rows.push($crate::engine::io::texts(&row).map_err(translate)?);
+                        rows.push($crate::engine::io::texts(&row, cell).map_err(translate)?);
                     }
                 }
             }

@@ -52,6 +52,24 @@ pub trait Spelling: Send + Sync {
         format!("{name} = {value}")
     }
 
+    /// The constants that a column (or an expression) of that type equals where it has a value that an
+    /// [`Engine`](super::Engine) has read as this text. More than one where the text does not tell which it was: all of them
+    /// together find the value, and no other that reads the same is told apart from it.
+    fn constants(&self, value: &str, column: &Column) -> Vec<String> {
+        vec![if column.integer && is_whole(value) { value.to_owned() } else { self.literal(value) }]
+    }
+
+    /// Why values of this type, as text that was read, do not find their rows again; with what to do instead. Such a column
+    /// cannot be one by which parts of a table are named.
+    fn unfit(&self, sql_type: &str) -> Option<&'static str> {
+        let _ = sql_type;
+        None
+    }
+
+    /// By how much of itself a sum of values of this type may be another if it is added up in another order, or stored and
+    /// read; `value`: one that was read. None where numbers are exact.
+    fn tolerance(&self, sql_type: &str, value: &str) -> Option<f64>;
+
     /// Whether a collation may soften comparison of this type.
     fn is_text(&self, sql_type: &str) -> bool;
 
@@ -105,4 +123,26 @@ pub trait Spelling: Send + Sync {
 
     /// A moment (as an expression) some seconds earlier, to compare a column with.
     fn seconds_before(&self, moment: &str, seconds: f64) -> String;
+}
+
+/// [`Spelling::tolerance`] of four bytes.
+pub(super) const SINGLE: f64 = 1e-6;
+/// [`Spelling::tolerance`] of eight bytes.
+pub(super) const DOUBLE: f64 = 1e-9;
+
+/// Digits, with a sign or without: as a constant it is a number in any dialect.
+pub(super) fn is_whole(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The bytes of a value that was read as hexadecimal digits, since it is no text: `0x00ff`.
+pub(super) fn hex_bytes(text: &str) -> Option<&str> {
+    let digits = text.strip_prefix("0x")?;
+    (digits.len() % 2 == 0 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(digits)
+}
+
+/// Bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }

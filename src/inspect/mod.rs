@@ -1,19 +1,23 @@
 //! Before computing anything: do sources, summary tables and SELECTs fit together? Every mismatch is one
 //! sentence that names file, table and column.
 
+pub mod alike;
 pub mod blanks;
 pub mod partitions;
 pub mod retention;
+mod types;
 
 use anyhow::Result;
 
 use self::blanks::Confused;
 pub use self::partitions::{known_partitions, may_hide_partitions, partition_expression};
-use crate::catalog::{Kind, Set, Source, Summary};
+pub use self::types::refuse_unfit;
+use crate::catalog::{Against, Kind, Set, Source, Summary};
 use crate::engine::statements::{Marks, SummarySql};
 use crate::engine::{Column, Dialect, Engine, ErrorClass, Shape, Tables};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
+use crate::sql_text::{self, Token};
 
 /// A summary together with what the database says of its table.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub struct BoundSummary<'a> {
     pub led: bool,
     /// Columns of its key that do not tell apart what tables below do.
     pub confused: Vec<Confused>,
+    /// Reconciled columns whose totals a source adds up from values of this type, which is not exact.
+    pub rough: Vec<(String, String)>,
 }
 
 impl BoundSummary<'_> {
@@ -61,6 +67,15 @@ impl BoundSummary<'_> {
     /// The statements for recomputing single rows: nothing is grouped by partition.
     pub fn summary_sql_by_key<'s>(&'s self, dialect: &'s dyn Dialect) -> SummarySql<'s> {
         SummarySql { partition: &[], ..self.summary_sql(dialect) }
+    }
+
+    /// By how much of itself a value of a column may differ without being wrong: floats add up to something else in another
+    /// order.
+    pub fn tolerance(&self, d: &dyn Dialect, name: &str, value: &str) -> Option<f64> {
+        let own = self.column(name).map(|column| column.sql_type.as_str());
+        let rough = self.rough.iter().filter(|(column, _)| column.eq_ignore_ascii_case(name));
+        let types = own.into_iter().chain(rough.map(|(_, sql_type)| sql_type.as_str()));
+        types.filter_map(|sql_type| d.tolerance(sql_type, value)).reduce(f64::max)
     }
 
     /// The column of that name, which `inspect` has made sure of.
@@ -122,6 +137,7 @@ pub async fn prepare<'a>(
     for source in &set.sources {
         inspect_source(engine, set, source, tables)?;
     }
+    types::refuse_types(engine, set, tables)?;
     let mut prepared = Vec::new();
     for summary in &set.summaries {
         prepared.push(inspect_summary(engine, set, summary, tables).await?);
@@ -186,16 +202,26 @@ async fn inspect_summary<'a>(
     let replace = shape.has_other_unique(&summary.key);
     let led = shape.index_led_by(&summary.partition).is_some();
     let confused = blanks::confused(dialect, &own, set, summary, tables);
-    Ok(BoundSummary {
-        summary,
-        target,
-        columns,
-        stored: shape.columns.clone(),
-        stamped,
-        replace,
-        led,
-        confused,
-    })
+    let rough = rough(dialect, set, summary, tables);
+    let stored = shape.columns.clone();
+    Ok(BoundSummary { summary, target, columns, stored, stamped, replace, led, confused, rough })
+}
+
+/// The columns whose totals are made of floats.
+fn rough(d: &dyn Dialect, set: &Set, summary: &Summary, tables: &Tables) -> Vec<(String, String)> {
+    let Against::Source(source) = summary.against else { return Vec::new() };
+    let source = &set.sources[source];
+    let Some(shape) = source_shape(tables, source) else { return Vec::new() };
+    let mut found = Vec::new();
+    for (name, aggregate) in &source.totals {
+        let words = sql_text::tokens(aggregate, d.lex_rules());
+        let read = |column: &&Column| {
+            words.iter().any(|word| matches!(&word.token, Token::Name { text, .. } if text.eq_ignore_ascii_case(&column.name)))
+        };
+        let floats = shape.columns.iter().filter(|column| d.tolerance(&column.sql_type, "0").is_some());
+        found.extend(floats.filter(read).map(|column| (name.clone(), column.sql_type.clone())));
+    }
+    found
 }
 
 fn has(names: &[String], name: &str) -> bool {

@@ -1,10 +1,13 @@
 //! Which partitions there are.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 
+use super::alike::{Values, alike};
 use super::{BoundSummary, source_shape};
 use crate::catalog::{Set, Source, Summary};
-use crate::engine::{Dialect, Engine, Tables};
+use crate::engine::{Column, Dialect, Engine, Tables};
 use crate::plan::Known;
 
 /// Whether a summary may have partitions that no source tells of: it reads a table that has not its partition columns
@@ -48,7 +51,12 @@ pub async fn known_partitions(
         }
         let quoted: Vec<String> = columns.iter().map(|name| d.quote(name)).collect();
         let place = found.known.iter().position(|other| other.columns == *columns).unwrap_or_else(|| {
-            found.known.push(Known { columns: columns.clone(), nameless: false, tuples: Vec::new() });
+            found.known.push(Known {
+                columns: columns.clone(),
+                nameless: false,
+                tuples: Vec::new(),
+                alike: Arc::default(),
+            });
             found.known.len() - 1
         });
         if !asked.iter().any(|(other, _, _)| *other == place) {
@@ -97,6 +105,24 @@ impl Partitions {
             }
         }
         self.sort();
+        Ok(())
+    }
+
+    /// Asks which values are alike: of the partitions, and of others by their columns.
+    ///
+    /// # Errors
+    /// Whatever the server says.
+    pub async fn tell_alike(
+        &mut self,
+        engine: &mut dyn Engine,
+        columns: &[&Column],
+        mut values: Values,
+    ) -> Result<()> {
+        for known in &self.known {
+            values.add(&known.columns, known.tuples.iter());
+        }
+        let alike = Arc::new(alike(engine, columns, &values).await?);
+        self.known.iter_mut().for_each(|known| known.alike = alike.clone());
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Which partitions: all of them, those named on the command line, a sample; and how they are cut into chunks.
 
-use super::{Ask, Known, Tuple};
+use super::{Alike, Ask, Known, Tuple, alike};
 use crate::error::Failure;
 
 /// More chunks than this are merged: a statement has a fixed cost, and progress needs no finer steps.
@@ -42,6 +42,7 @@ impl<'a> Chosen<'a> {
                 let first = Known {
                     columns: finest.columns[..1].to_vec(),
                     nameless: finest.nameless,
+                    alike: finest.alike.clone(),
                     tuples: finest.tuples.iter().map(|tuple| tuple[..1].to_vec()).collect(),
                 };
                 let from = parse(value, &first)?;
@@ -55,6 +56,8 @@ impl<'a> Chosen<'a> {
             Ask::Partitions(values) => {
                 let mut tuples: Vec<Tuple> =
                     values.iter().map(|value| parse(value, finest)).collect::<Result<_, _>>()?;
+                let named = tuples.iter().cloned().collect();
+                tuples.extend(finest.alike.others(&finest.columns, &named, &finest.tuples));
                 tuples.sort();
                 tuples.dedup();
                 tuples
@@ -86,7 +89,7 @@ impl<'a> Chosen<'a> {
 
     /// The partitions of a summary with these partition columns, in chunks.
     pub fn chunks(&self, columns: &[String]) -> Vec<Option<Vec<Tuple>>> {
-        chunks(scope(columns, self.known, self.finest, self.tuples.as_deref()))
+        chunks(scope(columns, self.known, self.finest, self.tuples.as_deref()), columns, alike(self.known))
     }
 }
 
@@ -113,10 +116,14 @@ fn scope(
     Some(tuples)
 }
 
-pub(super) fn chunks(scope: Option<Vec<Tuple>>) -> Vec<Option<Vec<Tuple>>> {
+pub(super) fn chunks(
+    scope: Option<Vec<Tuple>>,
+    columns: &[String],
+    alike: &Alike,
+) -> Vec<Option<Vec<Tuple>>> {
     let Some(tuples) = scope else { return vec![None] };
     let size = tuples.len().div_ceil(MOST_CHUNKS).max(1);
-    tuples.chunks(size).map(|chunk| Some(chunk.to_vec())).collect()
+    alike.cut(columns, tuples, size).into_iter().map(Some).collect()
 }
 
 /// Reads a partition from the command line and refuses what cannot be one.
@@ -163,6 +170,7 @@ mod tests {
         Known {
             columns: vec!["month".into()],
             nameless: false,
+            alike: Default::default(),
             tuples: ["2025-01-01", "2025-02-01"].iter().map(|m| vec![Some((*m).to_owned())]).collect(),
         }
     }
@@ -180,6 +188,7 @@ mod tests {
         let fine = Known {
             columns: vec!["month".into(), "marketplace".into()],
             nameless: false,
+            alike: Default::default(),
             tuples: vec![
                 vec![Some("1".into()), Some("US".into())],
                 vec![Some("1".into()), Some("DE".into())],
@@ -194,7 +203,7 @@ mod tests {
     #[test]
     fn many_partitions_are_merged_into_few_chunks() {
         let scope: Vec<Tuple> = (0..1000).map(|n| vec![Some(n.to_string())]).collect();
-        let chunks = chunks(Some(scope));
+        let chunks = chunks(Some(scope), &["n".to_owned()], &Alike::default());
         assert!(chunks.len() <= MOST_CHUNKS);
         assert_eq!(chunks.iter().map(|c| c.as_ref().unwrap().len()).sum::<usize>(), 1000);
     }

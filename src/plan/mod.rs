@@ -1,8 +1,10 @@
 //! What a refresh will do, decided without touching a database: catalog × ledger × request → [`Plan`].
 
+mod alike;
 mod chosen;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
 
 use crate::catalog::Set;
 use crate::engine::statements::Value;
@@ -10,6 +12,7 @@ use crate::error::Failure;
 use crate::ledger::SetState;
 use crate::words::count;
 
+pub use self::alike::{Alike, plain};
 pub use self::chosen::Chosen;
 use self::chosen::{chunks, finest};
 
@@ -57,6 +60,14 @@ pub struct Known {
     pub nameless: bool,
     /// Every value tuple, sorted; none with a NULL.
     pub tuples: Vec<Tuple>,
+    /// Which values of any column are alike.
+    pub alike: Arc<Alike>,
+}
+
+/// Which values are alike, as is known with the partitions.
+fn alike(known: &[Known]) -> &Alike {
+    static NONE: LazyLock<Alike> = LazyLock::new(Alike::default);
+    known.first().map_or(&NONE, |known| &known.alike)
 }
 
 /// Summaries that are computed together, chunk by chunk: the tiers of one chunk follow each other on one
@@ -322,7 +333,7 @@ pub fn project(tuple: &Tuple, from: &[String], to: &[String]) -> Option<Tuple> {
 }
 
 /// Keys that one statement recomputes.
-const KEYS_A_CHUNK: usize = 500;
+pub const KEYS_A_CHUNK: usize = 500;
 
 /// The waves that recompute one summary's scope: whole partitions first, then single rows.
 pub fn scope_waves(
@@ -344,11 +355,13 @@ pub fn scope_waves(
     let mut waves = Vec::new();
     if !scope.partitions.is_empty() {
         let tuples: Vec<Tuple> = scope.partitions.iter().cloned().collect();
-        waves.push(wave(&summary.partition, chunks(Some(tuples)), false));
+        let parts = chunks(Some(tuples), &summary.partition, alike(known));
+        waves.push(wave(&summary.partition, parts, false));
     }
     if !scope.keys.is_empty() {
         let keys: Vec<Tuple> = scope.keys.iter().cloned().collect();
-        let parts = keys.chunks(KEYS_A_CHUNK).map(|chunk| Some(chunk.to_vec())).collect();
+        let parts = alike(known).cut(&summary.recompute_by, keys, KEYS_A_CHUNK);
+        let parts = parts.into_iter().map(Some).collect();
         waves.push(wave(&summary.recompute_by, parts, true));
     }
     waves

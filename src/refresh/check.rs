@@ -3,15 +3,16 @@
 
 use anyhow::{Result, anyhow};
 
+use super::listed;
 use super::staging::{Findings, Staging};
 use crate::catalog::manifest::CheckEntry;
 use crate::catalog::{Against, Summary};
 use crate::engine::statements::{Shadow, Slice};
-use crate::engine::{Engine, count_at};
+use crate::engine::{Engine, Row, count_at};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::plan::{Tuple, Wave};
-use crate::reconcile::{plain_number, reconciled, spell};
+use crate::reconcile::{agree, plain_number, reconciled, spell};
 
 /// Counts and sums a slice that a connection has staged, and compares it with its source or the tier below. Returns
 /// the rows computed and those that the table holds for the slice.
@@ -39,6 +40,11 @@ pub async fn profile(
             None => engine.count(&summary_sql.count(slice)).await?,
         };
     }
+    if !wave.by_key {
+        let has_rows = |row: &&Row| row[parts].as_deref() != Some("0");
+        let computed: Vec<Tuple> = rows.iter().filter(has_rows).map(|row| row[..parts].to_vec()).collect();
+        listed::as_asked(engine, staging, index, slice, &computed).await?;
+    }
     let mut findings = staging.findings.lock().map_err(|_| anyhow!("another connection failed"))?;
     *findings.published.entry(index).or_default() += published;
     let mut computed = 0;
@@ -54,7 +60,7 @@ pub async fn profile(
         for ((column, condition), (have, want)) in sums.own.iter().zip(own.iter().zip(&expected)) {
             // What retention takes away is in the source still.
             if !summary.has_expired(&partition)
-                && plain_number(have.as_deref()) != plain_number(want.as_deref())
+                && !agree(staging.dialect, &staging.prepared[index], column, have.as_deref(), want.as_deref())
             {
                 let what = Unequal { column, condition: condition.as_deref(), have, want };
                 return Err(unreconciled(staging, index, &partition, &what));
@@ -180,6 +186,11 @@ fn unreconciled(staging: &Staging<'_>, index: usize, partition: &Tuple, what: &U
         Against::Nothing => String::new(),
     };
     let condition = condition.map(|c| format!(" where {c}")).unwrap_or_default();
+    let read = |value: &Option<String>| value.clone().unwrap_or_else(|| "0".to_owned());
+    let item = &staging.prepared[index];
+    let tolerance = item
+        .tolerance(staging.dialect, column, &read(have))
+        .or_else(|| item.tolerance(staging.dialect, column, &read(want)));
     Failure::new(
         ExitCode::Failed,
         format!(
@@ -195,10 +206,18 @@ fn unreconciled(staging: &Staging<'_>, index: usize, partition: &Tuple, what: &U
             plain_number(want.as_deref()),
         ),
     )
-    .hint(format!(
-        "the SELECT in {} loses or multiplies rows (an inner join? a filter?); nothing was published",
-        summary.select_file
-    ))
+    .hint(match tolerance {
+        None => format!(
+            "the SELECT in {} loses or multiplies rows (an inner join? a filter?); nothing was published",
+            summary.select_file
+        ),
+        Some(tolerance) => format!(
+            "{column} adds up floating-point numbers, which may differ by {tolerance:e} of themselves and differ by more: \
+             where large ones cancel out, only DECIMAL adds up; else the SELECT in {} loses or multiplies rows; nothing was \
+             published",
+            summary.select_file
+        ),
+    })
     .into()
 }
 

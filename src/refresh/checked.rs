@@ -9,7 +9,7 @@ use super::run::Run;
 use super::staged::{Computed, Fresh, Staged};
 use super::staging::Staging;
 use super::views::Refreshed;
-use super::{changed_values, check, stage};
+use super::{changed_values, check, listed, stage};
 use crate::engine::statements::OP;
 use crate::engine::{Engine, count_at};
 use crate::ledger::{Counts, Fence, SetState};
@@ -93,6 +93,7 @@ async fn judge(
     plan: &Computed,
     staging: &Staging<'_>,
 ) -> Result<Vec<Outcome>> {
+    listed::none_is_lost(engine, staging).await?;
     let complete = plan.mode == Mode::Complete;
     let mut outcomes = Vec::new();
     let all = counts_of_deltas(engine, staging).await?;

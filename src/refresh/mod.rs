@@ -11,6 +11,7 @@ mod claimed;
 pub mod dry_run;
 mod facts;
 mod helpers;
+mod listed;
 mod own_rows;
 mod planned;
 mod publish;

@@ -8,12 +8,13 @@ use super::claimed::Claimed;
 use super::facts::Facts;
 use super::run::Run;
 use super::{Request, affected, noop, views};
-use crate::catalog::{Kind, Summary};
+use crate::catalog::{Kind, Set, Summary};
 use crate::engine::{Engine, Tx};
+use crate::inspect::alike::Values;
 use crate::inspect::partitions::Partitions;
 use crate::inspect::{self, BoundSummary, retention};
 use crate::ledger::{self, SetState, publication};
-use crate::plan::{Asked, Mode, Plan, Scope, project};
+use crate::plan::{Ask, Asked, KEYS_A_CHUNK, Mode, Plan, Scope, project};
 use crate::publish_group;
 use crate::report::SetRefresh;
 use crate::tracking;
@@ -69,6 +70,9 @@ impl<'f> Claimed<'f> {
         let mut found = inspect::known_partitions(engine, set, prepared, tables).await?;
         let mut asked = affected::affected(engine, set, prepared, &self.changes).await?;
         by_the_clock(engine, prepared, &self.state, *now, &mut asked).await?;
+        let columns = inspect::alike::columns(set, prepared, tables);
+        found.tell_alike(engine, &columns, values_of(set, &request.ask, &asked)).await?;
+        all_spellings(set, &found, &mut asked);
         let plan = Plan::make(set, &self.state, &request.ask, &found.known, &asked)?;
         let whole =
             |at: usize| plan.mode == Some(Mode::Complete) || asked.scopes.get(at).is_some_and(|s| s.all);
@@ -78,8 +82,40 @@ impl<'f> Claimed<'f> {
             return Ok((found, plan));
         }
         found.add_computed(engine, set, prepared).await?;
+        found.tell_alike(engine, &columns, values_of(set, &request.ask, &asked)).await?;
+        all_spellings(set, &found, &mut asked);
         let plan = Plan::make(set, &self.state, &request.ask, &found.known, &asked)?;
         Ok((found, plan))
+    }
+}
+
+/// The values by which more is asked for than is known to exist.
+fn values_of(set: &Set, ask: &Ask, asked: &Asked) -> Values {
+    let mut values = Values::default();
+    for (summary, scope) in set.summaries.iter().zip(&asked.scopes) {
+        values.add(&summary.partition, scope.partitions.iter());
+        // Fewer are in one statement anyway.
+        if scope.keys.len() > KEYS_A_CHUNK {
+            values.add(&summary.recompute_by, scope.keys.iter());
+        }
+        if let Ask::Partitions(named) = ask {
+            for (column, text) in
+                summary.partition.iter().flat_map(|column| named.iter().map(move |text| (column, text)))
+            {
+                values.add_one(column, text);
+                text.split(',').for_each(|part| values.add_one(column, part.trim()));
+            }
+        }
+    }
+    values
+}
+
+/// Where one spelling of a partition is asked for, its others are: the table may hold it under one of them.
+fn all_spellings(set: &Set, found: &Partitions, asked: &mut Asked) {
+    for (summary, scope) in set.summaries.iter().zip(&mut asked.scopes) {
+        if let Some(known) = found.known.iter().find(|known| known.columns == summary.partition) {
+            scope.partitions.extend(known.alike.others(&known.columns, &scope.partitions, &known.tuples));
+        }
     }
 }
 

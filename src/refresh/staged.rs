@@ -66,6 +66,8 @@ impl<'f> Planned<'f> {
     ) -> Result<Staged<'f>> {
         let Self { mut claimed, partitions, plan, mode } = self;
         let facts = claimed.facts;
+        let named =
+            mode == Mode::Incremental && matches!(run.request.ask, Ask::Partitions(_) | Ask::Since(_));
         let rows = if facts.group.kind == Kind::MaterializedView {
             let (as_of, done) = views::stage(engine, run, facts).await?;
             Fresh::Views { as_of, done }
@@ -95,6 +97,8 @@ impl<'f> Planned<'f> {
                 empty,
                 settled: vec![false; facts.prepared.len()],
                 large: run.large,
+                named,
+                tables: &facts.tables,
                 findings: Mutex::default(),
             };
             let helpers = helpers::open(run, engine, &plan, &known, &partitions.known).await?;
@@ -107,8 +111,7 @@ impl<'f> Planned<'f> {
             staged?;
             Fresh::Tables { staging, checked }
         };
-        let named = matches!(run.request.ask, Ask::Partitions(_) | Ask::Since(_));
-        let only = plan.only.filter(|_| mode == Mode::Incremental && named);
+        let only = plan.only.filter(|_| named);
         let plan = Computed { mode, reason: plan.reason, partitions: plan.partitions as u64, only };
         Ok(Staged { claimed, plan, rows })
     }

@@ -1,17 +1,17 @@
 //! What every connection of a run works on, and the text of its statements: where scratch tables are, what is read from
 //! where, what sums are compared with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use anyhow::{Result, anyhow};
 
 use super::own_rows::OwnRows;
 use crate::catalog::{Against, Set};
-use crate::engine::Dialect;
 use crate::engine::dialect::{Scratch, on_key};
 use crate::engine::names;
 use crate::engine::statements::{KIND, OP, RUN, Shadow, Slice, SourceTotals, SummarySql};
+use crate::engine::{Dialect, Tables};
 use crate::inspect::{BoundSummary, partition_expression};
 use crate::plan::{Tuple, Wave};
 use crate::reconcile::reconciled;
@@ -25,6 +25,8 @@ pub struct Findings {
     pub written: BTreeMap<usize, u64>,
     /// The first reconciled sums of each summary's partitions, for the tier above.
     pub(super) sums: BTreeMap<usize, BTreeMap<Tuple, Vec<Option<String>>>>,
+    /// Partitions that were asked for, and of which no row was computed.
+    pub(super) without_rows: BTreeMap<usize, BTreeSet<Tuple>>,
 }
 
 /// What every connection of a run shares while it computes.
@@ -43,6 +45,10 @@ pub struct Staging<'a> {
     pub empty: Vec<bool>,
     /// Lower tiers' rows that live in deltas of earlier waves.
     pub settled: Vec<bool>,
+    /// The user has named the partitions, in whatever spelling.
+    pub named: bool,
+    /// The shapes of all tables.
+    pub tables: &'a Tables,
     /// Stages have outgrown memory.
     pub large: bool,
     /// What the checks found so far.

@@ -109,7 +109,7 @@ async fn noted(
 ) -> Result<Changes> {
     let d = engine.dialect();
     let spec = outline(set, source, &engine.server().schema.clone());
-    let any = with_first_column(spec.clone(), Some(evidence.shape));
+    let any = with_first_column(d, spec.clone(), Some(evidence.shape));
     let mut changes = Changes::default();
     let (mut work, mut among) = (pending_rows(d, &any), "1 = 1".to_owned());
     let mut grains: Option<BTreeSet<String>> = None;

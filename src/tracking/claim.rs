@@ -45,7 +45,7 @@ pub async fn claim(
             continue;
         }
         let shape = tables.get(source.schema.as_deref(), &source.table);
-        let spec = with_first_column(outline(set, source, &schema), shape);
+        let spec = with_first_column(engine.dialect(), outline(set, source, &schema), shape);
         let claim = Claim { set, at, spec: &spec, token };
         engine.begin(Tx::Write).await?;
         let told = claim.make(engine, tracked).await;

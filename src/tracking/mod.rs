@@ -29,7 +29,7 @@ use crate::checksum;
 use crate::engine::names::{self, CLAIM, GRAIN};
 use crate::engine::statements::Slice;
 use crate::engine::track::{TrackColumn, TrackSpec};
-use crate::engine::{Column, Engine, Shape, Tables};
+use crate::engine::{Column, Dialect, Engine, Shape, Tables};
 use crate::inspect::BoundSummary;
 use crate::ledger::sources::Remembered;
 use crate::plan::Tuple;
@@ -179,11 +179,14 @@ pub fn channel(set: &str) -> String {
 }
 
 /// A source without columns to tell changes apart by is noted by its first column.
-fn with_first_column(mut spec: TrackSpec, shape: Option<&Shape>) -> TrackSpec {
+fn with_first_column(d: &dyn Dialect, mut spec: TrackSpec, shape: Option<&Shape>) -> TrackSpec {
+    // One whose values a trigger can compare.
+    let fit =
+        |shape: &'_ Shape| shape.columns.iter().find(|column| d.unfit(&column.sql_type).is_none()).cloned();
     if spec.columns.is_empty()
-        && let Some(first) = shape.and_then(|shape| shape.columns.first())
+        && let Some(first) = shape.and_then(|shape| fit(shape).or_else(|| shape.columns.first().cloned()))
     {
-        spec.columns.push(TrackColumn { name: first.name.clone(), expression: None, column: first.clone() });
+        spec.columns.push(TrackColumn { name: first.name.clone(), expression: None, column: first });
     }
     spec
 }
@@ -194,7 +197,7 @@ async fn with_any_column(engine: &mut dyn Engine, spec: TrackSpec, source: &Sour
         return Ok(spec);
     }
     let shape = Shape::read(engine, source.schema.as_deref(), &source.table).await?;
-    Ok(with_first_column(spec, shape.as_ref()))
+    Ok(with_first_column(engine.dialect(), spec, shape.as_ref()))
 }
 
 /// The rows of a summary that a dimension's changed keys occur in, from the published rows: as tuples of

@@ -40,7 +40,7 @@ fn detail(
         .into());
     };
     // Nothing to tell changes apart by; any note will do.
-    spec = with_first_column(spec, Some(shape));
+    spec = with_first_column(engine.dialect(), spec, Some(shape));
     for column in &mut spec.columns {
         let found = match column.expression {
             None => shape.column(&column.name),

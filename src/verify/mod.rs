@@ -17,11 +17,12 @@ use crate::engine::{Engine, Tx};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::inspect;
+use crate::inspect::alike::{Values, alike};
 use crate::inspect::retention;
 use crate::ledger;
 use crate::ledger::SetState;
 use crate::objects::explain;
-use crate::plan::{Ask, Chosen, Known, Tuple};
+use crate::plan::{Alike, Ask, Chosen, Known, Tuple};
 use crate::publish_group;
 use crate::report::{SummaryVerify, Verdict, VerifyReport};
 use crate::session::{self, Context};
@@ -148,6 +149,15 @@ async fn verify_group(
     let prepared = inspect::prepare(engine, set, &tables).await?;
     let mut partitions = inspect::known_partitions(engine, set, &prepared, &tables).await?;
     partitions.add_computed(engine, set, &prepared).await?;
+    let columns = inspect::alike::columns(set, &prepared, &tables);
+    let mut named = Values::default();
+    for column in partitions.known.iter().flat_map(|known| &known.columns) {
+        args.partition
+            .iter()
+            .flat_map(|text| text.split(',').chain([text.as_str()]))
+            .for_each(|text| named.add_one(column, text.trim()));
+    }
+    partitions.tell_alike(engine, &columns, named).await?;
     let known = partitions.known;
     let chosen = chosen(set, args, &known)?;
     let set_up = ledger::exists(engine).await?;
@@ -166,7 +176,18 @@ async fn verify_group(
             true => pending::of_summary(engine, set, &prepared, index).await?,
             false => Some(BTreeSet::new()),
         };
-        let (chunks, pending) = settled(subject.kept(&chosen), waiting.as_ref());
+        let parts = &prepared[index].summary.partition;
+        let kept = subject.kept(&chosen);
+        let alike = match &waiting {
+            Some(tuples) if !tuples.is_empty() => {
+                let mut values = Values::default();
+                values.add(parts, tuples.iter().chain(kept.iter().flatten().flatten()));
+                alike(engine, &columns, &values).await?
+            }
+            _ => Alike::default(),
+        };
+        let class = |tuple: &Tuple| alike.class(parts, tuple);
+        let (chunks, pending) = settled(kept, waiting.as_ref(), &class);
         if chunks.is_empty() && pending > 0 {
             tracing::warn!(
                 "{}: nothing of it was compared, since all that was chosen waits for a refresh",
@@ -195,18 +216,24 @@ fn chosen<'k>(set: &Set, args: &VerifyArgs, known: &'k [Known]) -> Result<Chosen
 }
 
 /// The chunks without the partitions that wait for a refresh, and how many those are.
-fn settled(chunks: Vec<Chunk>, waiting: Option<&BTreeSet<Tuple>>) -> (Vec<Chunk>, u64) {
+fn settled(
+    chunks: Vec<Chunk>,
+    waiting: Option<&BTreeSet<Tuple>>,
+    class: &dyn Fn(&Tuple) -> Tuple,
+) -> (Vec<Chunk>, u64) {
     let count = |chunk: &Chunk| chunk.as_ref().map_or(1, Vec::len) as u64;
     let Some(waiting) = waiting else {
         return (Vec::new(), chunks.iter().map(count).sum());
     };
     let mut pending = 0;
     let mut kept = Vec::new();
+    let classes: BTreeSet<Tuple> = waiting.iter().map(class).collect();
     for chunk in chunks {
         match chunk {
             Some(tuples) => {
                 let before = tuples.len();
-                let rest: Vec<Tuple> = tuples.into_iter().filter(|tuple| !waiting.contains(tuple)).collect();
+                let rest: Vec<Tuple> =
+                    tuples.into_iter().filter(|tuple| !classes.contains(&class(tuple))).collect();
                 pending += (before - rest.len()) as u64;
                 if !rest.is_empty() {
                     kept.push(Some(rest));

@@ -85,7 +85,7 @@ impl Subject<'_> {
         pending: u64,
     ) -> Result<SummaryVerify> {
         let item = self.item();
-        let mut rows = Comparison::new(item);
+        let mut rows = Comparison::new(engine.dialect(), item);
         let mut partitions = 0;
         for chunk in chunks {
             context.interrupt.check()?;

@@ -93,6 +93,16 @@ CREATE INDEX CONCURRENTLY "idx_financials_cover" ON "financials" ("month", "metr
 
 CREATE INDEX CONCURRENTLY "idx_metric_month" ON "financials" ("metric", "month");
 
+SELECT DISTINCT r."month" FROM "financials" r LIMIT 0;
+
+SELECT DISTINCT r."metric" FROM "financials" r LIMIT 0;
+
+SELECT DISTINCT r."marketplace" FROM "financials" r LIMIT 0;
+
+SELECT DISTINCT r."asin" FROM "financials" r LIMIT 0;
+
+SELECT DISTINCT r."asin" FROM "products" r LIMIT 0;
+
 BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 
 SELECT "month", "metric", "marketplace", "asin" FROM "financials" LIMIT 200;

@@ -27,6 +27,12 @@ SELECT MAX(rowid) FROM "financials";
 
 CREATE INDEX "idx_metric_month" ON "financials" ("metric", "month");
 
+SELECT CASE WHEN v = 'A' THEN 'NOCASE' WHEN v = 'a ' THEN 'RTRIM' END
+FROM (SELECT "month" AS v FROM "financials" WHERE 0 UNION ALL SELECT 'a');
+
+SELECT CASE WHEN v = 'A' THEN 'NOCASE' WHEN v = 'a ' THEN 'RTRIM' END
+FROM (SELECT "month" AS v FROM "main"."financials_summary_monthly_asin_marketplace" WHERE 0 UNION ALL SELECT 'a');
+
 BEGIN DEFERRED;
 
 SELECT "month", "metric", "marketplace", "asin" FROM "financials" LIMIT 200;
@@ -249,7 +255,7 @@ FROM (
 ) f
 LEFT JOIN products p ON p.asin = f.asin
 ) q
-WHERE (q."month" = '2025-01-01' AND q."metric" = 'sales' AND q."brand_id" = 1))
+WHERE (q."month" = '2025-01-01' AND q."metric" = 'sales' AND q."brand_id" IN (1, '1')))
 SELECT "brand_id", "marketplace", "month", "metric", "amount", "row_count"
 FROM (
 SELECT brand_id,
@@ -366,7 +372,7 @@ FROM (
 ) f
 LEFT JOIN products p ON p.asin = f.asin
 ) q
-WHERE (q."month" = '2025-01-01' AND q."metric" = 'sales' AND q."category_id" = 10))
+WHERE (q."month" = '2025-01-01' AND q."metric" = 'sales' AND q."category_id" IN (10, '10')))
 SELECT "category_id", "month", "metric", "amount", "row_count"
 FROM (
 SELECT category_id,
@@ -706,11 +712,17 @@ WHERE NOT (t."month" IN (SELECT "month"
       SELECT *
       FROM (SELECT dashagg_grain, "asin" FROM "dashagg_log_<products>") n) n ON o."asin" = n."asin"))
 UNION ALL
-SELECT l."brand_id" AS "brand_id", l."marketplace" AS "marketplace", l."month" AS "month", l."metric" AS "metric",
-    l."amount" AS "amount", l."row_count" AS "row_count"
-FROM (WITH "financials_summary_monthly_asin_marketplace" AS (SELECT q."asin" AS "asin", q."marketplace" AS
-        "marketplace", q."month" AS "month", q."metric" AS "metric", q."brand_id" AS "brand_id", q."category_id" AS
-        "category_id", q."amount" AS "amount", q."row_count" AS "row_count"
+SELECT l."brand_id" AS "brand_id", CASE WHEN typeof(l."marketplace") IN ('integer', 'real') THEN CAST(l."marketplace" AS
+      TEXT) ELSE l."marketplace" END AS "marketplace", CASE WHEN typeof(l."month") IN ('integer', 'real') THEN
+    CAST(l."month" AS TEXT) ELSE l."month" END AS "month", CASE WHEN typeof(l."metric") IN ('integer', 'real') THEN
+    CAST(l."metric" AS TEXT) ELSE l."metric" END AS "metric", l."amount" AS "amount", l."row_count" AS "row_count"
+FROM (WITH "financials_summary_monthly_asin_marketplace" AS (SELECT CASE WHEN typeof(q."asin") IN ('integer', 'real')
+        THEN CAST(q."asin" AS TEXT) ELSE q."asin" END AS "asin", CASE WHEN typeof(q."marketplace") IN ('integer',
+          'real') THEN CAST(q."marketplace" AS TEXT) ELSE q."marketplace" END AS "marketplace", CASE WHEN
+        typeof(q."month") IN ('integer', 'real') THEN CAST(q."month" AS TEXT) ELSE q."month" END AS "month", CASE WHEN
+        typeof(q."metric") IN ('integer', 'real') THEN CAST(q."metric" AS TEXT) ELSE q."metric" END AS "metric",
+        q."brand_id" AS "brand_id", q."category_id" AS "category_id", q."amount" AS "amount", q."row_count" AS
+        "row_count"
     FROM (
 SELECT f.asin,
        f.marketplace,
@@ -1995,9 +2007,13 @@ SELECT "month", SUM(amount), COUNT(*) FROM "financials" WHERE "month" = '2025-01
 
 SELECT u."asin", u."marketplace", u."month", u."metric", u."brand_id", u."category_id", u."amount", u."row_count",
     SUM(u."dashagg_side")
-FROM (SELECT 1 AS "dashagg_side", (q."asin") COLLATE BINARY AS "asin", (q."marketplace") COLLATE BINARY AS
-      "marketplace", (q."month") COLLATE BINARY AS "month", (q."metric") COLLATE BINARY AS "metric", q."brand_id" AS
-      "brand_id", q."category_id" AS "category_id", q."amount" AS "amount", q."row_count" AS "row_count"
+FROM (SELECT 1 AS "dashagg_side", (CASE WHEN typeof(q."asin") IN ('integer', 'real') THEN CAST(q."asin" AS TEXT) ELSE
+        q."asin" END) COLLATE BINARY AS "asin", (CASE WHEN typeof(q."marketplace") IN ('integer', 'real') THEN
+        CAST(q."marketplace" AS TEXT) ELSE q."marketplace" END) COLLATE BINARY AS "marketplace", (CASE WHEN
+        typeof(q."month") IN ('integer', 'real') THEN CAST(q."month" AS TEXT) ELSE q."month" END) COLLATE BINARY AS
+      "month", (CASE WHEN typeof(q."metric") IN ('integer', 'real') THEN CAST(q."metric" AS TEXT) ELSE q."metric" END)
+      COLLATE BINARY AS "metric", q."brand_id" AS "brand_id", q."category_id" AS "category_id", q."amount" AS "amount",
+      q."row_count" AS "row_count"
   FROM (
 SELECT f.asin,
        f.marketplace,
@@ -2063,9 +2079,12 @@ FROM "main"."financials_summary_monthly_asin_marketplace" t
 WHERE t."month" = '2025-01-01'
 GROUP BY "month";
 
-WITH "financials_summary_monthly_asin_marketplace" AS (SELECT q."asin" AS "asin", q."marketplace" AS "marketplace",
-      q."month" AS "month", q."metric" AS "metric", q."brand_id" AS "brand_id", q."category_id" AS "category_id",
-      q."amount" AS "amount", q."row_count" AS "row_count"
+WITH "financials_summary_monthly_asin_marketplace" AS (SELECT CASE WHEN typeof(q."asin") IN ('integer', 'real') THEN
+      CAST(q."asin" AS TEXT) ELSE q."asin" END AS "asin", CASE WHEN typeof(q."marketplace") IN ('integer', 'real') THEN
+      CAST(q."marketplace" AS TEXT) ELSE q."marketplace" END AS "marketplace", CASE WHEN typeof(q."month") IN
+      ('integer', 'real') THEN CAST(q."month" AS TEXT) ELSE q."month" END AS "month", CASE WHEN typeof(q."metric") IN
+      ('integer', 'real') THEN CAST(q."metric" AS TEXT) ELSE q."metric" END AS "metric", q."brand_id" AS "brand_id",
+      q."category_id" AS "category_id", q."amount" AS "amount", q."row_count" AS "row_count"
   FROM (
 SELECT f.asin,
        f.marketplace,
@@ -2086,9 +2105,11 @@ LEFT JOIN products p ON p.asin = f.asin
 ) q
 WHERE q."month" = '2025-01-01')
 SELECT u."brand_id", u."marketplace", u."month", u."metric", u."amount", u."row_count", SUM(u."dashagg_side")
-FROM (SELECT 1 AS "dashagg_side", q."brand_id" AS "brand_id", (q."marketplace") COLLATE BINARY AS "marketplace",
-  (q."month") COLLATE BINARY AS "month", (q."metric") COLLATE BINARY AS "metric", q."amount" AS "amount", q."row_count"
-  AS "row_count"
+FROM (SELECT 1 AS "dashagg_side", q."brand_id" AS "brand_id", (CASE WHEN typeof(q."marketplace") IN ('integer', 'real')
+    THEN CAST(q."marketplace" AS TEXT) ELSE q."marketplace" END) COLLATE BINARY AS "marketplace", (CASE WHEN
+    typeof(q."month") IN ('integer', 'real') THEN CAST(q."month" AS TEXT) ELSE q."month" END) COLLATE BINARY AS "month",
+  (CASE WHEN typeof(q."metric") IN ('integer', 'real') THEN CAST(q."metric" AS TEXT) ELSE q."metric" END) COLLATE BINARY
+  AS "metric", q."amount" AS "amount", q."row_count" AS "row_count"
 FROM (
 SELECT brand_id,
        marketplace,
@@ -2145,9 +2166,12 @@ FROM "main"."financials_summary_monthly_asin_marketplace" t
 WHERE t."month" = '2025-01-01'
 GROUP BY "month";
 
-WITH "financials_summary_monthly_asin_marketplace" AS (SELECT q."asin" AS "asin", q."marketplace" AS "marketplace",
-      q."month" AS "month", q."metric" AS "metric", q."brand_id" AS "brand_id", q."category_id" AS "category_id",
-      q."amount" AS "amount", q."row_count" AS "row_count"
+WITH "financials_summary_monthly_asin_marketplace" AS (SELECT CASE WHEN typeof(q."asin") IN ('integer', 'real') THEN
+      CAST(q."asin" AS TEXT) ELSE q."asin" END AS "asin", CASE WHEN typeof(q."marketplace") IN ('integer', 'real') THEN
+      CAST(q."marketplace" AS TEXT) ELSE q."marketplace" END AS "marketplace", CASE WHEN typeof(q."month") IN
+      ('integer', 'real') THEN CAST(q."month" AS TEXT) ELSE q."month" END AS "month", CASE WHEN typeof(q."metric") IN
+      ('integer', 'real') THEN CAST(q."metric" AS TEXT) ELSE q."metric" END AS "metric", q."brand_id" AS "brand_id",
+      q."category_id" AS "category_id", q."amount" AS "amount", q."row_count" AS "row_count"
   FROM (
 SELECT f.asin,
        f.marketplace,
@@ -2168,8 +2192,10 @@ LEFT JOIN products p ON p.asin = f.asin
 ) q
 WHERE q."month" = '2025-01-01')
 SELECT u."category_id", u."month", u."metric", u."amount", u."row_count", SUM(u."dashagg_side")
-FROM (SELECT 1 AS "dashagg_side", q."category_id" AS "category_id", (q."month") COLLATE BINARY AS "month", (q."metric")
-  COLLATE BINARY AS "metric", q."amount" AS "amount", q."row_count" AS "row_count"
+FROM (SELECT 1 AS "dashagg_side", q."category_id" AS "category_id", (CASE WHEN typeof(q."month") IN ('integer', 'real')
+    THEN CAST(q."month" AS TEXT) ELSE q."month" END) COLLATE BINARY AS "month", (CASE WHEN typeof(q."metric") IN
+    ('integer', 'real') THEN CAST(q."metric" AS TEXT) ELSE q."metric" END) COLLATE BINARY AS "metric", q."amount" AS
+  "amount", q."row_count" AS "row_count"
 FROM (
 SELECT category_id,
        month,

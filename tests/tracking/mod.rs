@@ -22,4 +22,5 @@ mod review;
 mod security;
 mod session;
 mod signatures;
+mod types;
 mod virtual_columns;

@@ -48,6 +48,22 @@ impl CatalogSql for MysqlDialect {
         )
     }
 
+    fn alike_sql(&self, values: &[&str], column: &Column) -> Option<String> {
+        let how = self.loose(column)?;
+        // MySQL wants to be told that it is a row.
+        let row = if self.mariadb { "" } else { "ROW" };
+        let list: Vec<String> = values
+            .iter()
+            .enumerate()
+            .map(|(at, value)| format!("{row}({at}, {})", self.literal(value)))
+            .collect();
+        Some(format!(
+            "WITH x(n, v) AS (VALUES {}) SELECT n, MIN(n) OVER (PARTITION BY {}) FROM x",
+            list.join(", "),
+            self.loosely("v", how)
+        ))
+    }
+
     fn bytes_sql(&self, schema: &str, table: &str) -> String {
         format!(
             "SELECT CAST(DATA_LENGTH + INDEX_LENGTH AS CHAR) FROM information_schema.TABLES \

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
-use sqlx::{Column as _, Executor, MySql, SqlSafeStr, Statement};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow};
+use sqlx::{Column as _, Executor, MySql, Row as _, SqlSafeStr, Statement, TypeInfo as _};
 
 use super::MysqlDialect;
 use super::errors::translate;
 use crate::config::DatabaseTarget;
 use crate::engine::guard::Lock;
-use crate::engine::io::{audited, network_io, text_io};
+use crate::engine::io::{audited, bytes_as_text, network_io, text_io};
+use crate::engine::spelling::hex;
 use crate::engine::watchdog::{Limits, Rows, Watch};
 use crate::engine::{Canceller, DbError, Dialect, Engine, ErrorClass, Row, Server, Tx};
 
@@ -57,6 +58,19 @@ impl Mysql {
             if std::mem::take(&mut self.writes) { "; SET SESSION wait_timeout = DEFAULT" } else { "" };
         format!("{end}{setting}")
     }
+}
+
+/// A cell as text. The server sends text, but bytes as they are; those of a BIT are a number.
+fn cell(row: &MySqlRow, at: usize) -> Result<Option<String>, sqlx::Error> {
+    let Some(bytes) = row.try_get_unchecked::<Option<&[u8]>, _>(at)? else { return Ok(None) };
+    let kind = row.column(at).type_info();
+    if kind.name() == "BIT" {
+        let number = bytes.iter().fold(0u64, |sum, byte| (sum << 8) | u64::from(*byte));
+        return Ok(Some(number.to_string()));
+    }
+    // Bytes that look like our way to write them are written that way, too.
+    let mistakable = bytes.starts_with(b"0x") && !<str as sqlx::Type<MySql>>::compatible(kind);
+    Ok(Some(if mistakable { format!("0x{}", hex(bytes)) } else { bytes_as_text(bytes) }))
 }
 
 text_io!(MySql, MySqlConnection);

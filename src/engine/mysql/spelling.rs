@@ -1,6 +1,7 @@
 //! MySQL and MariaDB: names, values and expressions.
 
 use super::MysqlDialect;
+use crate::engine::spelling::{DOUBLE, SINGLE, hex, hex_bytes, is_whole};
 use crate::engine::{Column, LexRules, Spelling};
 
 impl MysqlDialect {
@@ -40,8 +41,7 @@ impl Spelling for MysqlDialect {
     fn literal(&self, text: &str) -> String {
         // A backslash means one thing or another by sql_mode, a NUL byte ends some texts; bytes are what they are.
         if text.contains(['\\', '\0']) {
-            let bytes: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
-            return format!("_utf8mb4 X'{bytes}'");
+            return format!("_utf8mb4 X'{}'", hex(text.as_bytes()));
         }
         format!("'{}'", text.replace('\'', "''"))
     }
@@ -50,6 +50,53 @@ impl Spelling for MysqlDialect {
         // `=` fixes the column, after which MariaDB no longer sees that the index delivers the groups in
         // order and sorts them in a temporary table; a range of one value streams.
         format!("({name} >= {value} AND {name} <= {value})")
+    }
+
+    fn constants(&self, value: &str, column: &Column) -> Vec<String> {
+        let lower = column.sql_type.to_ascii_lowercase();
+        let bytes = |digits: &str| format!("X'{digits}'");
+        if is_binary(&lower) {
+            let plain = || bytes(&hex(value.as_bytes()));
+            return vec![hex_bytes(value).map_or_else(plain, bytes)];
+        }
+        let number = column.integer && is_whole(value)
+            // As a text it would be compared as a DOUBLE, which has but 15 digits.
+            || lower.starts_with("decimal") && is_whole(&value.replacen('.', "", 1));
+        if number {
+            return vec![value.to_owned()];
+        }
+        // Where no type is known, it may be one that holds bytes.
+        let unknown = hex_bytes(value).filter(|_| lower.is_empty()).map(bytes);
+        [self.literal(value)].into_iter().chain(unknown).collect()
+    }
+
+    fn unfit(&self, sql_type: &str) -> Option<&'static str> {
+        let lower = sql_type.to_ascii_lowercase();
+        let base = lower.split([' ', '(']).next().unwrap_or_default();
+        match base {
+            "float" => Some("is shown rounded and never equals what is shown: make it DOUBLE or DECIMAL"),
+            "json" => Some("does not equal its own text: take a text out of it, in a generated column"),
+            "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
+            | "multipolygon" | "geometrycollection" | "geomcollection" => {
+                Some("has no value that can be written down: choose another column")
+            }
+            _ => None,
+        }
+    }
+
+    fn tolerance(&self, sql_type: &str, _value: &str) -> Option<f64> {
+        let lower = sql_type.to_ascii_lowercase();
+        match lower.split([' ', '(']).next() {
+            Some("float") => Some(SINGLE),
+            Some("double") => Some(DOUBLE),
+            _ => None,
+        }
+    }
+
+    fn is_integer(&self, sql_type: &str) -> bool {
+        let lower = sql_type.to_ascii_lowercase();
+        let base = lower.split([' ', '(']).next().unwrap_or_default();
+        ["tinyint", "smallint", "mediumint", "int", "bigint", "bit"].contains(&base)
     }
 
     fn is_text(&self, sql_type: &str) -> bool {
@@ -112,8 +159,15 @@ impl Spelling for MysqlDialect {
         let lower = column.sql_type.to_ascii_lowercase();
         // CAST knows fewer types than CREATE TABLE; text and floats compare as they are. Labels of an ENUM may have
         // the name of a type.
-        if column.text {
+        if lower.starts_with("char(") {
+            // Read without the blanks at its end, however it was written.
+            format!("TRIM(TRAILING ' ' FROM {expression})")
+        } else if column.text {
             expression.to_owned()
+        } else if lower.starts_with("timestamp") {
+            format!("CAST({expression} AS {})", lower.replacen("timestamp", "DATETIME", 1))
+        } else if lower.starts_with("time") {
+            format!("CAST({expression} AS {lower})")
         } else if lower.starts_with("decimal") {
             let precise = lower.split(" unsigned").next().unwrap_or(&lower);
             format!("CAST({expression} AS {precise})")
@@ -141,4 +195,10 @@ impl Spelling for MysqlDialect {
     fn seconds_before(&self, moment: &str, seconds: f64) -> String {
         format!("TIMESTAMP({moment}) - INTERVAL {} SECOND", seconds.ceil() as u64)
     }
+}
+
+/// Whether a type (in lower case) holds bytes that need not be text.
+pub(super) fn is_binary(lower: &str) -> bool {
+    let base = lower.split([' ', '(']).next().unwrap_or_default();
+    ["binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"].contains(&base)
 }

@@ -8,6 +8,7 @@
 
 use super::MysqlDialect;
 use super::catalog::files_of;
+use super::spelling::is_binary;
 use crate::engine::track::{MOST_NOTED_KEYS, TrackSpec};
 use crate::engine::triggers::like_own;
 use crate::engine::{Column, ObjectSql, Spelling, TriggerSql};
@@ -53,12 +54,22 @@ impl MysqlDialect {
                 .sql_type
                 .find(" CHARACTER SET ")
                 .map_or(String::new(), |at| column.sql_type[at..].to_owned());
-            let base = if bounded { format!("VARCHAR({MARK_WIDTH})") } else { "TEXT".to_owned() };
+            let base = match lower.split([' ', '(']).next() {
+                _ if bounded => format!("VARCHAR({MARK_WIDTH})"),
+                Some("text" | "mediumtext" | "longtext") => "LONGTEXT".to_owned(),
+                _ => "TEXT".to_owned(),
+            };
             format!("{base}{collation}")
+        } else if is_binary(&lower) {
+            if bounded { format!("VARBINARY({MARK_WIDTH})") } else { "LONGBLOB".to_owned() }
+        } else if lower.starts_with("bit") {
+            // As long as it may become.
+            "BIT(64)".to_owned()
         } else if column.integer {
             if lower.contains("unsigned") { "BIGINT UNSIGNED" } else { "BIGINT" }.to_owned()
         } else if lower.starts_with("decimal") {
-            "DECIMAL(65,30)".to_owned()
+            // No DECIMAL takes all that others may hold: 65 digits before the point of one, 30 behind that of another.
+            "VARCHAR(80) CHARACTER SET ascii COLLATE ascii_bin".to_owned()
         } else {
             column.sql_type.clone()
         }
@@ -161,7 +172,8 @@ impl MysqlDialect {
             .zip(&spec.columns)
             .map(|(value, column)| {
                 let long = format!(" OR CHAR_LENGTH({value}) > {MARK_WIDTH}");
-                format!("{value} IS NULL{}", if column.column.text { long.as_str() } else { "" })
+                let cut = column.column.text || is_binary(&column.column.sql_type.to_ascii_lowercase());
+                format!("{value} IS NULL{}", if cut { long.as_str() } else { "" })
             })
             .collect();
         format!(

@@ -45,6 +45,42 @@ impl CatalogSql for PostgresDialect {
         )
     }
 
+    fn equated_sql(&self, _table: &str, column: &Column) -> Option<String> {
+        let how = self.loose(column)?;
+        if how.to_ascii_lowercase().contains("citext") {
+            return None;
+        }
+        Some(format!(
+            "SELECT pg_catalog.quote_ident(n.nspname::pg_catalog.text) || '.' || pg_catalog.quote_ident(c.collname::pg_catalog.text) \
+             FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace WHERE NOT c.collisdeterministic \
+             AND pg_catalog.quote_ident(n.nspname::pg_catalog.text) || '.' || pg_catalog.quote_ident(c.collname::pg_catalog.text) = {}",
+            self.literal(how)
+        ))
+    }
+
+    fn comparable_sql(&self, table: &str, column: &str) -> Option<String> {
+        Some(format!("SELECT DISTINCT r.{} FROM {table} r LIMIT 0", self.quote(column)))
+    }
+
+    fn alike_sql(&self, values: &[&str], column: &Column) -> Option<String> {
+        let lower = column.sql_type.to_ascii_lowercase();
+        let loose = self.loose(column);
+        // Types with several spellings of one value.
+        let several = ["interval", "jsonb"].iter().any(|word| lower.contains(word)) || lower.contains("[]");
+        if loose.is_none() && !several {
+            return None;
+        }
+        let list: Vec<String> =
+            values.iter().enumerate().map(|(at, value)| format!("({at}, {})", self.literal(value))).collect();
+        let collation = loose.filter(|how| !how.to_ascii_lowercase().contains("citext"));
+        let collate = collation.map(|how| format!(" COLLATE {how}")).unwrap_or_default();
+        Some(format!(
+            "WITH x(n, v) AS (VALUES {}) SELECT n, pg_catalog.min(n) OVER (PARTITION BY CAST(v AS {}){collate}) FROM x",
+            list.join(", "),
+            self.cast_type(column)
+        ))
+    }
+
     fn bytes_sql(&self, schema: &str, table: &str) -> String {
         format!(
             "SELECT pg_catalog.pg_total_relation_size({}::pg_catalog.regclass)",

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use sqlx::Postgres as Pg;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgRow};
+use sqlx::{Postgres as Pg, Row as _};
 
 use super::POSTGRES;
 use super::errors::translate;
@@ -141,6 +141,11 @@ impl Postgres {
         }
         Ok(false)
     }
+}
+
+/// A cell as text, as the server sends all of them.
+fn cell(row: &PgRow, at: usize) -> Result<Option<String>, sqlx::Error> {
+    row.try_get_unchecked(at)
 }
 
 text_io!(Pg, PgConnection);

@@ -1,6 +1,7 @@
 //! PostgreSQL: names, values and expressions, and the settings under which they mean what they say.
 
 use super::PostgresDialect;
+use crate::engine::spelling::{DOUBLE, SINGLE};
 use crate::engine::watchdog::Limits;
 use crate::engine::{Column, LexRules, Spelling};
 use crate::sql_text;
@@ -80,6 +81,26 @@ impl Spelling for PostgresDialect {
             // An array is computed once and reaches the indexes; a subquery does neither.
             [only] => format!("{only} = ANY (ARRAY({select}))"),
             _ => format!("({}) IN ({select})", tuple.join(", ")),
+        }
+    }
+
+    fn unfit(&self, sql_type: &str) -> Option<&'static str> {
+        let lower = sql_type.to_ascii_lowercase();
+        let base = lower.trim_end_matches("[]");
+        match base {
+            "json" => Some("has no equality: make it jsonb, or take a text out of it"),
+            "xml" | "point" | "line" | "lseg" | "box" | "path" | "polygon" | "circle" => {
+                Some("has no equality by which its values could be found again: choose another column")
+            }
+            _ => None,
+        }
+    }
+
+    fn tolerance(&self, sql_type: &str, _value: &str) -> Option<f64> {
+        match sql_type {
+            "real" => Some(SINGLE),
+            "double precision" => Some(DOUBLE),
+            _ => None,
         }
     }
 

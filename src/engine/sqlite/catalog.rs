@@ -53,6 +53,26 @@ impl CatalogSql for SqliteDialect {
         ))
     }
 
+    fn equated_sql(&self, table: &str, column: &Column) -> Option<String> {
+        // No catalog tells a column's own collation, but it is also that of a SELECT whose first rows would be the column's.
+        let name = self.quote(&column.name);
+        Some(format!(
+            "SELECT CASE WHEN v = 'A' THEN 'NOCASE' WHEN v = 'a ' THEN 'RTRIM' END FROM \
+             (SELECT {name} AS v FROM {table} WHERE 0 UNION ALL SELECT 'a')"
+        ))
+    }
+
+    fn alike_sql(&self, values: &[&str], column: &Column) -> Option<String> {
+        let how = self.loose(column)?;
+        let list: Vec<String> =
+            values.iter().enumerate().map(|(at, value)| format!("({at}, {})", self.literal(value))).collect();
+        Some(format!(
+            "WITH x(n, v) AS (VALUES {}) SELECT n, MIN(n) OVER (PARTITION BY {}) FROM x",
+            list.join(", "),
+            self.loosely("v", how)
+        ))
+    }
+
     fn bytes_sql(&self, _schema: &str, table: &str) -> String {
         format!(
             "SELECT SUM(pgsize) FROM dbstat WHERE aggregate = TRUE AND name IN \

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
-use sqlx::Sqlite as SqliteDb;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{Row as _, Sqlite as SqliteDb, TypeInfo as _, ValueRef as _};
 
 use super::SQLITE;
 use super::errors::translate;
-use crate::engine::io::{probe_io, text_io};
+use crate::engine::io::{bytes_as_text, probe_io, text_io};
+use crate::engine::spelling::hex;
 use crate::engine::watchdog::Rows;
 use crate::engine::{Canceller, DbError, Dialect, Engine, Row, Server, Tx};
 
@@ -31,6 +32,23 @@ fn begin_sql(tx: &Tx) -> &'static str {
         // if anyone committed meanwhile, and no busy time-out helps.
         Tx::Write => "BEGIN IMMEDIATE",
     }
+}
+
+/// A cell as text. A number with a fraction to its last digit, which SQLite itself leaves out.
+fn cell(row: &SqliteRow, at: usize) -> Result<Option<String>, sqlx::Error> {
+    let value = row.try_get_raw(at)?;
+    let kind = value.type_info();
+    Ok(match kind.name() {
+        "REAL" => row.try_get_unchecked::<Option<f64>, _>(at)?.map(|number| format!("{number:?}")),
+        "BLOB" => row.try_get_unchecked::<Option<&[u8]>, _>(at)?.map(|bytes| format!("0x{}", hex(bytes))),
+        _ => match row.try_get_unchecked::<Option<String>, _>(at) {
+            // A text whose bytes are none.
+            Err(sqlx::Error::ColumnDecode { .. }) => {
+                row.try_get_unchecked::<Option<Vec<u8>>, _>(at)?.map(|bytes| bytes_as_text(&bytes))
+            }
+            text => text?,
+        },
+    })
 }
 
 text_io!(SqliteDb, SqliteConnection);

@@ -1,6 +1,7 @@
 //! SQLite: names, values and expressions.
 
 use super::SqliteDialect;
+use crate::engine::spelling::{DOUBLE, hex, hex_bytes, is_whole};
 use crate::engine::{Column, LexRules, Spelling};
 
 impl Spelling for SqliteDialect {
@@ -24,10 +25,26 @@ impl Spelling for SqliteDialect {
     fn literal(&self, text: &str) -> String {
         // The text of a statement ends at a NUL byte; a value may hold one.
         if text.contains('\0') {
-            let bytes: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
-            return format!("CAST(X'{bytes}' AS TEXT)");
+            return format!("CAST(X'{}' AS TEXT)", hex(text.as_bytes()));
         }
         format!("'{}'", text.replace('\'', "''"))
+    }
+
+    fn constants(&self, value: &str, _column: &Column) -> Vec<String> {
+        // Any column may hold any type, and an expression has no affinity that would convert a constant. As one that has, a
+        // column finds by both what it finds by one.
+        let other = match value {
+            "inf" => Some("9e999".to_owned()),
+            "-inf" => Some("-9e999".to_owned()),
+            _ if is_number(value) => Some(value.to_owned()),
+            _ => hex_bytes(value).map(|digits| format!("X'{digits}'")),
+        };
+        other.into_iter().chain([self.literal(value)]).collect()
+    }
+
+    fn tolerance(&self, _sql_type: &str, value: &str) -> Option<f64> {
+        // What is no whole number is eight bytes, whatever the column was declared as.
+        (!is_whole(value)).then_some(DOUBLE)
     }
 
     fn is_text(&self, sql_type: &str) -> bool {
@@ -58,8 +75,15 @@ impl Spelling for SqliteDialect {
         format!("{} IS {}", self.exact(left, column), self.exact(right, column))
     }
 
-    fn cast(&self, expression: &str, _column: &Column) -> String {
-        expression.to_owned()
+    fn cast(&self, expression: &str, column: &Column) -> String {
+        if column.text && !column.sql_type.to_ascii_lowercase().contains("int") {
+            // Such a column makes texts of numbers.
+            format!(
+                "CASE WHEN typeof({expression}) IN ('integer', 'real') THEN CAST({expression} AS TEXT) ELSE {expression} END"
+            )
+        } else {
+            expression.to_owned()
+        }
     }
 
     fn clock_sql(&self) -> &'static str {
@@ -73,4 +97,12 @@ impl Spelling for SqliteDialect {
     fn seconds_before(&self, moment: &str, seconds: f64) -> String {
         format!("strftime('%Y-%m-%d %H:%M:%f', {moment}, '-{seconds} seconds')")
     }
+}
+
+/// Whether a text is a number as SQLite reads one in a statement.
+fn is_number(text: &str) -> bool {
+    let (mantissa, exponent) = text.split_once('e').map_or((text, None), |(m, e)| (m, Some(e)));
+    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(w, f)| (w, Some(f)));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    is_whole(whole) && fraction.is_none_or(digits) && exponent.is_none_or(is_whole)
 }

@@ -29,24 +29,17 @@ impl Slice {
             return "1 = 0".to_owned();
         }
         let names: Vec<String> = columns.iter().map(|column| spell(&column.name)).collect();
-        let literal = |value: &str, column: &Column| {
-            // A quoted number would not equal an expression without affinity on SQLite.
-            if column.integer && value.parse::<i64>().is_ok() {
-                value.to_owned()
-            } else {
-                dialect.literal(value)
-            }
-        };
+        let constants = |value: &str, column: &Column| dialect.constants(value, column);
         let (with_null, plain): (Vec<_>, Vec<_>) =
             rows.iter().partition(|row| row.iter().any(Option::is_none));
         let mut parts = Vec::new();
         if !plain.is_empty() {
-            let mut tuples: Vec<Vec<String>> = plain
+            let mut tuples: Vec<Vec<Vec<String>>> = plain
                 .iter()
                 .map(|row| {
                     row.iter()
                         .zip(columns)
-                        .map(|(value, column)| literal(value.as_deref().unwrap_or(""), column))
+                        .map(|(value, column)| constants(value.as_deref().unwrap_or(""), column))
                         .collect()
                 })
                 .collect();
@@ -59,7 +52,7 @@ impl Slice {
                 .zip(columns)
                 .zip(&names)
                 .map(|((value, column), name)| match value {
-                    Some(value) => format!("{name} = {}", literal(value, column)),
+                    Some(value) => equals(name, &constants(value, column)),
                     None => format!("{name} IS NULL"),
                 })
                 .collect();
@@ -76,7 +69,7 @@ impl Slice {
 
 /// Sorted tuples as `a = 1 AND b IN (2, 3)`, one a run of equal heads: every engine turns that into index
 /// ranges, which not every one does with a list of row values.
-fn factored(dialect: &dyn Dialect, names: &[String], tuples: &[Vec<String>]) -> Vec<String> {
+fn factored(dialect: &dyn Dialect, names: &[String], tuples: &[Vec<Vec<String>>]) -> Vec<String> {
     let (last, heads) = match names.split_last() {
         Some(split) => split,
         None => return vec!["1 = 1".to_owned()],
@@ -84,17 +77,26 @@ fn factored(dialect: &dyn Dialect, names: &[String], tuples: &[Vec<String>]) -> 
     tuples
         .chunk_by(|a, b| a[..heads.len()] == b[..heads.len()])
         .map(|run| {
-            let values: Vec<&str> = run.iter().map(|tuple| tuple[heads.len()].as_str()).collect();
+            let values: Vec<String> =
+                run.iter().flat_map(|tuple| tuple[heads.len()].iter().cloned()).collect();
             let tail = match values.as_slice() {
                 [only] => dialect.is_value(last, only),
-                _ => format!("{last} IN ({})", values.join(", ")),
+                _ => equals(last, &values),
             };
             if heads.is_empty() {
                 return tail;
             }
             let head: Vec<String> =
-                heads.iter().zip(&run[0]).map(|(name, value)| format!("{name} = {value}")).collect();
+                heads.iter().zip(&run[0]).map(|(name, values)| equals(name, values)).collect();
             format!("({} AND {tail})", head.join(" AND "))
         })
         .collect()
+}
+
+/// Whether a name has one of these values.
+fn equals(name: &str, constants: &[String]) -> String {
+    match constants {
+        [only] => format!("{name} = {only}"),
+        _ => format!("{name} IN ({})", constants.join(", ")),
+    }
 }
