@@ -16,7 +16,7 @@ use crate::ledger::sources::{self, Remembered, Tracking};
 /// Makes a source's log and triggers, in place of those that the ledger remembers (`known`), and tells the ledger.
 ///
 /// # Errors
-/// An expression that fails in a trigger (exit code 2); a missing right, in words; whatever the server says.
+/// An expression that fails in a trigger (exit code 2); whatever the server says.
 pub(super) async fn install(
     engine: &mut dyn Engine,
     set: &Set,
@@ -34,7 +34,7 @@ pub(super) async fn install(
             let _ = engine.rollback().await;
             // The server's troubles, and rights, are none of the expression's.
             if matches!(error.class, ErrorClass::Transient | ErrorClass::Interrupted | ErrorClass::Denied) {
-                return Err(install_failure(source, error));
+                return Err(error.into());
             }
             return Err(Failure::usage(format!(
                 "{}/summaries.toml: sources.{}.partition: an expression fails in a trigger: {error}",
@@ -56,18 +56,27 @@ pub(super) async fn install(
         let old = TrackSpec { id: known.tracking.id.clone(), ..spec.clone() };
         statements.extend(remove_sql(engine, &old).await?);
     }
+    // PostgreSQL's names one for all, and so passes over the triggers that are there.
+    let standing = if replaced || transactional { Vec::new() } else { standing(engine, spec).await? };
     statements.extend(d.log_ddl(spec));
     statements.extend(d.trigger_ddl(spec));
+    statements.retain(|sql| !standing.iter().any(|name| sql.contains(&d.quote(name))));
     for sql in statements {
         if let Err(error) = engine.execute(&sql).await {
             let _ = engine.rollback().await;
-            return Err(install_failure(source, error));
+            return Err(error.into());
         }
     }
     if transactional {
         engine.commit().await?;
     }
     remember(engine, set, source, known, &Tracking::by_triggers(&spec.id)).await
+}
+
+/// Names of the triggers that are just what would be made now.
+pub(super) async fn standing(engine: &mut dyn Engine, spec: &TrackSpec) -> Result<Vec<String>> {
+    let sql = engine.dialect().standing_sql(spec);
+    Ok(engine.query(&sql).await?.into_iter().flatten().flatten().collect())
 }
 
 /// Whether the log's columns are of other types than they would be if it were made now: the source was altered.
@@ -99,6 +108,11 @@ pub(super) async fn remember(
 ) -> Result<()> {
     let sql = sources::set_up(engine.dialect(), &set.name, &source.name, known.is_some(), tracking);
     ledger::in_write(engine, &[sql]).await
+}
+
+/// Whether the server minds who it is that makes triggers or tables. 1419: with binary logging, only who may do anything.
+pub(super) fn is_refused(error: &DbError) -> bool {
+    error.class == ErrorClass::Denied || error.code == "1419"
 }
 
 /// Why tracking by triggers cannot be set up, in words: which right is missing, and what else could be done.

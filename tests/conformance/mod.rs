@@ -21,5 +21,6 @@ mod readers;
 mod retry;
 pub mod run;
 pub mod sample;
+mod staged;
 mod timeouts;
 mod verify;

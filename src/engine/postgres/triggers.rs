@@ -7,7 +7,7 @@ use super::{
     spelling::{dollar_quoted, grantee},
 };
 use crate::engine::track::{MOST_NOTED_KEYS, TrackSpec};
-use crate::engine::triggers::like_own;
+use crate::engine::triggers::{like_own, made_as};
 use crate::engine::{Column, Spelling, TriggerSql};
 
 /// A type that takes whatever the column may hold after the application has widened it: a note must not fail
@@ -110,13 +110,13 @@ impl PostgresDialect {
         )
     }
 
-    /// The function that all triggers of a source call.
-    fn note_function(&self, spec: &TrackSpec) -> String {
+    /// What the function does that all triggers of a source call.
+    fn note_body(&self, spec: &TrackSpec) -> String {
         // Delivered at the commit, and once however many statements send it.
         let wake = spec.notify.as_ref().map_or_else(String::new, |channel| {
             format!("PERFORM pg_catalog.pg_notify({}, '');", self.literal(channel))
         });
-        let body = format!(
+        format!(
             "DECLARE waiting bigint := 0; alone boolean := current_setting('transaction_isolation') = 'serializable'; BEGIN {wake} {guard} IF TG_OP = 'INSERT' THEN {new} ELSIF TG_OP = 'DELETE' THEN {old} \
              ELSIF TG_OP = 'UPDATE' THEN {new} {old} \
              ELSE INSERT INTO {log} (dashagg_grain) VALUES ('a'); END IF; RETURN NULL; END",
@@ -124,7 +124,19 @@ impl PostgresDialect {
             log = self.qualify(&spec.schema, &spec.log()),
             new = self.note_rows(spec, "dashagg_new"),
             old = self.note_rows(spec, "dashagg_old"),
-        );
+        )
+    }
+
+    /// What tells that text from any other.
+    fn tag(&self, spec: &TrackSpec) -> String {
+        let mut texts = self.log_ddl(spec);
+        texts.push(self.note_body(spec));
+        format!("<<{}>>", made_as(spec, &texts))
+    }
+
+    /// The function that all triggers of a source call.
+    fn note_function(&self, spec: &TrackSpec) -> String {
+        let body = format!("{} {}", self.tag(spec), self.note_body(spec));
         // SECURITY DEFINER: writers need no right on the log. UTC: a refresh reads expressions in that zone, so a
         // writer in another must note what they are there. search_path, strings: its text means the same to everybody.
         let definition = format!(
@@ -256,6 +268,24 @@ impl TriggerSql for PostgresDialect {
         let mut ddl = vec![self.note_function(spec), format!("DO {}", dollar_quoted(&install))];
         ddl.extend(self.note_rights(spec));
         ddl
+    }
+
+    fn made_names(&self, spec: &TrackSpec) -> Vec<String> {
+        vec![spec.trigger("note")]
+    }
+
+    fn standing_sql(&self, spec: &TrackSpec) -> String {
+        let function = format!("{}()", self.qualify(&spec.schema, &spec.trigger("note")));
+        // The source's own number is in the text: under its name there may be another table by now.
+        format!(
+            "SELECT p.proname::pg_catalog.text FROM pg_catalog.pg_proc p WHERE p.oid = pg_catalog.to_regprocedure({})::pg_catalog.oid \
+             AND pg_catalog.strpos(p.prosrc, {}) > 0 AND pg_catalog.strpos(p.prosrc, 'TG_RELID <> ' || \
+             pg_catalog.to_regclass({})::pg_catalog.oid::pg_catalog.text || ' ') > 0 AND pg_catalog.to_regclass({}) IS NOT NULL",
+            self.literal(&function),
+            self.literal(&self.tag(spec)),
+            self.literal(&self.source_name(spec)),
+            self.literal(&self.qualify(&spec.schema, &spec.work())),
+        )
     }
 
     fn rehearse_sql(&self, spec: &TrackSpec) -> Vec<String> {
