@@ -11,7 +11,9 @@ pub use super::spelling::Spelling;
 pub use super::triggers::TriggerSql;
 
 /// The text side of an engine: what it is, and how it says what every subject needs.
-pub trait Dialect: Spelling + CatalogSql + ScratchSql + ObjectSql + TriggerSql + NoteSql + AbilitySql {
+pub trait Dialect:
+    Spelling + CatalogSql + ScratchSql + ObjectSql + TriggerSql + NoteSql + AbilitySql
+{
     /// Name of the engine's folder under a set: `mysql`, `postgres`, `sqlite`.
     fn name(&self) -> &'static str;
 

@@ -33,7 +33,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use dialect::{AbilitySql, CatalogSql, Dialect, NoteSql, ObjectSql, Scratch, ScratchSql, Spelling, TriggerSql};
+pub use dialect::{
+    AbilitySql, CatalogSql, Dialect, NoteSql, ObjectSql, Scratch, ScratchSql, Spelling, TriggerSql,
+};
 pub use error::{DbError, ErrorClass};
 pub use shape::{Column, Index, Shape, Tables};
 

@@ -25,7 +25,8 @@ pub async fn applied(engine: &mut dyn Engine, set: &Set) -> Vec<String> {
     }
     let told: Vec<String> = answer.into_iter().flatten().flatten().collect();
     let all = told.iter().any(|row| !names.iter().any(|(_, table)| table == row));
-    let about = names.iter().map(|(_, table)| *table).filter(|table| all || told.iter().any(|row| row == table));
+    let about =
+        names.iter().map(|(_, table)| *table).filter(|table| all || told.iter().any(|row| row == table));
     about
         .map(|table| {
             format!(

@@ -8,8 +8,8 @@ use super::seen::{Seen, look, witness};
 use super::upgrade;
 use super::{Found, Tracked, legacy_id, outline, with_first_column};
 use crate::catalog::{Method, Set, Source};
-use crate::engine::{DbError, Engine};
 use crate::engine::track::{Cascade, TrackSpec};
+use crate::engine::{DbError, Engine};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
@@ -130,12 +130,7 @@ pub enum By {
 ///
 /// # Errors
 /// A missing right, in words: which one, and what else could be done.
-pub async fn ensure(
-    engine: &mut dyn Engine,
-    set: &Set,
-    found: &Found<'_>,
-    by: By,
-) -> Result<Vec<Tracked>> {
+pub async fn ensure(engine: &mut dyn Engine, set: &Set, found: &Found<'_>, by: By) -> Result<Vec<Tracked>> {
     let keys = if set.sources.iter().any(|source| source.track == Method::Triggers) {
         foreign_keys(engine).await?
     } else {

@@ -20,7 +20,8 @@ conformance!(each_right_of_the_night_is_needed, |db: &TestDb| {
         ("PROCESS ON *.*", false),
     ];
     let of_tables = |right: &str| format!("{right} ON ALL TABLES IN SCHEMA public");
-    let postgres: Vec<(String, bool)> = ["SELECT", "INSERT", "UPDATE", "DELETE"].map(|right| (of_tables(right), true)).into();
+    let postgres: Vec<(String, bool)> =
+        ["SELECT", "INSERT", "UPDATE", "DELETE"].map(|right| (of_tables(right), true)).into();
     let listed: Vec<(String, bool)> = match db.kind {
         Kind::Mariadb => mysql.map(|(right, fails)| (right.to_owned(), fails)).into(),
         _ => postgres,
@@ -42,13 +43,21 @@ conformance!(each_right_of_the_night_is_needed, |db: &TestDb| {
             // Not on the sources: see there.
             Kind::Postgres if !right.starts_with("SELECT") => {
                 let right = right.split(' ').next().unwrap();
-                let own = db.rows("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' \
-                                   AND (tablename LIKE 'dashagg%' OR tablename LIKE 'sales_by%')").concat();
+                let own = db
+                    .rows(
+                        "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' \
+                                   AND (tablename LIKE 'dashagg%' OR tablename LIKE 'sales_by%')",
+                    )
+                    .concat();
                 format!("GRANT {right} ON {} TO dashagg_night", own.join(", "))
             }
             _ => format!("GRANT {right} TO dashagg_night"),
         };
-        db.exec(&grant.replace("app.*", &format!("{}.*", db.name())).replace("dashagg_night", &shop.user("dashagg_night")));
+        db.exec(
+            &grant
+                .replace("app.*", &format!("{}.*", db.name()))
+                .replace("dashagg_night", &shop.user("dashagg_night")),
+        );
     }
     shop.night(&["refresh"]).run().ok();
     shop.is_right("with all of them again");

@@ -81,7 +81,9 @@ fn cut_off(shop: &Shop<'_>) {
             let _ = shop.db.try_exec(&format!("KILL {id}"));
         }
     } else if shop.db.kind == Kind::Postgres {
-        shop.db.rows(&format!("SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE usename = '{user}'"));
+        shop.db.rows(&format!(
+            "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE usename = '{user}'"
+        ));
     }
     run.end().ok();
     night(shop, "cut off", "");
@@ -96,7 +98,11 @@ conformance!(a_week_of_nights_with_the_rights_of_the_docs, |db: &TestDb| {
     shop.create();
     let (kind, made) = (db.kind, shop.triggers());
     night(&shop, "the first night", "");
-    night(&shop, "an ordinary day", "UPDATE sales SET n = n + 1 WHERE id < 5; DELETE FROM sales WHERE id = 9");
+    night(
+        &shop,
+        "an ordinary day",
+        "UPDATE sales SET n = n + 1 WHERE id < 5; DELETE FROM sales WHERE id = 9",
+    );
     night(&shop, "a moved shop", "UPDATE shops SET region = 'north' WHERE shop = 'S2'");
     night(&shop, "TRUNCATE", &truncate_and_reload(kind));
     assert_eq!(shop.triggers(), made, "a refresh made triggers");
@@ -104,12 +110,19 @@ conformance!(a_week_of_nights_with_the_rights_of_the_docs, |db: &TestDb| {
     // On PostgreSQL a statement on the partition itself fires no trigger of its parent.
     assert_eq!(warns(&said), kind == Kind::Postgres, "{said}");
     let status = shop.night(&["status", "--json"]).run().ok().json();
-    assert_eq!(status["warnings"].to_string().contains("dashagg create shop"), kind == Kind::Postgres, "{status}");
+    assert_eq!(
+        status["warnings"].to_string().contains("dashagg create shop"),
+        kind == Kind::Postgres,
+        "{status}"
+    );
     night(&shop, "another partition", &exchanged_partition(kind));
     night(&shop, "ALTER", &altered_source(kind));
     assert_eq!(shop.triggers(), made, "a refresh made triggers");
     cut_off(&shop);
-    wait_until(|| shop.night(&["refresh"]).run().ok().stdout.contains("Nothing to do"), || "never current".to_owned());
+    wait_until(
+        || shop.night(&["refresh"]).run().ok().stdout.contains("Nothing to do"),
+        || "never current".to_owned(),
+    );
 });
 
 // What the nightly user may not make, its owner makes; until then the numbers are right all the same.

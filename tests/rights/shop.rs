@@ -43,15 +43,17 @@ reconcile = [{ columns = ["n"] }]
 const BY_SHOP: &str = "SELECT s.day, s.shop, p.region, SUM(s.n) AS n FROM sales s JOIN shops p ON p.shop = s.shop \
                        GROUP BY s.day, s.shop, p.region";
 
-const TABLES: &str = "CREATE TABLE sales_by_shop (day DATE NOT NULL, shop VARCHAR(80) NOT NULL, region VARCHAR(20) NOT NULL, \
+const TABLES: &str =
+    "CREATE TABLE sales_by_shop (day DATE NOT NULL, shop VARCHAR(80) NOT NULL, region VARCHAR(20) NOT NULL, \
      n BIGINT NOT NULL, PRIMARY KEY (day, shop));
      CREATE TABLE sales_by_region (day DATE NOT NULL, region VARCHAR(20) NOT NULL, n BIGINT NOT NULL, \
      PRIMARY KEY (day, region));";
 
 /// A day's rows: `day`, the first id, and how many.
 pub fn sold(table: &str, day: &str, first: u32, rows: u32) -> String {
-    let rows: Vec<String> =
-        (0..rows).map(|n| format!("({}, '{day}', 'S{}', {})", first + n, n % 3 + 1, n * 7 % 11 + 1)).collect();
+    let rows: Vec<String> = (0..rows)
+        .map(|n| format!("({}, '{day}', 'S{}', {})", first + n, n % 3 + 1, n * 7 % 11 + 1))
+        .collect();
     format!("INSERT INTO {table} (id, day, shop, n) VALUES {}", rows.join(", "))
 }
 
@@ -155,7 +157,10 @@ impl<'d> Shop<'d> {
     pub fn is_right(&self, when: &str) {
         let region = "SELECT s.day, p.region, SUM(s.n) FROM sales s JOIN shops p ON p.shop = s.shop GROUP BY s.day, p.region";
         for (truth, table) in [
-            (format!("{BY_SHOP} ORDER BY 1, 2"), "SELECT day, shop, region, n FROM sales_by_shop ORDER BY 1, 2"),
+            (
+                format!("{BY_SHOP} ORDER BY 1, 2"),
+                "SELECT day, shop, region, n FROM sales_by_shop ORDER BY 1, 2",
+            ),
             (format!("{region} ORDER BY 1, 2"), "SELECT day, region, n FROM sales_by_region ORDER BY 1, 2"),
         ] {
             assert_eq!(self.db.rows(table), self.db.rows(&truth), "{when}: {table}");
@@ -180,7 +185,9 @@ impl Drop for Shop<'_> {
         for user in users.map(|user| self.user(user)) {
             let _ = match self.db.kind {
                 Kind::Mariadb => self.db.try_exec(&format!("DROP USER IF EXISTS {user}")),
-                Kind::Postgres => self.db.try_exec(&format!("DROP OWNED BY {user} CASCADE; DROP ROLE {user}")),
+                Kind::Postgres => {
+                    self.db.try_exec(&format!("DROP OWNED BY {user} CASCADE; DROP ROLE {user}"))
+                }
                 Kind::Sqlite => Ok(()),
             };
         }

@@ -175,10 +175,16 @@ impl MysqlDialect {
             .collect();
         let (new, old) = (self.note(spec, "NEW"), self.note(spec, "OLD"));
         let both = format!("{new} IF NOT ({}) THEN {old} END IF;", moved.join(" AND "));
-        let of_source = [("ai", "AFTER INSERT", new), ("au", "AFTER UPDATE", both), ("ad", "AFTER DELETE", old)];
+        let of_source =
+            [("ai", "AFTER INSERT", new), ("au", "AFTER UPDATE", both), ("ad", "AFTER DELETE", old)];
         let mut all: Vec<Made> = of_source
             .into_iter()
-            .map(|(suffix, when, body)| Made { suffix: suffix.into(), when, table: spec.source.clone(), body })
+            .map(|(suffix, when, body)| Made {
+                suffix: suffix.into(),
+                when,
+                table: spec.source.clone(),
+                body,
+            })
             .collect();
         for (at, cascade) in spec.cascades.iter().enumerate() {
             for (event, row, when) in [
@@ -372,6 +378,6 @@ impl TriggerSql for MysqlDialect {
     }
 
     fn blind_spots(&self) -> &'static str {
-        "TRUNCATE and partition DDL, unless the user has PROCESS"
+        "TRUNCATE and partition DDL, unless the user has PROCESS; on a replica, rows that replication brings"
     }
 }

@@ -9,7 +9,11 @@ impl AbilitySql for PostgresDialect {
             .iter()
             .map(|(schema, table)| {
                 let name = schema.map_or_else(|| self.quote(table), |schema| self.qualify(schema, table));
-                format!("({}, pg_catalog.to_regclass({})::pg_catalog.oid)", self.literal(table), self.literal(&name))
+                format!(
+                    "({}, pg_catalog.to_regclass({})::pg_catalog.oid)",
+                    self.literal(table),
+                    self.literal(&name)
+                )
             })
             .collect();
         if each.is_empty() {
