@@ -47,14 +47,13 @@ pub(super) async fn install(
     let mut statements = Vec::new();
     // Where the manifest asks for other columns now, or a note would no longer fit and fail the application's write. What
     // the old log held is covered by the complete refresh that comes of the gap.
-    let replaced = match known {
-        Some(known) if known.trigger_id() == Some(&spec.id) => is_outgrown(engine, spec).await?,
-        Some(known) => known.trigger_id().is_some(),
-        None => false,
+    let old = match known.and_then(Remembered::trigger_id) {
+        Some(id) if *id != spec.id => Some(id.to_owned()),
+        _ => is_outgrown(engine, spec).await?.then(|| spec.id.clone()),
     };
-    if let Some(known) = known.filter(|_| replaced) {
-        let old = TrackSpec { id: known.tracking.id.clone(), ..spec.clone() };
-        statements.extend(remove_sql(engine, &old).await?);
+    let replaced = old.is_some();
+    if let Some(id) = old {
+        statements.extend(remove_sql(engine, &TrackSpec { id, ..spec.clone() }).await?);
     }
     // PostgreSQL's names one for all, and so passes over the triggers that are there.
     let standing = if replaced || transactional { Vec::new() } else { standing(engine, spec).await? };
