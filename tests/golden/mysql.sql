@@ -406,7 +406,10 @@ CREATE TABLE IF NOT EXISTS `dashagg_all_<financials>` (dashagg_slot INT NOT NULL
 
 DROP TRIGGER IF EXISTS `dashagg_<financials>_ai`;
 
-CREATE TRIGGER `dashagg_<financials>_ai` AFTER INSERT ON `financials` FOR EACH ROW dashagg_as_4298d08910: BEGIN
+CREATE TRIGGER `dashagg_<financials>_ai` AFTER INSERT ON `financials` FOR EACH ROW BEGIN
+  IF 'dashagg_as_<hash>' IS NULL THEN
+    SET @dashagg_as = NULL;
+  END IF;
   SET @dashagg_<financials>_n = IF(@dashagg_<financials>_t <=> UNIX_TIMESTAMP() DIV 60, @dashagg_<financials>_n, 0) + 1,
       @dashagg_<financials>_t = UNIX_TIMESTAMP() DIV 60;
   IF @dashagg_<financials>_n <= 5000 AND NOT (@dashagg_<financials>_o <=> @dashagg_<financials>_t) THEN
@@ -449,7 +452,10 @@ END;
 
 DROP TRIGGER IF EXISTS `dashagg_<financials>_au`;
 
-CREATE TRIGGER `dashagg_<financials>_au` AFTER UPDATE ON `financials` FOR EACH ROW dashagg_as_4298d08910: BEGIN
+CREATE TRIGGER `dashagg_<financials>_au` AFTER UPDATE ON `financials` FOR EACH ROW BEGIN
+  IF 'dashagg_as_<hash>' IS NULL THEN
+    SET @dashagg_as = NULL;
+  END IF;
   SET @dashagg_<financials>_n = IF(@dashagg_<financials>_t <=> UNIX_TIMESTAMP() DIV 60, @dashagg_<financials>_n, 0) + 1,
       @dashagg_<financials>_t = UNIX_TIMESTAMP() DIV 60;
   IF @dashagg_<financials>_n <= 5000 AND NOT (@dashagg_<financials>_o <=> @dashagg_<financials>_t) THEN
@@ -534,7 +540,10 @@ END;
 
 DROP TRIGGER IF EXISTS `dashagg_<financials>_ad`;
 
-CREATE TRIGGER `dashagg_<financials>_ad` AFTER DELETE ON `financials` FOR EACH ROW dashagg_as_4298d08910: BEGIN
+CREATE TRIGGER `dashagg_<financials>_ad` AFTER DELETE ON `financials` FOR EACH ROW BEGIN
+  IF 'dashagg_as_<hash>' IS NULL THEN
+    SET @dashagg_as = NULL;
+  END IF;
   SET @dashagg_<financials>_n = IF(@dashagg_<financials>_t <=> UNIX_TIMESTAMP() DIV 60, @dashagg_<financials>_n, 0) + 1,
       @dashagg_<financials>_t = UNIX_TIMESTAMP() DIV 60;
   IF @dashagg_<financials>_n <= 5000 AND NOT (@dashagg_<financials>_o <=> @dashagg_<financials>_t) THEN
@@ -589,7 +598,10 @@ CREATE TABLE IF NOT EXISTS `dashagg_all_<products>` (dashagg_slot INT NOT NULL P
 
 DROP TRIGGER IF EXISTS `dashagg_<products>_ai`;
 
-CREATE TRIGGER `dashagg_<products>_ai` AFTER INSERT ON `products` FOR EACH ROW dashagg_as_18e47cd750: BEGIN
+CREATE TRIGGER `dashagg_<products>_ai` AFTER INSERT ON `products` FOR EACH ROW BEGIN
+  IF 'dashagg_as_<hash>' IS NULL THEN
+    SET @dashagg_as = NULL;
+  END IF;
   INSERT INTO `dashagg_log_<products>` (dashagg_grain, `asin`)
   VALUES ('k', NEW.`asin`);
   IF LAST_INSERT_ID() MOD 4294967296 > 20000 THEN
@@ -603,7 +615,10 @@ END;
 
 DROP TRIGGER IF EXISTS `dashagg_<products>_au`;
 
-CREATE TRIGGER `dashagg_<products>_au` AFTER UPDATE ON `products` FOR EACH ROW dashagg_as_18e47cd750: BEGIN
+CREATE TRIGGER `dashagg_<products>_au` AFTER UPDATE ON `products` FOR EACH ROW BEGIN
+  IF 'dashagg_as_<hash>' IS NULL THEN
+    SET @dashagg_as = NULL;
+  END IF;
   INSERT INTO `dashagg_log_<products>` (dashagg_grain, `asin`)
   VALUES ('k', NEW.`asin`);
   IF LAST_INSERT_ID() MOD 4294967296 > 20000 THEN
@@ -628,7 +643,10 @@ END;
 
 DROP TRIGGER IF EXISTS `dashagg_<products>_ad`;
 
-CREATE TRIGGER `dashagg_<products>_ad` AFTER DELETE ON `products` FOR EACH ROW dashagg_as_18e47cd750: BEGIN
+CREATE TRIGGER `dashagg_<products>_ad` AFTER DELETE ON `products` FOR EACH ROW BEGIN
+  IF 'dashagg_as_<hash>' IS NULL THEN
+    SET @dashagg_as = NULL;
+  END IF;
   INSERT INTO `dashagg_log_<products>` (dashagg_grain, `asin`)
   VALUES ('k', OLD.`asin`);
   IF LAST_INSERT_ID() MOD 4294967296 > 20000 THEN
