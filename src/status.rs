@@ -37,7 +37,25 @@ pub async fn run(
     }
     let fresh = !summaries.is_empty() && summaries.iter().all(|summary| summary.settled == State::Fresh);
     let code = if args.strict && !fresh { ExitCode::Stale } else { ExitCode::Ok };
-    Ok((StatusReport { summaries, warnings: open_doors(engine).await? }, code))
+    let mut warnings = open_doors(engine).await?;
+    for selected in &selected {
+        warnings.extend(unseen(engine, selected.set, set_up).await?);
+    }
+    Ok((StatusReport { summaries, warnings }, code))
+}
+
+/// Changes of sources that triggers do not see, although they are to.
+async fn unseen(engine: &mut dyn Engine, set: &Set, set_up: bool) -> Result<Vec<String>> {
+    let mut warnings = tracking::applied(engine, set).await;
+    let known = if set_up { ledger::sources::read_all(engine, &set.name).await? } else { Vec::new() };
+    for known in known.iter().filter(|known| known.is_unwatched()) {
+        warnings.push(format!(
+            "{}.{}: triggers are missing or out of date, so that each refresh is complete: run `dashagg create {}` as the \
+             user who made them or owns the table, then refresh",
+            set.name, known.source, set.name
+        ));
+    }
+    Ok(warnings)
 }
 
 /// Whether there is a ledger to read. An older dashagg's is none, but its open doors are named before that is said.

@@ -17,6 +17,7 @@ mod golden;
 mod hostile;
 mod house;
 mod readme;
+mod rights;
 mod scripts;
 mod secrets;
 mod server_smoke;

@@ -375,7 +375,7 @@ prepare_postgres() {
 launch_postgres() {
     local d=$dir/$1
     as postgres QUIT "${bin[$1]}/postgres" -D "$d/data" -c listen_addresses=127.0.0.1 -c port="$2" \
-        -c unix_socket_directories="$d" -c shared_buffers=256MB -c max_connections=200 -c max_wal_size=2GB \
+        -c unix_socket_directories="$d" -c shared_buffers=256MB -c max_connections=200 -c max_wal_size=2GB -c wal_level=logical \
         -c fsync=off -c synchronous_commit=off -c full_page_writes=off \
         -c ssl=on -c ssl_cert_file="$dir/tls/server.pem" -c ssl_key_file="$d/server.key" >>"$3" 2>&1 </dev/null &
 }

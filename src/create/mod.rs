@@ -226,7 +226,7 @@ async fn apply_all(
     let sources = ledger::sources::read_all(engine, &set.name).await?;
     let found = Found { tables: &tables, sources: &sources, types: &types };
     tracking::adopt(engine, set).await?;
-    tracking::ensure(engine, set, &found).await?;
+    tracking::ensure(engine, set, &found, tracking::By::Create).await?;
     lasting::Todo::of(engine, set).await?.apply(engine).await?;
     created.views = live::apply(engine, set).await?;
     let leftovers = tracking::leftovers_sql(engine, set).await?;
@@ -246,6 +246,7 @@ async fn apply_all(
         Ok(warnings) => warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
         Err(error) => tracing::debug!("looking at the plans: {error:#}"),
     }
+    tracking::applied(engine, set).await.iter().for_each(|warning| tracing::warn!("{warning}"));
     grants::apply(engine, set).await?;
     Ok(created)
 }

@@ -1,6 +1,7 @@
 //! What differs between databases as text: pure functions from names and values to SQL, testable
 //! without a server. One trait a subject, and [`Dialect`] for all of them.
 
+pub use super::ability::AbilitySql;
 pub use super::catalog::CatalogSql;
 pub use super::notes::NoteSql;
 pub use super::objects::ObjectSql;
@@ -10,7 +11,9 @@ pub use super::spelling::Spelling;
 pub use super::triggers::TriggerSql;
 
 /// The text side of an engine: what it is, and how it says what every subject needs.
-pub trait Dialect: Spelling + CatalogSql + ScratchSql + ObjectSql + TriggerSql + NoteSql {
+pub trait Dialect:
+    Spelling + CatalogSql + ScratchSql + ObjectSql + TriggerSql + NoteSql + AbilitySql
+{
     /// Name of the engine's folder under a set: `mysql`, `postgres`, `sqlite`.
     fn name(&self) -> &'static str;
 

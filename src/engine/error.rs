@@ -17,6 +17,8 @@ pub enum ErrorClass {
     Denied,
     /// The user would see, or change, a part of the rows only.
     Filtered,
+    /// The server takes no writes: a replica, or set so.
+    ReadOnly,
     /// A scratch table in memory reached its limit; on disk it would not have.
     ScratchFull,
     /// An index would have longer entries than the engine stores.
@@ -56,7 +58,15 @@ impl DbError {
             sqlx::Error::Database(inner) => {
                 let code = inner.code().map(|code| code.into_owned()).unwrap_or_default();
                 let message = inner.message().trim().to_owned();
-                Self { class: classify(&code, &message), code, message }
+                let class = classify(&code, &message);
+                let message = match class {
+                    ErrorClass::ReadOnly => format!(
+                        "{message}: this server or session is read-only; create, refresh and drop run on the primary, while \
+                         status and verify work here"
+                    ),
+                    _ => message,
+                };
+                Self { class, code, message }
             }
             // A connection lost in mid-statement never carries a server code: the kernel or the
             // protocol layer reports it.

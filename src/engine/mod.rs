@@ -8,6 +8,7 @@
 //! prepare several of the statements that a refresh needs. The price is that values are written into
 //! the SQL as literals, which only [`Spelling::literal`] does.
 
+mod ability;
 mod catalog;
 pub mod dialect;
 pub mod error;
@@ -32,7 +33,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use dialect::{CatalogSql, Dialect, NoteSql, ObjectSql, Scratch, ScratchSql, Spelling, TriggerSql};
+pub use dialect::{
+    AbilitySql, CatalogSql, Dialect, NoteSql, ObjectSql, Scratch, ScratchSql, Spelling, TriggerSql,
+};
 pub use error::{DbError, ErrorClass};
 pub use shape::{Column, Index, Shape, Tables};
 

@@ -2,6 +2,7 @@
 
 use super::track::TrackSpec;
 use super::{Column, Spelling};
+use crate::checksum;
 
 /// Making, watching and removing what tracking needs.
 pub trait TriggerSql: Spelling {
@@ -10,6 +11,13 @@ pub trait TriggerSql: Spelling {
 
     /// Makes (again) the triggers. Committed before anything is computed, so that no change falls between.
     fn trigger_ddl(&self, spec: &TrackSpec) -> Vec<String>;
+
+    /// Names of what [`TriggerSql::trigger_ddl`] makes and its text is in: the triggers, or the function that they all call.
+    fn made_names(&self, spec: &TrackSpec) -> Vec<String>;
+
+    /// Rows (name) of those that are there, on the tables where they belong, with the text and for the log that they would
+    /// be made with now. Whether they are enabled is for [`TriggerSql::witness_sql`] to tell.
+    fn standing_sql(&self, spec: &TrackSpec) -> String;
 
     /// Statements, in a transaction, that fail where the expressions would fail in the triggers, and leave nothing.
     fn rehearse_sql(&self, spec: &TrackSpec) -> Vec<String> {
@@ -80,4 +88,12 @@ pub trait TriggerSql: Spelling {
 /// our own, since what a backslash means is a setting.
 pub(super) fn like_own(id: &str, suffix: &str) -> String {
     format!("'dashagg|_{id}|_{suffix}' ESCAPE '|'")
+}
+
+/// What a trigger's text says of itself: it differs when the text, or the log that it writes, would be made otherwise now. A
+/// server may store the text in words of its own, so that the two cannot be compared. Without the id, which is in the
+/// trigger's name.
+pub(super) fn made_as(spec: &TrackSpec, texts: &[String]) -> String {
+    let text = texts.join("\n").replace(&spec.id, "");
+    format!("dashagg_as_{}", &checksum::hex(&text)[..10])
 }

@@ -97,6 +97,11 @@ impl Remembered {
         (self.tracking.method == TrackMethod::Triggers).then_some(self.tracking.id.as_str())
     }
 
+    /// Whether triggers are missing that the last refresh had no right to make.
+    pub fn is_unwatched(&self) -> bool {
+        self.witness.as_deref() == Some(UNWATCHED)
+    }
+
     fn of(row: &Record) -> Result<Self> {
         Ok(Self {
             source: row.text("source")?,
@@ -180,6 +185,9 @@ pub fn set_up(d: &dyn Dialect, set: &str, source: &str, known: bool, tracking: &
         "INSERT INTO dashagg_source (set_name, source, method, track_id) VALUES ({set}, {source}, '{method}', {id})"
     )
 }
+
+/// Stands for the witness where changes may go unseen, and whoever refreshes has no right to mend that: no witness equals it.
+pub const UNWATCHED: &str = "unwatched";
 
 /// Notes a witness.
 pub fn witnessed(d: &dyn Dialect, set: &str, source: &str, witness: &str) -> String {

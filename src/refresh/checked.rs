@@ -9,7 +9,7 @@ use super::run::Run;
 use super::staged::{Computed, Fresh, Staged};
 use super::staging::Staging;
 use super::views::Refreshed;
-use super::{changed_values, check, listed, stage};
+use super::{again, changed_values, check, listed, stage};
 use crate::engine::statements::OP;
 use crate::engine::{Engine, count_at};
 use crate::ledger::{Counts, Fence, SetState};
@@ -99,6 +99,14 @@ async fn judge(
     let all = counts_of_deltas(engine, staging).await?;
     for (index, (item, counts)) in staging.prepared.iter().zip(all).enumerate() {
         let written = counts.inserted + counts.updated + counts.deleted;
+        // What another connection wrote may not be seen by this one: not committed, on another server, or swept away.
+        let staged = staging.written(index)?;
+        if written != staged {
+            return Err(again(&format!(
+                "of {staged} rows staged for {} this connection sees {written}; nothing was published",
+                item.summary.table
+            )));
+        }
         stage::tell_planner(engine, staging.delta(index), written).await?;
         let before = match complete {
             true => staging.published(index)?,

@@ -31,7 +31,7 @@ impl<'a> Facts<'a> {
         state.ensure(engine, &whole.name, &whole.summaries).await?;
         let types = inspect::summary_columns(&self.tables, whole, &engine.server().schema);
         let found = Found { tables: &self.tables, sources: &self.state.sources, types: &types };
-        let tracked = tracking::ensure(engine, whole, &found).await?;
+        let tracked = tracking::ensure(engine, whole, &found, tracking::By::Refresh).await?;
         remake_live(engine, whole, &tracked).await?;
         let claimed = tracking::claim(engine, whole, &self.tables, &tracked, token).await?;
         pause::at("claimed");

@@ -282,6 +282,11 @@ async fn refresh_group(run: Run<'_>, spare: &mut Spare) -> Result<SetRefresh, (a
     }
 }
 
+/// What lets the run start again from the beginning.
+fn again(message: &str) -> anyhow::Error {
+    DbError::new(ErrorClass::Transient, message).into()
+}
+
 /// Values of the columns that hooks name, among rows that changed (`from`: a table of such rows).
 async fn changed_values(
     context: &Context,

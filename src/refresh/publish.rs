@@ -3,12 +3,13 @@
 
 use anyhow::Result;
 
+use super::again;
 use super::checked::Checked;
 use super::run::Run;
 use super::staged::Fresh;
 use super::staging::Staging;
 use crate::engine::statements::SummarySql;
-use crate::engine::{DbError, Engine, ErrorClass, Tx};
+use crate::engine::{Engine, ErrorClass, Tx};
 use crate::ledger::publication::{self, Published, View};
 use crate::ledger::{self, Counts, RunEnd, RunMode, RunRecord};
 use crate::pause;
@@ -241,8 +242,4 @@ impl Checked<'_> {
             retries: run.retries,
         }
     }
-}
-
-fn again(message: &str) -> anyhow::Error {
-    DbError::new(ErrorClass::Transient, message).into()
 }

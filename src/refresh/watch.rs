@@ -4,7 +4,7 @@
 //! writes nothing. Whatever happened while it slept or was cut off is in the logs all the same, so that waking is only
 //! about time, never about what is refreshed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -17,7 +17,7 @@ use crate::engine::Listener;
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::hooks;
-use crate::ledger;
+use crate::ledger::{self, sources::Remembered};
 use crate::publish_group::PublishGroup;
 use crate::report::{RefreshReport, RunStatus, SummaryRefresh};
 use crate::session::{self, Context, Spare};
@@ -72,6 +72,7 @@ async fn watch(
     let mut failing = Failing::default();
     let mut lost = None;
     let mut untracked_at = None::<Instant>;
+    let mut unwatched = BTreeSet::new();
     let mut last_beat = Instant::now();
     while !context.interrupt.raised() {
         if let Err(pause) = connect(context, &mut spare, &mut lost, &mut failing).await {
@@ -80,7 +81,8 @@ async fn watch(
         }
         let beat = last_beat.elapsed() >= HEARTBEAT;
         let untracked = untracked_at.is_none_or(|at| at.elapsed() >= UNTRACKED);
-        let stale = stale(request, &mut spare, &failing, untracked, beat).await;
+        let look = Look { failing: &failing, unwatched: &unwatched, untracked, beat };
+        let stale = stale(request, &mut spare, &look).await;
         if beat {
             last_beat = Instant::now();
         }
@@ -100,6 +102,10 @@ async fn watch(
             match pass(context, &work, &mut spare).await {
                 Ok(report) => {
                     failing.forget(&label);
+                    match is_unwatched(&mut spare, &work).await {
+                        true => unwatched.insert(label),
+                        false => unwatched.remove(&label),
+                    };
                     if report.sets.iter().any(|set| set.status != RunStatus::Noop) {
                         changed = true;
                         // Nobody listens any more only when all of this ends.
@@ -233,14 +239,32 @@ async fn listen(
     Ok(Some(ears))
 }
 
-/// The groups that a look at the logs shows to need a refresh, by name. `beat`: what needs none is noted to be current.
-async fn stale<'a>(
-    request: &Request<'a>,
-    spare: &mut Spare,
-    failing: &Failing,
+/// Whether triggers are missing that the refresh just done had no right to make: it would be as complete, again and again.
+async fn is_unwatched(spare: &mut Spare, done: &Request<'_>) -> bool {
+    let Some(engine) = spare.as_deref_mut() else { return false };
+    for selected in &done.selected {
+        match ledger::sources::read_all(engine, &selected.set.name).await {
+            Ok(known) if known.iter().any(Remembered::is_unwatched) => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// What decides which groups are looked at.
+struct Look<'l> {
+    failing: &'l Failing,
+    /// Groups that have no triggers to tell changes by.
+    unwatched: &'l BTreeSet<String>,
+    /// It is time for what is not tracked by triggers.
     untracked: bool,
+    /// What needs no refresh is noted to be current.
     beat: bool,
-) -> Vec<(String, Selected<'a>)> {
+}
+
+/// The groups that a look at the logs shows to need a refresh, by name.
+async fn stale<'a>(request: &Request<'a>, spare: &mut Spare, look: &Look<'_>) -> Vec<(String, Selected<'a>)> {
+    let Look { failing, unwatched, untracked, beat } = *look;
     let Some(engine) = spare.as_deref_mut() else { return Vec::new() };
     let mut stale = Vec::new();
     let mut broken = false;
@@ -250,7 +274,8 @@ async fn stale<'a>(
             if failing.waits(&group.label()) {
                 continue;
             }
-            let tracked = group.subset.sources.iter().all(|source| source.track == Method::Triggers);
+            let tracked = !unwatched.contains(&group.label())
+                && group.subset.sources.iter().all(|source| source.track == Method::Triggers);
             if if tracked { group.is_current(engine).await == Some(true) } else { !untracked } {
                 broken |= beat && tracked && group.heartbeat(engine, false).await.is_err();
             } else {

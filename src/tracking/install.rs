@@ -16,7 +16,7 @@ use crate::ledger::sources::{self, Remembered, Tracking};
 /// Makes a source's log and triggers, in place of those that the ledger remembers (`known`), and tells the ledger.
 ///
 /// # Errors
-/// An expression that fails in a trigger (exit code 2); a missing right, in words; whatever the server says.
+/// An expression that fails in a trigger (exit code 2); whatever the server says.
 pub(super) async fn install(
     engine: &mut dyn Engine,
     set: &Set,
@@ -37,7 +37,7 @@ pub(super) async fn install(
                 error.class,
                 ErrorClass::Transient | ErrorClass::Interrupted | ErrorClass::Denied | ErrorClass::Filtered
             ) {
-                return Err(install_failure(source, error));
+                return Err(error.into());
             }
             return Err(Failure::usage(format!(
                 "{}/summaries.toml: sources.{}.partition: an expression fails in a trigger: {error}",
@@ -50,27 +50,35 @@ pub(super) async fn install(
     let mut statements = Vec::new();
     // Where the manifest asks for other columns now, or a note would no longer fit and fail the application's write. What
     // the old log held is covered by the complete refresh that comes of the gap.
-    let replaced = match known {
-        Some(known) if known.trigger_id() == Some(&spec.id) => is_outgrown(engine, spec).await?,
-        Some(known) => known.trigger_id().is_some(),
-        None => false,
+    let old = match known.and_then(Remembered::trigger_id) {
+        Some(id) if *id != spec.id => Some(id.to_owned()),
+        _ => is_outgrown(engine, spec).await?.then(|| spec.id.clone()),
     };
-    if let Some(known) = known.filter(|_| replaced) {
-        let old = TrackSpec { id: known.tracking.id.clone(), ..spec.clone() };
-        statements.extend(remove_sql(engine, &old).await?);
+    let replaced = old.is_some();
+    if let Some(id) = old {
+        statements.extend(remove_sql(engine, &TrackSpec { id, ..spec.clone() }).await?);
     }
+    // PostgreSQL's names one for all, and so passes over the triggers that are there.
+    let standing = if replaced || transactional { Vec::new() } else { standing(engine, spec).await? };
     statements.extend(d.log_ddl(spec));
     statements.extend(d.trigger_ddl(spec));
+    statements.retain(|sql| !standing.iter().any(|name| sql.contains(&d.quote(name))));
     for sql in statements {
         if let Err(error) = engine.execute(&sql).await {
             let _ = engine.rollback().await;
-            return Err(install_failure(source, error));
+            return Err(error.into());
         }
     }
     if transactional {
         engine.commit().await?;
     }
     remember(engine, set, source, known, &Tracking::by_triggers(&spec.id)).await
+}
+
+/// Names of the triggers that are just what would be made now.
+pub(super) async fn standing(engine: &mut dyn Engine, spec: &TrackSpec) -> Result<Vec<String>> {
+    let sql = engine.dialect().standing_sql(spec);
+    Ok(engine.query(&sql).await?.into_iter().flatten().flatten().collect())
 }
 
 /// Whether the log's columns are of other types than they would be if it were made now: the source was altered.
@@ -102,6 +110,11 @@ pub(super) async fn remember(
 ) -> Result<()> {
     let sql = sources::set_up(engine.dialect(), &set.name, &source.name, known.is_some(), tracking);
     ledger::in_write(engine, &[sql]).await
+}
+
+/// Whether the server minds who it is that makes triggers or tables. 1419: with binary logging, only who may do anything.
+pub(super) fn is_refused(error: &DbError) -> bool {
+    error.class == ErrorClass::Denied || error.code == "1419"
 }
 
 /// Why tracking by triggers cannot be set up, in words: which right is missing, and what else could be done.

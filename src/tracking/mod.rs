@@ -1,6 +1,7 @@
 //! What changed since the last publish: the state of each source's tracking, the notes claimed from it, and
 //! the gaps in which changes may have gone unseen.
 
+mod applied;
 mod changes;
 mod claim;
 mod coalesce;
@@ -16,13 +17,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
+pub use self::applied::applied;
 pub use self::changes::{Evidence, changes, foresee, loose};
 pub use self::claim::{Claimed, claim, consume_sql};
 pub use self::orphans::adopt;
 pub use self::pending::{Pending, pending};
 pub use self::removal::untrack_sql;
 pub use self::seen::{is_quiet, state_and_quiet};
-pub use self::setup::{ensure, forgotten_sql, preview};
+pub use self::setup::{By, ensure, forgotten_sql, preview};
 pub use self::upgrade::leftovers_sql;
 use crate::catalog::{MAX_NOTES, Method, Set, Source};
 use crate::checksum;
@@ -156,6 +158,11 @@ fn legacy(set: &Set, source: &Source, schema: &str, expressions: &[String]) -> S
         source.partition.len(),
         if set.notify { "/notify" } else { "" }
     )
+}
+
+/// The sources of a set that triggers track.
+fn by_triggers(set: &Set) -> impl Iterator<Item = &Source> {
+    set.sources.iter().filter(|source| source.track == Method::Triggers)
 }
 
 /// The id under which release 0.1.0 tracked the same columns of the same source.

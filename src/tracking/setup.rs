@@ -2,14 +2,14 @@
 
 use anyhow::Result;
 
-use super::install::{install, remember};
+use super::install::{install, install_failure, is_refused, remember, standing};
 use super::removal::{remove_sql, untrack_sql};
 use super::seen::{Seen, look, witness};
 use super::upgrade;
 use super::{Found, Tracked, legacy_id, outline, with_first_column};
 use crate::catalog::{Method, Set, Source};
-use crate::engine::Engine;
 use crate::engine::track::{Cascade, TrackSpec};
+use crate::engine::{DbError, Engine};
 use crate::error::Failure;
 use crate::exit_code::ExitCode;
 use crate::ledger;
@@ -117,11 +117,21 @@ fn cascades(keys: &[ForeignKey], table: &str) -> Vec<Cascade> {
     found
 }
 
+/// Who makes sure that tracking is in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// `create`, which is there for this.
+    Create,
+    /// A refresh, which leaves triggers alone that are as they should be, and needs no right to make any: without, it is
+    /// complete.
+    Refresh,
+}
+
 /// Makes sure that every source's tracking is in place, before anything is computed.
 ///
 /// # Errors
 /// A missing right, in words: which one, and what else could be done.
-pub async fn ensure(engine: &mut dyn Engine, set: &Set, found: &Found<'_>) -> Result<Vec<Tracked>> {
+pub async fn ensure(engine: &mut dyn Engine, set: &Set, found: &Found<'_>, by: By) -> Result<Vec<Tracked>> {
     let keys = if set.sources.iter().any(|source| source.track == Method::Triggers) {
         foreign_keys(engine).await?
     } else {
@@ -151,7 +161,15 @@ pub async fn ensure(engine: &mut dyn Engine, set: &Set, found: &Found<'_>) -> Re
             Err(other) => without_triggers(engine, set, source, known, other).await?,
             Ok(spec) => {
                 let seen = if same(source, spec) { seen.next().unwrap_or_default() } else { Seen::default() };
-                by_triggers(engine, set, source, spec, (known, seen)).await?
+                match by_triggers(engine, set, source, spec, (known, seen)).await {
+                    Ok(tracked) => tracked,
+                    Err(error) => match given_up(engine, error).await? {
+                        refused if by == By::Refresh && is_refused(&refused) => {
+                            unwatched(engine, set, source, spec, (known, refused)).await?
+                        }
+                        other => return Err(install_failure(source, other)),
+                    },
+                }
             }
         });
     }
@@ -208,6 +226,13 @@ async fn by_triggers(
     // Whatever opened the gap may also have changed what the triggers must look like.
     let now = match now {
         Some(now) if gap.is_none() => Some(now),
+        Some(now) if known.is_some() && stand(engine, spec).await? => {
+            // What is remembered may come true again: a partition that is attached for one night.
+            if let Some(known) = known.as_ref().filter(|known| known.witness.is_some()) {
+                remember(engine, set, source, Some(known), &known.tracking).await?;
+            }
+            Some(now)
+        }
         _ => {
             install(engine, set, source, spec, known.as_ref()).await?;
             witness(engine, spec).await?
@@ -222,6 +247,48 @@ async fn by_triggers(
         .into());
     }
     Ok(Tracked { signature: now, noted: noted || gap.is_some(), gap })
+}
+
+/// Whether the triggers of a source are those that would be made now, so that none needs to be.
+async fn stand(engine: &mut dyn Engine, spec: &TrackSpec) -> Result<bool> {
+    let standing = standing(engine, spec).await?;
+    Ok(engine.dialect().made_names(spec).iter().all(|name| standing.contains(name)))
+}
+
+/// What the server said, once what was begun is undone.
+async fn given_up(engine: &mut dyn Engine, error: anyhow::Error) -> Result<DbError> {
+    let _ = engine.rollback().await;
+    error.downcast::<DbError>()
+}
+
+/// Goes on without triggers that this user may not make: each refresh is complete, until somebody does who may.
+///
+/// # Errors
+/// `why`, with advice, where there are no tables to claim notes from.
+async fn unwatched(
+    engine: &mut dyn Engine,
+    set: &Set,
+    source: &Source,
+    spec: &TrackSpec,
+    (known, refused): (Option<&Remembered>, DbError),
+) -> Result<Tracked> {
+    let (d, table) = (engine.dialect(), &source.table);
+    let run = format!("run `dashagg create {}` as the user who made the triggers or owns {table}", set.name);
+    let mut there = known.is_some_and(|known| known.trigger_id() == Some(&spec.id));
+    for name in [spec.log(), spec.work()] {
+        there = there && !engine.query(&d.tables_like_sql(&name)).await?.is_empty();
+    }
+    let why = format!("tracking {table} by triggers: {refused}");
+    if !there {
+        return Err(Failure::new(ExitCode::Failed, why).hint(run).into());
+    }
+    tracing::warn!("{why}; {run}; until then each refresh is complete");
+    if known.is_some_and(|known| !known.is_unwatched()) {
+        let mark = sources::witnessed(d, &set.name, &source.name, sources::UNWATCHED);
+        ledger::in_write(engine, &[mark]).await?;
+    }
+    let gap = format!("triggers on {table} are missing or out of date, and this user may not make them");
+    Ok(Tracked { signature: None, noted: true, gap: Some(gap) })
 }
 
 /// The SQL by which [`ensure`] would set tracking up, for `create --dry-run`. Only looks.

@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 
-use super::install::{install_failure, remember};
+use super::install::remember;
 use super::removal::{listed_triggers_sql, remove_sql};
 use super::seen::witness;
 use super::{legacy_id, outline};
 use crate::catalog::{Method, Set, Source};
 use crate::engine::track::TrackSpec;
-use crate::engine::{DbError, Engine, Tx};
+use crate::engine::{Engine, Tx};
 use crate::ledger;
 use crate::ledger::sources::{self, Remembered, Tracking};
 
@@ -20,7 +20,7 @@ use crate::ledger::sources::{self, Remembered, Tracking};
 /// dies before begins again.
 ///
 /// # Errors
-/// A missing right, in words; whatever the server says.
+/// Whatever the server says.
 pub(super) async fn carry_over(
     engine: &mut dyn Engine,
     set: &Set,
@@ -37,10 +37,7 @@ pub(super) async fn carry_over(
         Ok(replaced) => replaced,
         Err(error) => {
             let _ = engine.rollback().await;
-            return Err(match error.downcast::<DbError>() {
-                Ok(error) => install_failure(source, error),
-                Err(other) => other,
-            });
+            return Err(error);
         }
     };
     if transactional {

@@ -168,6 +168,13 @@ impl Server {
         }
     }
 
+    /// Skips the test if no other database can subscribe to one of this server.
+    pub fn needs_logical_replication(&self) {
+        if self.pooler || self.admin().one("SHOW wal_level") != "logical" {
+            self.lacks("wal_level = logical");
+        }
+    }
+
     /// Skips the test if the server has no such global setting.
     pub fn needs_setting(&self, setting: &str) {
         let there = format!("SHOW GLOBAL VARIABLES LIKE '{setting}'");

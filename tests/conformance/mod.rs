@@ -24,6 +24,7 @@ pub mod run;
 pub mod sample;
 mod settings;
 mod small_pool;
+mod staged;
 mod timeouts;
 mod unlogged;
 mod verify;

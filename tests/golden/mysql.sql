@@ -407,6 +407,9 @@ CREATE TABLE IF NOT EXISTS `dashagg_all_<financials>` (dashagg_slot INT NOT NULL
 DROP TRIGGER IF EXISTS `dashagg_<financials>_ai`;
 
 CREATE TRIGGER `dashagg_<financials>_ai` AFTER INSERT ON `financials` FOR EACH ROW BEGIN
+  IF 'dashagg_as_<hash>' IS NULL THEN
+    SET @dashagg_as = NULL;
+  END IF;
   SET @dashagg_<financials>_n = IF(@dashagg_<financials>_t <=> UNIX_TIMESTAMP() DIV 60, @dashagg_<financials>_n, 0) + 1,
       @dashagg_<financials>_t = UNIX_TIMESTAMP() DIV 60;
   IF @dashagg_<financials>_n <= 5000 AND NOT (@dashagg_<financials>_o <=> @dashagg_<financials>_t) THEN
@@ -450,6 +453,9 @@ END;
 DROP TRIGGER IF EXISTS `dashagg_<financials>_au`;
 
 CREATE TRIGGER `dashagg_<financials>_au` AFTER UPDATE ON `financials` FOR EACH ROW BEGIN
+  IF 'dashagg_as_<hash>' IS NULL THEN
+    SET @dashagg_as = NULL;
+  END IF;
   SET @dashagg_<financials>_n = IF(@dashagg_<financials>_t <=> UNIX_TIMESTAMP() DIV 60, @dashagg_<financials>_n, 0) + 1,
       @dashagg_<financials>_t = UNIX_TIMESTAMP() DIV 60;
   IF @dashagg_<financials>_n <= 5000 AND NOT (@dashagg_<financials>_o <=> @dashagg_<financials>_t) THEN
@@ -535,6 +541,9 @@ END;
 DROP TRIGGER IF EXISTS `dashagg_<financials>_ad`;
 
 CREATE TRIGGER `dashagg_<financials>_ad` AFTER DELETE ON `financials` FOR EACH ROW BEGIN
+  IF 'dashagg_as_<hash>' IS NULL THEN
+    SET @dashagg_as = NULL;
+  END IF;
   SET @dashagg_<financials>_n = IF(@dashagg_<financials>_t <=> UNIX_TIMESTAMP() DIV 60, @dashagg_<financials>_n, 0) + 1,
       @dashagg_<financials>_t = UNIX_TIMESTAMP() DIV 60;
   IF @dashagg_<financials>_n <= 5000 AND NOT (@dashagg_<financials>_o <=> @dashagg_<financials>_t) THEN
@@ -590,6 +599,9 @@ CREATE TABLE IF NOT EXISTS `dashagg_all_<products>` (dashagg_slot INT NOT NULL P
 DROP TRIGGER IF EXISTS `dashagg_<products>_ai`;
 
 CREATE TRIGGER `dashagg_<products>_ai` AFTER INSERT ON `products` FOR EACH ROW BEGIN
+  IF 'dashagg_as_<hash>' IS NULL THEN
+    SET @dashagg_as = NULL;
+  END IF;
   INSERT INTO `dashagg_log_<products>` (dashagg_grain, `asin`)
   VALUES ('k', NEW.`asin`);
   IF LAST_INSERT_ID() MOD 4294967296 > 20000 THEN
@@ -604,6 +616,9 @@ END;
 DROP TRIGGER IF EXISTS `dashagg_<products>_au`;
 
 CREATE TRIGGER `dashagg_<products>_au` AFTER UPDATE ON `products` FOR EACH ROW BEGIN
+  IF 'dashagg_as_<hash>' IS NULL THEN
+    SET @dashagg_as = NULL;
+  END IF;
   INSERT INTO `dashagg_log_<products>` (dashagg_grain, `asin`)
   VALUES ('k', NEW.`asin`);
   IF LAST_INSERT_ID() MOD 4294967296 > 20000 THEN
@@ -629,6 +644,9 @@ END;
 DROP TRIGGER IF EXISTS `dashagg_<products>_ad`;
 
 CREATE TRIGGER `dashagg_<products>_ad` AFTER DELETE ON `products` FOR EACH ROW BEGIN
+  IF 'dashagg_as_<hash>' IS NULL THEN
+    SET @dashagg_as = NULL;
+  END IF;
   INSERT INTO `dashagg_log_<products>` (dashagg_grain, `asin`)
   VALUES ('k', OLD.`asin`);
   IF LAST_INSERT_ID() MOD 4294967296 > 20000 THEN
@@ -995,334 +1013,6 @@ SELECT CAST(IS_USED_LOCK('dashagg:<database>:financials') AS CHAR);
 SELECT CAST(GET_LOCK('dashagg:<database>:financials', 0) AS CHAR), CAST(CONNECTION_ID() AS CHAR);
 
 SELECT CAST(UNIX_TIMESTAMP(NOW(3)) AS CHAR);
-
-DROP TABLE IF EXISTS `dashagg_log_<hash>`;
-
-DROP TABLE IF EXISTS `dashagg_mark_<hash>`;
-
-DROP TABLE IF EXISTS `dashagg_all_<hash>`;
-
-DROP TABLE IF EXISTS `dashagg_work_<hash>`;
-
-CREATE TABLE IF NOT EXISTS `dashagg_log_<hash>` (dashagg_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, dashagg_grain
-      CHAR(1) NOT NULL, `month` date NULL, `metric` TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `marketplace`
-      TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `asin` TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL)
-    ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
-CREATE TABLE IF NOT EXISTS `dashagg_work_<hash>` (dashagg_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, dashagg_claim
-      VARCHAR(32) NOT NULL, dashagg_note BIGINT NULL, dashagg_grain CHAR(1) NOT NULL, `month` date NULL, `metric` TEXT
-      CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `marketplace` TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
-      `asin` TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, KEY (dashagg_claim, dashagg_grain)) ENGINE=InnoDB
-    DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
-CREATE TABLE IF NOT EXISTS `dashagg_mark_<hash>` (`month` date NOT NULL, dashagg_conn BIGINT NOT NULL, PRIMARY KEY
-      (`month`, dashagg_conn)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
-CREATE TABLE IF NOT EXISTS `dashagg_all_<hash>` (dashagg_slot INT NOT NULL PRIMARY KEY) ENGINE=InnoDB DEFAULT
-    CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
-DROP TABLE IF EXISTS `dashagg_log_<hash>`;
-
-DROP TABLE IF EXISTS `dashagg_mark_<hash>`;
-
-DROP TABLE IF EXISTS `dashagg_all_<hash>`;
-
-DROP TABLE IF EXISTS `dashagg_work_<hash>`;
-
-CREATE TABLE IF NOT EXISTS `dashagg_log_<financials>` (dashagg_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
-      dashagg_grain CHAR(1) NOT NULL, `month` date NULL, `metric` TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
-      `marketplace` TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `asin` TEXT CHARACTER SET utf8mb4 COLLATE
-      utf8mb4_bin NULL) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
-CREATE TABLE IF NOT EXISTS `dashagg_work_<financials>` (dashagg_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
-      dashagg_claim VARCHAR(32) NOT NULL, dashagg_note BIGINT NULL, dashagg_grain CHAR(1) NOT NULL, `month` date NULL,
-      `metric` TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, `marketplace` TEXT CHARACTER SET utf8mb4 COLLATE
-      utf8mb4_bin NULL, `asin` TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, KEY (dashagg_claim, dashagg_grain))
-    ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
-CREATE TABLE IF NOT EXISTS `dashagg_mark_<financials>` (`month` date NOT NULL, dashagg_conn BIGINT NOT NULL, PRIMARY KEY
-      (`month`, dashagg_conn)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
-CREATE TABLE IF NOT EXISTS `dashagg_all_<financials>` (dashagg_slot INT NOT NULL PRIMARY KEY) ENGINE=InnoDB DEFAULT
-    CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
-DROP TRIGGER IF EXISTS `dashagg_<financials>_ai`;
-
-CREATE TRIGGER `dashagg_<financials>_ai` AFTER INSERT ON `financials` FOR EACH ROW BEGIN
-  SET @dashagg_<financials>_n = IF(@dashagg_<financials>_t <=> UNIX_TIMESTAMP() DIV 60, @dashagg_<financials>_n, 0) + 1,
-      @dashagg_<financials>_t = UNIX_TIMESTAMP() DIV 60;
-  IF @dashagg_<financials>_n <= 5000 AND NOT (@dashagg_<financials>_o <=> @dashagg_<financials>_t) THEN
-    INSERT INTO `dashagg_log_<financials>` (dashagg_grain, `month`, `metric`, `marketplace`, `asin`)
-    VALUES ('k', NEW.`month`, NEW.`metric`, NEW.`marketplace`, NEW.`asin`);
-    IF LAST_INSERT_ID() MOD 4294967296 > 20000 THEN
-      DELETE
-      FROM `dashagg_log_<financials>`
-      WHERE dashagg_id = LAST_INSERT_ID();
-      SET @dashagg_<financials>_o = @dashagg_<financials>_t, @dashagg_<financials>_l = LAST_INSERT_ID() MOD 4294967296 >
-          40000;
-      IF @dashagg_<financials>_o <=> @dashagg_<financials>_t AND @dashagg_<financials>_l THEN
-        INSERT IGNORE INTO `dashagg_all_<financials>` (dashagg_slot)
-        VALUES (CONNECTION_ID() MOD 65536);
-      ELSE
-        IF NEW.`month` IS NULL THEN
-          INSERT INTO `dashagg_log_<financials>` (dashagg_grain)
-          VALUES ('a');
-        ELSE
-          INSERT IGNORE INTO `dashagg_mark_<financials>` (`month`, dashagg_conn)
-          VALUES (NEW.`month`, CONNECTION_ID() MOD 65536);
-        END IF;
-      END IF;
-    END IF;
-  ELSE
-    IF @dashagg_<financials>_o <=> @dashagg_<financials>_t AND @dashagg_<financials>_l THEN
-      INSERT IGNORE INTO `dashagg_all_<financials>` (dashagg_slot)
-      VALUES (CONNECTION_ID() MOD 65536);
-    ELSE
-      IF NEW.`month` IS NULL THEN
-        INSERT INTO `dashagg_log_<financials>` (dashagg_grain)
-        VALUES ('a');
-      ELSE
-        INSERT IGNORE INTO `dashagg_mark_<financials>` (`month`, dashagg_conn)
-        VALUES (NEW.`month`, CONNECTION_ID() MOD 65536);
-      END IF;
-    END IF;
-  END IF;
-END;
-
-DROP TRIGGER IF EXISTS `dashagg_<financials>_au`;
-
-CREATE TRIGGER `dashagg_<financials>_au` AFTER UPDATE ON `financials` FOR EACH ROW BEGIN
-  SET @dashagg_<financials>_n = IF(@dashagg_<financials>_t <=> UNIX_TIMESTAMP() DIV 60, @dashagg_<financials>_n, 0) + 1,
-      @dashagg_<financials>_t = UNIX_TIMESTAMP() DIV 60;
-  IF @dashagg_<financials>_n <= 5000 AND NOT (@dashagg_<financials>_o <=> @dashagg_<financials>_t) THEN
-    INSERT INTO `dashagg_log_<financials>` (dashagg_grain, `month`, `metric`, `marketplace`, `asin`)
-    VALUES ('k', NEW.`month`, NEW.`metric`, NEW.`marketplace`, NEW.`asin`);
-    IF LAST_INSERT_ID() MOD 4294967296 > 20000 THEN
-      DELETE
-      FROM `dashagg_log_<financials>`
-      WHERE dashagg_id = LAST_INSERT_ID();
-      SET @dashagg_<financials>_o = @dashagg_<financials>_t, @dashagg_<financials>_l = LAST_INSERT_ID() MOD 4294967296 >
-          40000;
-      IF @dashagg_<financials>_o <=> @dashagg_<financials>_t AND @dashagg_<financials>_l THEN
-        INSERT IGNORE INTO `dashagg_all_<financials>` (dashagg_slot)
-        VALUES (CONNECTION_ID() MOD 65536);
-      ELSE
-        IF NEW.`month` IS NULL THEN
-          INSERT INTO `dashagg_log_<financials>` (dashagg_grain)
-          VALUES ('a');
-        ELSE
-          INSERT IGNORE INTO `dashagg_mark_<financials>` (`month`, dashagg_conn)
-          VALUES (NEW.`month`, CONNECTION_ID() MOD 65536);
-        END IF;
-      END IF;
-    END IF;
-  ELSE
-    IF @dashagg_<financials>_o <=> @dashagg_<financials>_t AND @dashagg_<financials>_l THEN
-      INSERT IGNORE INTO `dashagg_all_<financials>` (dashagg_slot)
-      VALUES (CONNECTION_ID() MOD 65536);
-    ELSE
-      IF NEW.`month` IS NULL THEN
-        INSERT INTO `dashagg_log_<financials>` (dashagg_grain)
-        VALUES ('a');
-      ELSE
-        INSERT IGNORE INTO `dashagg_mark_<financials>` (`month`, dashagg_conn)
-        VALUES (NEW.`month`, CONNECTION_ID() MOD 65536);
-      END IF;
-    END IF;
-  END IF;
-  IF NOT (CAST(OLD.`month` AS BINARY) <=> CAST(NEW.`month` AS BINARY) AND CAST(OLD.`metric` AS BINARY) <=>
-        CAST(NEW.`metric` AS BINARY) AND CAST(OLD.`marketplace` AS BINARY) <=> CAST(NEW.`marketplace` AS BINARY) AND
-        CAST(OLD.`asin` AS BINARY) <=> CAST(NEW.`asin` AS BINARY)) THEN
-    SET @dashagg_<financials>_n = IF(@dashagg_<financials>_t <=> UNIX_TIMESTAMP() DIV 60, @dashagg_<financials>_n, 0) +
-        1, @dashagg_<financials>_t = UNIX_TIMESTAMP() DIV 60;
-    IF @dashagg_<financials>_n <= 5000 AND NOT (@dashagg_<financials>_o <=> @dashagg_<financials>_t) THEN
-      INSERT INTO `dashagg_log_<financials>` (dashagg_grain, `month`, `metric`, `marketplace`, `asin`)
-      VALUES ('k', OLD.`month`, OLD.`metric`, OLD.`marketplace`, OLD.`asin`);
-      IF LAST_INSERT_ID() MOD 4294967296 > 20000 THEN
-        DELETE
-        FROM `dashagg_log_<financials>`
-        WHERE dashagg_id = LAST_INSERT_ID();
-        SET @dashagg_<financials>_o = @dashagg_<financials>_t, @dashagg_<financials>_l = LAST_INSERT_ID() MOD 4294967296
-            > 40000;
-        IF @dashagg_<financials>_o <=> @dashagg_<financials>_t AND @dashagg_<financials>_l THEN
-          INSERT IGNORE INTO `dashagg_all_<financials>` (dashagg_slot)
-          VALUES (CONNECTION_ID() MOD 65536);
-        ELSE
-          IF OLD.`month` IS NULL THEN
-            INSERT INTO `dashagg_log_<financials>` (dashagg_grain)
-            VALUES ('a');
-          ELSE
-            INSERT IGNORE INTO `dashagg_mark_<financials>` (`month`, dashagg_conn)
-            VALUES (OLD.`month`, CONNECTION_ID() MOD 65536);
-          END IF;
-        END IF;
-      END IF;
-    ELSE
-      IF @dashagg_<financials>_o <=> @dashagg_<financials>_t AND @dashagg_<financials>_l THEN
-        INSERT IGNORE INTO `dashagg_all_<financials>` (dashagg_slot)
-        VALUES (CONNECTION_ID() MOD 65536);
-      ELSE
-        IF OLD.`month` IS NULL THEN
-          INSERT INTO `dashagg_log_<financials>` (dashagg_grain)
-          VALUES ('a');
-        ELSE
-          INSERT IGNORE INTO `dashagg_mark_<financials>` (`month`, dashagg_conn)
-          VALUES (OLD.`month`, CONNECTION_ID() MOD 65536);
-        END IF;
-      END IF;
-    END IF;
-  END IF;
-END;
-
-DROP TRIGGER IF EXISTS `dashagg_<financials>_ad`;
-
-CREATE TRIGGER `dashagg_<financials>_ad` AFTER DELETE ON `financials` FOR EACH ROW BEGIN
-  SET @dashagg_<financials>_n = IF(@dashagg_<financials>_t <=> UNIX_TIMESTAMP() DIV 60, @dashagg_<financials>_n, 0) + 1,
-      @dashagg_<financials>_t = UNIX_TIMESTAMP() DIV 60;
-  IF @dashagg_<financials>_n <= 5000 AND NOT (@dashagg_<financials>_o <=> @dashagg_<financials>_t) THEN
-    INSERT INTO `dashagg_log_<financials>` (dashagg_grain, `month`, `metric`, `marketplace`, `asin`)
-    VALUES ('k', OLD.`month`, OLD.`metric`, OLD.`marketplace`, OLD.`asin`);
-    IF LAST_INSERT_ID() MOD 4294967296 > 20000 THEN
-      DELETE
-      FROM `dashagg_log_<financials>`
-      WHERE dashagg_id = LAST_INSERT_ID();
-      SET @dashagg_<financials>_o = @dashagg_<financials>_t, @dashagg_<financials>_l = LAST_INSERT_ID() MOD 4294967296 >
-          40000;
-      IF @dashagg_<financials>_o <=> @dashagg_<financials>_t AND @dashagg_<financials>_l THEN
-        INSERT IGNORE INTO `dashagg_all_<financials>` (dashagg_slot)
-        VALUES (CONNECTION_ID() MOD 65536);
-      ELSE
-        IF OLD.`month` IS NULL THEN
-          INSERT INTO `dashagg_log_<financials>` (dashagg_grain)
-          VALUES ('a');
-        ELSE
-          INSERT IGNORE INTO `dashagg_mark_<financials>` (`month`, dashagg_conn)
-          VALUES (OLD.`month`, CONNECTION_ID() MOD 65536);
-        END IF;
-      END IF;
-    END IF;
-  ELSE
-    IF @dashagg_<financials>_o <=> @dashagg_<financials>_t AND @dashagg_<financials>_l THEN
-      INSERT IGNORE INTO `dashagg_all_<financials>` (dashagg_slot)
-      VALUES (CONNECTION_ID() MOD 65536);
-    ELSE
-      IF OLD.`month` IS NULL THEN
-        INSERT INTO `dashagg_log_<financials>` (dashagg_grain)
-        VALUES ('a');
-      ELSE
-        INSERT IGNORE INTO `dashagg_mark_<financials>` (`month`, dashagg_conn)
-        VALUES (OLD.`month`, CONNECTION_ID() MOD 65536);
-      END IF;
-    END IF;
-  END IF;
-END;
-
-START TRANSACTION;
-
-UPDATE dashagg_source SET method = 'triggers', track_id = '<financials>', witness = NULL, watermark = NULL
-WHERE set_name = 'financials' AND source = 'financials';
-
-COMMIT;
-
-DROP TABLE IF EXISTS `dashagg_log_<hash>`;
-
-DROP TABLE IF EXISTS `dashagg_mark_<hash>`;
-
-DROP TABLE IF EXISTS `dashagg_all_<hash>`;
-
-DROP TABLE IF EXISTS `dashagg_work_<hash>`;
-
-CREATE TABLE IF NOT EXISTS `dashagg_log_<hash>` (dashagg_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, dashagg_grain
-      CHAR(1) NOT NULL, `asin` TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL) ENGINE=InnoDB DEFAULT
-    CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
-CREATE TABLE IF NOT EXISTS `dashagg_work_<hash>` (dashagg_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, dashagg_claim
-      VARCHAR(32) NOT NULL, dashagg_note BIGINT NULL, dashagg_grain CHAR(1) NOT NULL, `asin` TEXT CHARACTER SET utf8mb4
-      COLLATE utf8mb4_bin NULL, KEY (dashagg_claim, dashagg_grain)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4
-    COLLATE=utf8mb4_bin;
-
-CREATE TABLE IF NOT EXISTS `dashagg_all_<hash>` (dashagg_slot INT NOT NULL PRIMARY KEY) ENGINE=InnoDB DEFAULT
-    CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
-DROP TABLE IF EXISTS `dashagg_log_<hash>`;
-
-DROP TABLE IF EXISTS `dashagg_mark_<hash>`;
-
-DROP TABLE IF EXISTS `dashagg_all_<hash>`;
-
-DROP TABLE IF EXISTS `dashagg_work_<hash>`;
-
-CREATE TABLE IF NOT EXISTS `dashagg_log_<products>` (dashagg_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
-      dashagg_grain CHAR(1) NOT NULL, `asin` TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL) ENGINE=InnoDB DEFAULT
-    CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
-CREATE TABLE IF NOT EXISTS `dashagg_work_<products>` (dashagg_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
-      dashagg_claim VARCHAR(32) NOT NULL, dashagg_note BIGINT NULL, dashagg_grain CHAR(1) NOT NULL, `asin` TEXT
-      CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, KEY (dashagg_claim, dashagg_grain)) ENGINE=InnoDB DEFAULT
-    CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
-CREATE TABLE IF NOT EXISTS `dashagg_all_<products>` (dashagg_slot INT NOT NULL PRIMARY KEY) ENGINE=InnoDB DEFAULT
-    CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
-DROP TRIGGER IF EXISTS `dashagg_<products>_ai`;
-
-CREATE TRIGGER `dashagg_<products>_ai` AFTER INSERT ON `products` FOR EACH ROW BEGIN
-  INSERT INTO `dashagg_log_<products>` (dashagg_grain, `asin`)
-  VALUES ('k', NEW.`asin`);
-  IF LAST_INSERT_ID() MOD 4294967296 > 20000 THEN
-    DELETE
-    FROM `dashagg_log_<products>`
-    WHERE dashagg_id = LAST_INSERT_ID();
-    INSERT IGNORE INTO `dashagg_all_<products>` (dashagg_slot)
-    VALUES (CONNECTION_ID() MOD 65536);
-  END IF;
-END;
-
-DROP TRIGGER IF EXISTS `dashagg_<products>_au`;
-
-CREATE TRIGGER `dashagg_<products>_au` AFTER UPDATE ON `products` FOR EACH ROW BEGIN
-  INSERT INTO `dashagg_log_<products>` (dashagg_grain, `asin`)
-  VALUES ('k', NEW.`asin`);
-  IF LAST_INSERT_ID() MOD 4294967296 > 20000 THEN
-    DELETE
-    FROM `dashagg_log_<products>`
-    WHERE dashagg_id = LAST_INSERT_ID();
-    INSERT IGNORE INTO `dashagg_all_<products>` (dashagg_slot)
-    VALUES (CONNECTION_ID() MOD 65536);
-  END IF;
-  IF NOT (CAST(OLD.`asin` AS BINARY) <=> CAST(NEW.`asin` AS BINARY)) THEN
-    INSERT INTO `dashagg_log_<products>` (dashagg_grain, `asin`)
-    VALUES ('k', OLD.`asin`);
-    IF LAST_INSERT_ID() MOD 4294967296 > 20000 THEN
-      DELETE
-      FROM `dashagg_log_<products>`
-      WHERE dashagg_id = LAST_INSERT_ID();
-      INSERT IGNORE INTO `dashagg_all_<products>` (dashagg_slot)
-      VALUES (CONNECTION_ID() MOD 65536);
-    END IF;
-  END IF;
-END;
-
-DROP TRIGGER IF EXISTS `dashagg_<products>_ad`;
-
-CREATE TRIGGER `dashagg_<products>_ad` AFTER DELETE ON `products` FOR EACH ROW BEGIN
-  INSERT INTO `dashagg_log_<products>` (dashagg_grain, `asin`)
-  VALUES ('k', OLD.`asin`);
-  IF LAST_INSERT_ID() MOD 4294967296 > 20000 THEN
-    DELETE
-    FROM `dashagg_log_<products>`
-    WHERE dashagg_id = LAST_INSERT_ID();
-    INSERT IGNORE INTO `dashagg_all_<products>` (dashagg_slot)
-    VALUES (CONNECTION_ID() MOD 65536);
-  END IF;
-END;
-
-START TRANSACTION;
-
-UPDATE dashagg_source SET method = 'triggers', track_id = '<products>', witness = NULL, watermark = NULL
-WHERE set_name = 'financials' AND source = 'products';
-
-COMMIT;
 
 SELECT 1 FROM `<database>`.`financials_summary_monthly_brand_live` WHERE 1 = 0;
 

@@ -403,6 +403,7 @@ CREATE TABLE IF NOT EXISTS "dashagg_work_<financials>" (dashagg_id INTEGER PRIMA
 DROP TRIGGER IF EXISTS "dashagg_<financials>_bi";
 
 CREATE TRIGGER "dashagg_<financials>_bi" BEFORE INSERT ON "financials" FOR EACH ROW BEGIN
+  /* dashagg_as_<hash> */
   INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
   SELECT 'k', x."month", x."metric", x."marketplace", x."asin"
   FROM "financials" x
@@ -429,6 +430,7 @@ END;
 DROP TRIGGER IF EXISTS "dashagg_<financials>_bu";
 
 CREATE TRIGGER "dashagg_<financials>_bu" BEFORE UPDATE ON "financials" FOR EACH ROW BEGIN
+  /* dashagg_as_<hash> */
   INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
   SELECT 'k', x."month", x."metric", x."marketplace", x."asin"
   FROM "financials" x
@@ -455,6 +457,7 @@ END;
 DROP TRIGGER IF EXISTS "dashagg_<financials>_ai";
 
 CREATE TRIGGER "dashagg_<financials>_ai" AFTER INSERT ON "financials" FOR EACH ROW BEGIN
+  /* dashagg_as_<hash> */
   INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
   SELECT 'k', NEW."month", NEW."metric", NEW."marketplace", NEW."asin"
   WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
@@ -478,6 +481,7 @@ END;
 DROP TRIGGER IF EXISTS "dashagg_<financials>_au";
 
 CREATE TRIGGER "dashagg_<financials>_au" AFTER UPDATE ON "financials" FOR EACH ROW BEGIN
+  /* dashagg_as_<hash> */
   INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
   SELECT 'k', NEW."month", NEW."metric", NEW."marketplace", NEW."asin"
   WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
@@ -519,6 +523,7 @@ END;
 DROP TRIGGER IF EXISTS "dashagg_<financials>_ad";
 
 CREATE TRIGGER "dashagg_<financials>_ad" AFTER DELETE ON "financials" FOR EACH ROW BEGIN
+  /* dashagg_as_<hash> */
   INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
   SELECT 'k', OLD."month", OLD."metric", OLD."marketplace", OLD."asin"
   WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
@@ -557,6 +562,7 @@ CREATE TABLE IF NOT EXISTS "dashagg_work_<products>" (dashagg_id INTEGER PRIMARY
 DROP TRIGGER IF EXISTS "dashagg_<products>_bi";
 
 CREATE TRIGGER "dashagg_<products>_bi" BEFORE INSERT ON "products" FOR EACH ROW BEGIN
+  /* dashagg_as_<hash> */
   INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
   SELECT 'k', x."asin"
   FROM "products" x
@@ -574,6 +580,7 @@ END;
 DROP TRIGGER IF EXISTS "dashagg_<products>_bu";
 
 CREATE TRIGGER "dashagg_<products>_bu" BEFORE UPDATE ON "products" FOR EACH ROW BEGIN
+  /* dashagg_as_<hash> */
   INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
   SELECT 'k', x."asin"
   FROM "products" x
@@ -591,6 +598,7 @@ END;
 DROP TRIGGER IF EXISTS "dashagg_<products>_ai";
 
 CREATE TRIGGER "dashagg_<products>_ai" AFTER INSERT ON "products" FOR EACH ROW BEGIN
+  /* dashagg_as_<hash> */
   INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
   SELECT 'k', NEW."asin"
   WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
@@ -606,6 +614,7 @@ END;
 DROP TRIGGER IF EXISTS "dashagg_<products>_au";
 
 CREATE TRIGGER "dashagg_<products>_au" AFTER UPDATE ON "products" FOR EACH ROW BEGIN
+  /* dashagg_as_<hash> */
   INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
   SELECT 'k', NEW."asin"
   WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
@@ -631,6 +640,7 @@ END;
 DROP TRIGGER IF EXISTS "dashagg_<products>_ad";
 
 CREATE TRIGGER "dashagg_<products>_ad" AFTER DELETE ON "products" FOR EACH ROW BEGIN
+  /* dashagg_as_<hash> */
   INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
   SELECT 'k', OLD."asin"
   WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
@@ -889,355 +899,6 @@ SELECT MAX(rowid) FROM "financials";
 SELECT sqlite_version();
 
 SELECT (julianday('now') - 2440587.5) * 86400.0;
-
-BEGIN IMMEDIATE;
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_bi";
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_bu";
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_ai";
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_au";
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_ad";
-
-DROP TABLE IF EXISTS "dashagg_log_<hash>";
-
-DROP TABLE IF EXISTS "dashagg_work_<hash>";
-
-CREATE TABLE IF NOT EXISTS "dashagg_log_<hash>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_grain TEXT NOT
-      NULL, "month" TEXT, "metric" TEXT, "marketplace" TEXT, "asin" TEXT);
-
-CREATE INDEX IF NOT EXISTS "dashagg_log_<hash>_known" ON "dashagg_log_<hash>" ("month", "metric", "marketplace", "asin");
-
-CREATE INDEX IF NOT EXISTS "dashagg_log_<hash>_all" ON "dashagg_log_<hash>" (dashagg_grain) WHERE dashagg_grain = 'a';
-
-CREATE TABLE IF NOT EXISTS "dashagg_work_<hash>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_claim TEXT NOT
-      NULL, dashagg_grain TEXT NOT NULL, "month" TEXT, "metric" TEXT, "marketplace" TEXT, "asin" TEXT);
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_bi";
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_bu";
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_ai";
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_au";
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_ad";
-
-DROP TABLE IF EXISTS "dashagg_log_<hash>";
-
-DROP TABLE IF EXISTS "dashagg_work_<hash>";
-
-CREATE TABLE IF NOT EXISTS "dashagg_log_<financials>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_grain TEXT
-      NOT NULL, "month" TEXT, "metric" TEXT, "marketplace" TEXT, "asin" TEXT);
-
-CREATE INDEX IF NOT EXISTS "dashagg_log_<financials>_known" ON "dashagg_log_<financials>" ("month", "metric",
-      "marketplace", "asin");
-
-CREATE INDEX IF NOT EXISTS "dashagg_log_<financials>_all" ON "dashagg_log_<financials>" (dashagg_grain)
-WHERE dashagg_grain = 'a';
-
-CREATE TABLE IF NOT EXISTS "dashagg_work_<financials>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_claim TEXT
-      NOT NULL, dashagg_grain TEXT NOT NULL, "month" TEXT, "metric" TEXT, "marketplace" TEXT, "asin" TEXT);
-
-DROP TRIGGER IF EXISTS "dashagg_<financials>_bi";
-
-CREATE TRIGGER "dashagg_<financials>_bi" BEFORE INSERT ON "financials" FOR EACH ROW BEGIN
-  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
-  SELECT 'k', x."month", x."metric", x."marketplace", x."asin"
-  FROM "financials" x
-  WHERE x."id" = NEW."id" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT
-          MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 20000 AND NOT EXISTS (SELECT 1
-    FROM "dashagg_log_<financials>" l
-    WHERE l."month" IS x."month" AND l."metric" IS x."metric" AND l."marketplace" IS x."marketplace" AND l."asin" IS
-        x."asin" AND l.dashagg_grain = 'k');
-  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month")
-  SELECT 'p', x."month"
-  FROM "financials" x
-  WHERE x."id" = NEW."id" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT
-          MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) >= 20000 AND COALESCE((SELECT MAX(dashagg_id) FROM
-          "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 40000 AND NOT
-      EXISTS (SELECT 1 FROM "dashagg_log_<financials>" l WHERE l."month" IS x."month" AND l.dashagg_grain = 'p');
-  INSERT INTO "dashagg_log_<financials>" (dashagg_grain)
-  SELECT 'a'
-  FROM "financials" x
-  WHERE x."id" = NEW."id" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT
-          MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) >= 40000 AND NOT EXISTS (SELECT 1 FROM
-        "dashagg_log_<financials>" l WHERE l.dashagg_grain = 'a');
-END;
-
-DROP TRIGGER IF EXISTS "dashagg_<financials>_bu";
-
-CREATE TRIGGER "dashagg_<financials>_bu" BEFORE UPDATE ON "financials" FOR EACH ROW BEGIN
-  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
-  SELECT 'k', x."month", x."metric", x."marketplace", x."asin"
-  FROM "financials" x
-  WHERE x."id" = NEW."id" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT
-          MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 20000 AND NOT EXISTS (SELECT 1
-    FROM "dashagg_log_<financials>" l
-    WHERE l."month" IS x."month" AND l."metric" IS x."metric" AND l."marketplace" IS x."marketplace" AND l."asin" IS
-        x."asin" AND l.dashagg_grain = 'k');
-  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month")
-  SELECT 'p', x."month"
-  FROM "financials" x
-  WHERE x."id" = NEW."id" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT
-          MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) >= 20000 AND COALESCE((SELECT MAX(dashagg_id) FROM
-          "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 40000 AND NOT
-      EXISTS (SELECT 1 FROM "dashagg_log_<financials>" l WHERE l."month" IS x."month" AND l.dashagg_grain = 'p');
-  INSERT INTO "dashagg_log_<financials>" (dashagg_grain)
-  SELECT 'a'
-  FROM "financials" x
-  WHERE x."id" = NEW."id" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT
-          MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) >= 40000 AND NOT EXISTS (SELECT 1 FROM
-        "dashagg_log_<financials>" l WHERE l.dashagg_grain = 'a');
-END;
-
-DROP TRIGGER IF EXISTS "dashagg_<financials>_ai";
-
-CREATE TRIGGER "dashagg_<financials>_ai" AFTER INSERT ON "financials" FOR EACH ROW BEGIN
-  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
-  SELECT 'k', NEW."month", NEW."metric", NEW."marketplace", NEW."asin"
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<financials>"), 0) < 20000 AND NOT EXISTS (SELECT 1
-    FROM "dashagg_log_<financials>" l
-    WHERE l."month" IS NEW."month" AND l."metric" IS NEW."metric" AND l."marketplace" IS NEW."marketplace" AND l."asin"
-        IS NEW."asin" AND l.dashagg_grain = 'k');
-  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month")
-  SELECT 'p', NEW."month"
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<financials>"), 0) >= 20000 AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>")
-        - (SELECT MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 40000 AND NOT EXISTS (SELECT 1 FROM
-        "dashagg_log_<financials>" l WHERE l."month" IS NEW."month" AND l.dashagg_grain = 'p');
-  INSERT INTO "dashagg_log_<financials>" (dashagg_grain)
-  SELECT 'a'
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<financials>"), 0) >= 40000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<financials>" l WHERE
-        l.dashagg_grain = 'a');
-END;
-
-DROP TRIGGER IF EXISTS "dashagg_<financials>_au";
-
-CREATE TRIGGER "dashagg_<financials>_au" AFTER UPDATE ON "financials" FOR EACH ROW BEGIN
-  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
-  SELECT 'k', NEW."month", NEW."metric", NEW."marketplace", NEW."asin"
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<financials>"), 0) < 20000 AND NOT EXISTS (SELECT 1
-    FROM "dashagg_log_<financials>" l
-    WHERE l."month" IS NEW."month" AND l."metric" IS NEW."metric" AND l."marketplace" IS NEW."marketplace" AND l."asin"
-        IS NEW."asin" AND l.dashagg_grain = 'k');
-  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month")
-  SELECT 'p', NEW."month"
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<financials>"), 0) >= 20000 AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>")
-        - (SELECT MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 40000 AND NOT EXISTS (SELECT 1 FROM
-        "dashagg_log_<financials>" l WHERE l."month" IS NEW."month" AND l.dashagg_grain = 'p');
-  INSERT INTO "dashagg_log_<financials>" (dashagg_grain)
-  SELECT 'a'
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<financials>"), 0) >= 40000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<financials>" l WHERE
-        l.dashagg_grain = 'a');
-  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
-  SELECT 'k', OLD."month", OLD."metric", OLD."marketplace", OLD."asin"
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<financials>"), 0) < 20000 AND NOT EXISTS (SELECT 1
-    FROM "dashagg_log_<financials>" l
-    WHERE l."month" IS OLD."month" AND l."metric" IS OLD."metric" AND l."marketplace" IS OLD."marketplace" AND l."asin"
-        IS OLD."asin" AND l.dashagg_grain = 'k');
-  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month")
-  SELECT 'p', OLD."month"
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<financials>"), 0) >= 20000 AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>")
-        - (SELECT MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 40000 AND NOT EXISTS (SELECT 1 FROM
-        "dashagg_log_<financials>" l WHERE l."month" IS OLD."month" AND l.dashagg_grain = 'p');
-  INSERT INTO "dashagg_log_<financials>" (dashagg_grain)
-  SELECT 'a'
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<financials>"), 0) >= 40000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<financials>" l WHERE
-        l.dashagg_grain = 'a');
-END;
-
-DROP TRIGGER IF EXISTS "dashagg_<financials>_ad";
-
-CREATE TRIGGER "dashagg_<financials>_ad" AFTER DELETE ON "financials" FOR EACH ROW BEGIN
-  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month", "metric", "marketplace", "asin")
-  SELECT 'k', OLD."month", OLD."metric", OLD."marketplace", OLD."asin"
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<financials>"), 0) < 20000 AND NOT EXISTS (SELECT 1
-    FROM "dashagg_log_<financials>" l
-    WHERE l."month" IS OLD."month" AND l."metric" IS OLD."metric" AND l."marketplace" IS OLD."marketplace" AND l."asin"
-        IS OLD."asin" AND l.dashagg_grain = 'k');
-  INSERT INTO "dashagg_log_<financials>" (dashagg_grain, "month")
-  SELECT 'p', OLD."month"
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<financials>"), 0) >= 20000 AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>")
-        - (SELECT MIN(dashagg_id) FROM "dashagg_log_<financials>"), 0) < 40000 AND NOT EXISTS (SELECT 1 FROM
-        "dashagg_log_<financials>" l WHERE l."month" IS OLD."month" AND l.dashagg_grain = 'p');
-  INSERT INTO "dashagg_log_<financials>" (dashagg_grain)
-  SELECT 'a'
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<financials>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<financials>"), 0) >= 40000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<financials>" l WHERE
-        l.dashagg_grain = 'a');
-END;
-
-COMMIT;
-
-BEGIN IMMEDIATE;
-
-UPDATE dashagg_source SET method = 'triggers', track_id = '<financials>', witness = NULL, watermark = NULL
-WHERE set_name = 'financials' AND source = 'financials';
-
-COMMIT;
-
-BEGIN IMMEDIATE;
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_bi";
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_bu";
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_ai";
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_au";
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_ad";
-
-DROP TABLE IF EXISTS "dashagg_log_<hash>";
-
-DROP TABLE IF EXISTS "dashagg_work_<hash>";
-
-CREATE TABLE IF NOT EXISTS "dashagg_log_<hash>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_grain TEXT NOT
-      NULL, "asin" TEXT);
-
-CREATE INDEX IF NOT EXISTS "dashagg_log_<hash>_known" ON "dashagg_log_<hash>" ("asin");
-
-CREATE INDEX IF NOT EXISTS "dashagg_log_<hash>_all" ON "dashagg_log_<hash>" (dashagg_grain) WHERE dashagg_grain = 'a';
-
-CREATE TABLE IF NOT EXISTS "dashagg_work_<hash>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_claim TEXT NOT
-      NULL, dashagg_grain TEXT NOT NULL, "asin" TEXT);
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_bi";
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_bu";
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_ai";
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_au";
-
-DROP TRIGGER IF EXISTS "dashagg_<hash>_ad";
-
-DROP TABLE IF EXISTS "dashagg_log_<hash>";
-
-DROP TABLE IF EXISTS "dashagg_work_<hash>";
-
-CREATE TABLE IF NOT EXISTS "dashagg_log_<products>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_grain TEXT
-      NOT NULL, "asin" TEXT);
-
-CREATE INDEX IF NOT EXISTS "dashagg_log_<products>_known" ON "dashagg_log_<products>" ("asin");
-
-CREATE INDEX IF NOT EXISTS "dashagg_log_<products>_all" ON "dashagg_log_<products>" (dashagg_grain)
-WHERE dashagg_grain = 'a';
-
-CREATE TABLE IF NOT EXISTS "dashagg_work_<products>" (dashagg_id INTEGER PRIMARY KEY AUTOINCREMENT, dashagg_claim TEXT
-      NOT NULL, dashagg_grain TEXT NOT NULL, "asin" TEXT);
-
-DROP TRIGGER IF EXISTS "dashagg_<products>_bi";
-
-CREATE TRIGGER "dashagg_<products>_bi" BEFORE INSERT ON "products" FOR EACH ROW BEGIN
-  INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
-  SELECT 'k', x."asin"
-  FROM "products" x
-  WHERE x."asin" = NEW."asin" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT
-          MIN(dashagg_id) FROM "dashagg_log_<products>"), 0) < 20000 AND NOT EXISTS (SELECT 1 FROM
-        "dashagg_log_<products>" l WHERE l."asin" IS x."asin" AND l.dashagg_grain = 'k');
-  INSERT INTO "dashagg_log_<products>" (dashagg_grain)
-  SELECT 'a'
-  FROM "products" x
-  WHERE x."asin" = NEW."asin" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT
-          MIN(dashagg_id) FROM "dashagg_log_<products>"), 0) >= 20000 AND NOT EXISTS (SELECT 1 FROM
-        "dashagg_log_<products>" l WHERE l.dashagg_grain = 'a');
-END;
-
-DROP TRIGGER IF EXISTS "dashagg_<products>_bu";
-
-CREATE TRIGGER "dashagg_<products>_bu" BEFORE UPDATE ON "products" FOR EACH ROW BEGIN
-  INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
-  SELECT 'k', x."asin"
-  FROM "products" x
-  WHERE x."asin" = NEW."asin" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT
-          MIN(dashagg_id) FROM "dashagg_log_<products>"), 0) < 20000 AND NOT EXISTS (SELECT 1 FROM
-        "dashagg_log_<products>" l WHERE l."asin" IS x."asin" AND l.dashagg_grain = 'k');
-  INSERT INTO "dashagg_log_<products>" (dashagg_grain)
-  SELECT 'a'
-  FROM "products" x
-  WHERE x."asin" = NEW."asin" AND COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT
-          MIN(dashagg_id) FROM "dashagg_log_<products>"), 0) >= 20000 AND NOT EXISTS (SELECT 1 FROM
-        "dashagg_log_<products>" l WHERE l.dashagg_grain = 'a');
-END;
-
-DROP TRIGGER IF EXISTS "dashagg_<products>_ai";
-
-CREATE TRIGGER "dashagg_<products>_ai" AFTER INSERT ON "products" FOR EACH ROW BEGIN
-  INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
-  SELECT 'k', NEW."asin"
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<products>"), 0) < 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE l."asin"
-        IS NEW."asin" AND l.dashagg_grain = 'k');
-  INSERT INTO "dashagg_log_<products>" (dashagg_grain)
-  SELECT 'a'
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<products>"), 0) >= 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE
-        l.dashagg_grain = 'a');
-END;
-
-DROP TRIGGER IF EXISTS "dashagg_<products>_au";
-
-CREATE TRIGGER "dashagg_<products>_au" AFTER UPDATE ON "products" FOR EACH ROW BEGIN
-  INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
-  SELECT 'k', NEW."asin"
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<products>"), 0) < 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE l."asin"
-        IS NEW."asin" AND l.dashagg_grain = 'k');
-  INSERT INTO "dashagg_log_<products>" (dashagg_grain)
-  SELECT 'a'
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<products>"), 0) >= 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE
-        l.dashagg_grain = 'a');
-  INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
-  SELECT 'k', OLD."asin"
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<products>"), 0) < 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE l."asin"
-        IS OLD."asin" AND l.dashagg_grain = 'k');
-  INSERT INTO "dashagg_log_<products>" (dashagg_grain)
-  SELECT 'a'
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<products>"), 0) >= 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE
-        l.dashagg_grain = 'a');
-END;
-
-DROP TRIGGER IF EXISTS "dashagg_<products>_ad";
-
-CREATE TRIGGER "dashagg_<products>_ad" AFTER DELETE ON "products" FOR EACH ROW BEGIN
-  INSERT INTO "dashagg_log_<products>" (dashagg_grain, "asin")
-  SELECT 'k', OLD."asin"
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<products>"), 0) < 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE l."asin"
-        IS OLD."asin" AND l.dashagg_grain = 'k');
-  INSERT INTO "dashagg_log_<products>" (dashagg_grain)
-  SELECT 'a'
-  WHERE COALESCE((SELECT MAX(dashagg_id) FROM "dashagg_log_<products>") - (SELECT MIN(dashagg_id) FROM
-          "dashagg_log_<products>"), 0) >= 20000 AND NOT EXISTS (SELECT 1 FROM "dashagg_log_<products>" l WHERE
-        l.dashagg_grain = 'a');
-END;
-
-COMMIT;
-
-BEGIN IMMEDIATE;
-
-UPDATE dashagg_source SET method = 'triggers', track_id = '<products>', witness = NULL, watermark = NULL
-WHERE set_name = 'financials' AND source = 'products';
-
-COMMIT;
 
 SELECT 1 FROM "main"."financials_summary_monthly_brand_live" WHERE 1 = 0;
 

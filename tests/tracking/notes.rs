@@ -143,7 +143,8 @@ conformance!(keys_or_partitions_as_it_costs_less, |db: &TestDb| {
     assert!(idle.contains("nothing changed"), "{idle}");
 });
 
-/// One error, which names the privilege and what else could be done; with `track = "fingerprint"` it works.
+/// `create` ends in one error, which names the privilege and what else could be done. A refresh is complete, and says what
+/// its owner has to run.
 fn without_the_right(kind: Kind, grants: &str, words: &[&str]) {
     let db = &TestDb::new(kind);
     db.server.needs_users();
@@ -153,7 +154,12 @@ fn without_the_right(kind: Kind, grants: &str, words: &[&str]) {
     let url = db.url.replace("dashagg:secret@", &format!("{user}:secret@"));
     let on = if kind == Kind::Postgres { " ON financials" } else { "" };
     db.exec(&format!("DROP TRIGGER {}{on}", crate::case::triggers(db, "financials")[0]));
-    let refused = db.dashagg_without_url().args(["-D", &url, "refresh"]).run().code(1);
+    db.exec("UPDATE financials SET amount = amount + 1 WHERE id < 9");
+    let went_on = db.dashagg_without_url().args(["-D", &url, "refresh"]).run().ok().stderr;
+    assert!(went_on.contains("run `dashagg create financials`"), "{went_on}");
+    db.dashagg().arg("verify").run().ok();
+    let create = ["-D", &url, "create", "--skip-source-indexes"];
+    let refused = db.dashagg_without_url().args(create).run().code(1);
     let said = refused.stderr.lines().filter(|line| line.starts_with("dashagg: ")).count();
     assert_eq!(said, 1, "{}", refused.stderr);
     for word in words.iter().chain(&["fingerprint", "financials"]) {

@@ -8,6 +8,9 @@ fn classify(code: &str, message: &str) -> ErrorClass {
         "1213" | "1205" | "1020" | "1412" | "3572" | "1614" | "1927" | "1053" | "2006" | "2013" | "4031"
         | "1158" | "1159" | "1160" | "1161" | "1040" => ErrorClass::Transient,
         "1317" | "1969" | "3024" => ErrorClass::Interrupted,
+        // Also said of other options.
+        "1290" if message.contains("read-only") || message.contains("read_only") => ErrorClass::ReadOnly,
+        "1792" | "1836" => ErrorClass::ReadOnly,
         "1062" | "1586" => ErrorClass::Duplicate,
         "1114" => ErrorClass::ScratchFull,
         "1071" => ErrorClass::KeyTooLong,

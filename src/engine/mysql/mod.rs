@@ -6,6 +6,7 @@
 //! transaction's snapshot. One statement sees one state, and each partition is computed, together with
 //! the source totals that it is checked against, by one statement.
 
+mod ability;
 mod catalog;
 mod connect;
 mod connection;

@@ -14,6 +14,7 @@ fn classify(code: &str, _message: &str) -> ErrorClass {
         "57014" | "25P03" | "25P04" => ErrorClass::Interrupted,
         "23505" => ErrorClass::Duplicate,
         "42P01" | "42703" | "3D000" | "3F000" => ErrorClass::Missing,
+        "25006" => ErrorClass::ReadOnly,
         "42501" => ErrorClass::Denied,
         "28000" | "28P01" => ErrorClass::Connect,
         _ if code.starts_with("08") => ErrorClass::Transient,

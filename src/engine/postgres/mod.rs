@@ -4,6 +4,7 @@
 //! transaction: settings are `SET LOCAL`, locks are transaction-scoped (held by an idle guard
 //! transaction on a connection of its own), scratch tables are real tables or `ON COMMIT DROP`.
 
+mod ability;
 mod catalog;
 mod connect;
 mod connection;

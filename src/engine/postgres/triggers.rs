@@ -7,7 +7,7 @@ use super::{
     spelling::{MEANING, dollar_quoted, grantee},
 };
 use crate::engine::track::{MOST_NOTED_KEYS, TrackSpec};
-use crate::engine::triggers::like_own;
+use crate::engine::triggers::{like_own, made_as};
 use crate::engine::{Column, Spelling, TriggerSql};
 
 /// A type that takes whatever the column may hold after the application has widened it: a note must not fail
@@ -115,35 +115,52 @@ impl PostgresDialect {
         )
     }
 
-    /// The function that all triggers of a source call.
-    fn note_function(&self, spec: &TrackSpec) -> String {
+    /// What the function does that all triggers of a source call.
+    fn note_body(&self, spec: &TrackSpec) -> String {
         // Delivered at the commit, and once however many statements send it.
         let wake = spec.notify.as_ref().map_or_else(String::new, |channel| {
             format!("PERFORM pg_catalog.pg_notify({}, '');", self.literal(channel))
         });
-        let body = format!(
-            "{variables}DECLARE waiting bigint := 0; alone boolean := current_setting('transaction_isolation') = 'serializable'; BEGIN {wake} {guard} IF TG_OP = 'INSERT' THEN {new} ELSIF TG_OP = 'DELETE' THEN {old} \
+        format!(
+            "DECLARE waiting bigint := 0; alone boolean := current_setting('transaction_isolation') = 'serializable'; BEGIN {wake} {guard} IF TG_OP = 'INSERT' THEN {new} ELSIF TG_OP = 'DELETE' THEN {old} \
              ELSIF TG_OP = 'UPDATE' THEN {new} {old} \
              ELSE INSERT INTO {log} (dashagg_grain) VALUES ('a'); END IF; RETURN NULL; END",
-            // A column of the row may have a variable's name.
-            variables = if spec.unseen.is_empty() { "" } else { "#variable_conflict use_column\n" },
             guard = self.note_guard(spec),
             log = self.qualify(&spec.schema, &spec.log()),
             new = self.note_rows(spec, "dashagg_new"),
             old = self.note_rows(spec, "dashagg_old"),
-        );
-        // SECURITY DEFINER: writers need no right on the log. UTC and the like: a refresh reads expressions under these
-        // settings, so a writer with others must note what they are there. search_path, strings: its text means the same
-        // to everybody.
+        )
+    }
+
+    /// Under which settings it does that. UTC and the like: a refresh reads expressions under these, so a writer with others
+    /// must note what they are there. search_path, strings: its text means the same to everybody.
+    fn note_settings(&self, spec: &TrackSpec) -> String {
         let expressions =
             spec.columns.iter().any(|column| column.expression.is_some()) || !spec.unseen.is_empty();
         let plain = ["timezone", "standard_conforming_strings"];
         let settings = MEANING.iter().filter(|(name, _)| expressions || plain.contains(name));
         let settings: String =
             settings.map(|(name, value)| format!(" SET {name} = {}", setting(name, value))).collect();
+        format!("SET search_path = pg_catalog, pg_temp{settings}")
+    }
+
+    /// What tells both from any others.
+    fn tag(&self, spec: &TrackSpec) -> String {
+        let mut texts = self.log_ddl(spec);
+        texts.extend([self.note_body(spec), self.note_settings(spec)]);
+        format!("<<{}>>", made_as(spec, &texts))
+    }
+
+    /// The function that all triggers of a source call.
+    fn note_function(&self, spec: &TrackSpec) -> String {
+        // A column of the row may have a variable's name.
+        let variables = if spec.unseen.is_empty() { "" } else { "#variable_conflict use_column\n" };
+        let body = format!("{variables}{} {}", self.tag(spec), self.note_body(spec));
+        let settings = self.note_settings(spec);
+        // SECURITY DEFINER: writers need no right on the log.
         let definition = format!(
             "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER \
-             SET search_path = pg_catalog, pg_temp{settings} AS {}",
+             {settings} AS {}",
             self.qualify(&spec.schema, &spec.trigger("note")),
             dollar_quoted(&body)
         );
@@ -270,6 +287,24 @@ impl TriggerSql for PostgresDialect {
         let mut ddl = vec![self.note_function(spec), format!("DO {}", dollar_quoted(&install))];
         ddl.extend(self.note_rights(spec));
         ddl
+    }
+
+    fn made_names(&self, spec: &TrackSpec) -> Vec<String> {
+        vec![spec.trigger("note")]
+    }
+
+    fn standing_sql(&self, spec: &TrackSpec) -> String {
+        let function = format!("{}()", self.qualify(&spec.schema, &spec.trigger("note")));
+        // The source's own number is in the text: under its name there may be another table by now.
+        format!(
+            "SELECT p.proname::pg_catalog.text FROM pg_catalog.pg_proc p WHERE p.oid = pg_catalog.to_regprocedure({})::pg_catalog.oid \
+             AND pg_catalog.strpos(p.prosrc, {}) > 0 AND pg_catalog.strpos(p.prosrc, 'TG_RELID <> ' || \
+             pg_catalog.to_regclass({})::pg_catalog.oid::pg_catalog.text || ' ') > 0 AND pg_catalog.to_regclass({}) IS NOT NULL",
+            self.literal(&function),
+            self.literal(&self.tag(spec)),
+            self.literal(&self.source_name(spec)),
+            self.literal(&self.qualify(&spec.schema, &spec.work())),
+        )
     }
 
     fn rehearse_sql(&self, spec: &TrackSpec) -> Vec<String> {

@@ -3,6 +3,7 @@
 //! Staging happens in a deferred read transaction into TEMP tables, so the source's writers go on; only
 //! the publish takes the write lock, and it holds it just for the rows that differ.
 
+mod ability;
 mod catalog;
 mod connect;
 mod connection;

@@ -7,10 +7,11 @@
 
 use super::SqliteDialect;
 use crate::engine::track::TrackSpec;
-use crate::engine::triggers::like_own;
+use crate::engine::triggers::{like_own, made_as};
 use crate::engine::{Spelling, TriggerSql};
 
 const SUFFIXES: [&str; 5] = ["bi", "bu", "ai", "au", "ad"];
+const EVENTS: [&str; 5] = ["BEFORE INSERT", "BEFORE UPDATE", "AFTER INSERT", "AFTER UPDATE", "AFTER DELETE"];
 
 impl SqliteDialect {
     /// Notes a row: by key, by partition where more than `max_notes` wait, and once for all beyond twice as many.
@@ -84,6 +85,17 @@ impl SqliteDialect {
             .collect::<Vec<_>>()
             .join(" ")
     }
+
+    /// What the triggers do, in the order of [`SUFFIXES`].
+    fn bodies(&self, spec: &TrackSpec) -> [String; 5] {
+        let (new, old) = (self.note(spec, "NEW", "WHERE"), self.note(spec, "OLD", "WHERE"));
+        let evicted = self.note_evicted(spec);
+        [evicted.clone(), evicted, new.clone(), format!("{new} {old}"), old]
+    }
+
+    fn tag(&self, spec: &TrackSpec, bodies: &[String]) -> String {
+        made_as(spec, &[self.log_ddl(spec), bodies.to_vec()].concat())
+    }
 }
 
 impl TriggerSql for SqliteDialect {
@@ -123,24 +135,35 @@ impl TriggerSql for SqliteDialect {
 
     fn trigger_ddl(&self, spec: &TrackSpec) -> Vec<String> {
         let source = self.quote(&spec.source);
-        let (new, old) = (self.note(spec, "NEW", "WHERE"), self.note(spec, "OLD", "WHERE"));
-        let evicted = self.note_evicted(spec);
-        let bodies = [
-            ("bi", "BEFORE INSERT", evicted.clone()),
-            ("bu", "BEFORE UPDATE", evicted),
-            ("ai", "AFTER INSERT", new.clone()),
-            ("au", "AFTER UPDATE", format!("{new} {old}")),
-            ("ad", "AFTER DELETE", old),
-        ];
+        let bodies = self.bodies(spec);
+        let tag = self.tag(spec, &bodies);
         let mut ddl = Vec::new();
-        for (suffix, event, body) in bodies {
+        for ((suffix, event), body) in SUFFIXES.iter().zip(EVENTS).zip(bodies) {
             let name = self.quote(&spec.trigger(suffix));
             ddl.push(format!("DROP TRIGGER IF EXISTS {name}"));
             // A table without any unique key has nothing to push out.
             let body = if body.is_empty() { "SELECT 1;".to_owned() } else { body };
-            ddl.push(format!("CREATE TRIGGER {name} {event} ON {source} FOR EACH ROW BEGIN {body} END"));
+            ddl.push(format!(
+                "CREATE TRIGGER {name} {event} ON {source} FOR EACH ROW BEGIN /* {tag} */ {body} END"
+            ));
         }
         ddl
+    }
+
+    fn made_names(&self, spec: &TrackSpec) -> Vec<String> {
+        SUFFIXES.iter().map(|suffix| spec.trigger(suffix)).collect()
+    }
+
+    fn standing_sql(&self, spec: &TrackSpec) -> String {
+        format!(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = {} AND name LIKE {} AND instr(sql, {}) > 0 \
+             AND 2 = (SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name IN ({}, {}))",
+            self.literal(&spec.source),
+            like_own(&spec.id, "__"),
+            self.literal(&format!("/* {} */", self.tag(spec, &self.bodies(spec)))),
+            self.literal(&spec.log()),
+            self.literal(&spec.work())
+        )
     }
 
     fn witness_sql(&self, spec: &TrackSpec) -> Vec<String> {
