@@ -472,7 +472,7 @@ CREATE TABLE IF NOT EXISTS "public"."dashagg_work_<financials>" (dashagg_id uuid
 DO $dashagg3$BEGIN
 EXECUTE pg_catalog.replace($dashagg2$CREATE OR REPLACE FUNCTION "public"."dashagg_<financials>_note"() RETURNS trigger
       LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET
-      standard_conforming_strings = on AS $dashagg$<<dashagg_as_<hash>>>
+      standard_conforming_strings = 'on' AS $dashagg$<<dashagg_as_<hash>>>
   DECLARE waiting bigint := 0;
   alone boolean := current_setting('transaction_isolation') = 'serializable';
   BEGIN
@@ -684,7 +684,7 @@ CREATE TABLE IF NOT EXISTS "public"."dashagg_work_<products>" (dashagg_id uuid D
 DO $dashagg3$BEGIN
 EXECUTE pg_catalog.replace($dashagg2$CREATE OR REPLACE FUNCTION "public"."dashagg_<products>_note"() RETURNS trigger
       LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET
-      standard_conforming_strings = on AS $dashagg$<<dashagg_as_<hash>>>
+      standard_conforming_strings = 'on' AS $dashagg$<<dashagg_as_<hash>>>
   DECLARE waiting bigint := 0;
   alone boolean := current_setting('transaction_isolation') = 'serializable';
   BEGIN
