@@ -8,26 +8,12 @@
 
 use super::MysqlDialect;
 use super::catalog::files_of;
+use super::notes::MARK_WIDTH;
 use super::spelling::is_binary;
-use crate::engine::track::{MOST_NOTED_KEYS, TrackSpec};
+use crate::engine::track::TrackSpec;
 use crate::engine::triggers::{like_own, made_as};
 use crate::engine::{Column, ObjectSql, Spelling, TriggerSql};
 use crate::sql_text::{self, Token};
-
-/// Characters of a text value that a mark's primary key holds; a longer one is noted as "everything".
-const MARK_WIDTH: u32 = 150;
-
-/// A grain as the log's own column has it: a plain literal would be of the database's collation, which need not mix.
-pub(super) fn grain(letter: char) -> String {
-    format!("_utf8mb4'{letter}' COLLATE utf8mb4_bin")
-}
-
-/// The numbers of a log's notes begin at a multiple of this after each claim.
-pub(super) const ROOM: u64 = 1 << 32;
-
-/// What tells the marks of concurrent writers apart, so that none waits for another, and few enough that marks stay few
-/// however many connections come and go.
-const SLOT: &str = "CONNECTION_ID() MOD 65536";
 
 impl MysqlDialect {
     /// One value of all rows, for `texts` in a row (after DISTINCT, perhaps): it differs if they do. On MariaDB it is
@@ -85,106 +71,6 @@ impl MysqlDialect {
             .join(", ")
     }
 
-    /// Notes the rows of the source that a parent's row reaches: before the cascade touches them, and again
-    /// after it has changed them. An UPDATE that leaves the referred columns alone reaches none.
-    fn note_children(
-        &self,
-        spec: &TrackSpec,
-        columns: &[(String, String)],
-        row: &str,
-        update: bool,
-    ) -> String {
-        let log = self.quote(&spec.log());
-        let note = if columns.is_empty() {
-            format!("INSERT INTO {log} (dashagg_grain) VALUES ('a');")
-        } else {
-            let same: Vec<String> = columns
-                .iter()
-                .map(|(own, parent)| format!("r.{} = {row}.{}", self.quote(own), self.quote(parent)))
-                .collect();
-            format!(
-                "INSERT INTO {log} (dashagg_grain, {}) SELECT 'k', {} FROM {} r WHERE {};",
-                spec.names(self, spec.columns.len()).join(", "),
-                spec.values(self, spec.columns.len(), "r").join(", "),
-                self.quote(&spec.source),
-                same.join(" AND ")
-            )
-        };
-        if !update || columns.is_empty() {
-            return note;
-        }
-        let moved: Vec<String> = columns
-            .iter()
-            .map(|(_, parent)| format!("NOT (OLD.{0} <=> NEW.{0})", self.quote(parent)))
-            .collect();
-        format!("IF {} THEN {note} END IF;", moved.join(" OR "))
-    }
-
-    /// The statements that note one row.
-    ///
-    /// How much waits is told by the note's own number, without a look at any other row: a look could end the application's
-    /// transaction, or fix its snapshot. A claim moves the numbers on to the next multiple of [`ROOM`], so what is beyond it
-    /// counts the notes since. The counters in user variables only choose how finely a change is noted; whatever they say, it
-    /// is noted. So it does no harm that a client may set the clock, or the variables.
-    fn note(&self, spec: &TrackSpec, row: &str) -> String {
-        let log = self.quote(&spec.log());
-        let all = spec.names(self, spec.columns.len()).join(", ");
-        let values = spec.values(self, spec.columns.len(), row).join(", ");
-        let by_key = format!("INSERT INTO {log} (dashagg_grain, {all}) VALUES ('k', {values});");
-        let (many, most) = (u64::from(spec.max_notes), u64::from(spec.max_notes) * 2);
-        let waiting = format!("LAST_INSERT_ID() MOD {ROOM}");
-        let undo = format!("DELETE FROM {log} WHERE dashagg_id = LAST_INSERT_ID();");
-        let everything =
-            format!("INSERT IGNORE INTO {} (dashagg_slot) VALUES ({SLOT});", self.quote(&spec.everything()));
-        if spec.partition == 0 {
-            return format!("{by_key} IF {waiting} > {many} THEN {undo} {everything} END IF;");
-        }
-        let [count, minute, full, level] =
-            ["n", "t", "o", "l"].map(|name| format!("@dashagg_{}_{name}", spec.id));
-        let coarse = format!(
-            "IF {full} <=> {minute} AND {level} THEN {everything} ELSE {} END IF;",
-            self.note_partition(spec, row)
-        );
-        let is_full = format!("SET {full} = {minute}, {level} = {waiting} > {most};");
-        let counted = format!(
-            "SET {count} = IF({minute} <=> UNIX_TIMESTAMP() DIV 60, {count}, 0) + 1, {minute} = UNIX_TIMESTAMP() DIV 60;"
-        );
-        if !spec.has_keys() {
-            // Marks have no numbers: the first one of a session in a minute takes one for all.
-            return format!(
-                "{counted} IF {count} = 1 THEN INSERT INTO {log} (dashagg_grain) VALUES ('x'); {undo} \
-                 IF {waiting} > {many} THEN {is_full} END IF; END IF; {coarse}"
-            );
-        }
-        format!(
-            "{counted} IF {count} <= {} AND NOT ({full} <=> {minute}) THEN {by_key} \
-             IF {waiting} > {many} THEN {undo} {is_full} {coarse} END IF; ELSE {coarse} END IF;",
-            MOST_NOTED_KEYS.min(spec.max_notes)
-        )
-    }
-
-    /// Marks the partition of a row, once for each connection.
-    fn note_partition(&self, spec: &TrackSpec, row: &str) -> String {
-        let parts = spec.names(self, spec.partition).join(", ");
-        let part_values = spec.values(self, spec.partition, row);
-        let unknown: Vec<String> = part_values
-            .iter()
-            .zip(&spec.columns)
-            .map(|(value, column)| {
-                let long = format!(" OR CHAR_LENGTH({value}) > {MARK_WIDTH}");
-                let cut = column.column.text || is_binary(&column.column.sql_type.to_ascii_lowercase());
-                format!("{value} IS NULL{}", if cut { long.as_str() } else { "" })
-            })
-            .collect();
-        format!(
-            "IF {} THEN INSERT INTO {} (dashagg_grain) VALUES ('a'); \
-             ELSE INSERT IGNORE INTO {} ({parts}, dashagg_conn) VALUES ({}, {SLOT}); END IF;",
-            unknown.join(" OR "),
-            self.quote(&spec.log()),
-            self.quote(&spec.marks()),
-            part_values.join(", "),
-        )
-    }
     /// Names of the tables of a source's notes.
     fn log_tables(&self, spec: &TrackSpec) -> Vec<String> {
         let mut names = vec![spec.log(), spec.everything(), spec.work()];
