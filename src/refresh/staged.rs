@@ -41,7 +41,7 @@ pub(super) struct Computed {
 pub(super) enum Fresh<'f> {
     /// In deltas, one a summary.
     Tables {
-        staging: Staging<'f>,
+        staging: Box<Staging<'f>>,
         /// Summaries whose `recompute_by` this run has put to the test.
         checked: Vec<usize>,
     },
@@ -109,7 +109,7 @@ impl<'f> Planned<'f> {
             let staged = crew.stage(&mut staging, &plan.work).await;
             progress.finish(&format!("staged {}", facts.set.name));
             staged?;
-            Fresh::Tables { staging, checked }
+            Fresh::Tables { staging: Box::new(staging), checked }
         };
         let only = plan.only.filter(|_| named);
         let plan = Computed { mode, reason: plan.reason, partitions: plan.partitions as u64, only };
