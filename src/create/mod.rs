@@ -225,7 +225,6 @@ async fn apply_all(
     let types = inspect::summary_columns(&tables, set, &engine.server().schema);
     let sources = ledger::sources::read_all(engine, &set.name).await?;
     let found = Found { tables: &tables, sources: &sources, types: &types };
-    tracking::adopt(engine, set).await?;
     tracking::ensure(engine, set, &found, tracking::By::Create).await?;
     lasting::Todo::of(engine, set).await?.apply(engine).await?;
     created.views = live::apply(engine, set).await?;

@@ -20,7 +20,6 @@ use anyhow::Result;
 pub use self::applied::applied;
 pub use self::changes::{Evidence, changes, foresee, loose};
 pub use self::claim::{Claimed, claim, consume_sql};
-pub use self::orphans::adopt;
 pub use self::pending::{Pending, pending};
 pub use self::removal::untrack_sql;
 pub use self::seen::{is_quiet, state_and_quiet};

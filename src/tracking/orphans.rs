@@ -8,13 +8,13 @@ use crate::catalog::{Method, Set};
 use crate::engine::{Engine, ErrorClass};
 use crate::ledger;
 
-/// Takes away the triggers that run as an account which is gone, so that [`ensure`](super::ensure) makes them anew as this
+/// Takes away the triggers that run as an account which is gone, so that `ensure` makes them anew as this
 /// one; their signature differs then, and the next refresh is complete. Who cannot see which accounts there are takes away
 /// those of any other.
 ///
 /// # Errors
 /// Whatever the server says.
-pub async fn adopt(engine: &mut dyn Engine, set: &Set) -> Result<()> {
+pub(super) async fn adopt(engine: &mut dyn Engine, set: &Set) -> Result<()> {
     let schema = engine.server().schema.clone();
     for source in set.sources.iter().filter(|source| source.track == Method::Triggers) {
         let spec = outline(set, source, &schema);

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::install::{install, install_failure, is_refused, remember, standing};
+use super::orphans::adopt;
 use super::removal::{remove_sql, untrack_sql};
 use super::seen::{Seen, look, witness};
 use super::upgrade;
@@ -132,6 +133,9 @@ pub enum By {
 /// # Errors
 /// A missing right, in words: which one, and what else could be done.
 pub async fn ensure(engine: &mut dyn Engine, set: &Set, found: &Found<'_>, by: By) -> Result<Vec<Tracked>> {
+    if by == By::Create {
+        adopt(engine, set).await?;
+    }
     let keys = if set.sources.iter().any(|source| source.track == Method::Triggers) {
         foreign_keys(engine).await?
     } else {

@@ -209,7 +209,6 @@ impl<'a> Walk<'a> {
                 let (low, high) = pairs.split_at(pairs.len() / 2);
                 self.batch(low, whole, wrong);
                 self.batch(high, whole, wrong);
-                return;
             }
             Ok(Some(what)) => wrong.push(text(&what)),
             Err(said) => self.refused.push(text(&said)),
