@@ -155,5 +155,5 @@ conformance!(triggers_that_are_gone_come_back_with_create, |db: &TestDb| {
     assert_eq!(report["sets"][0]["mode"], "incremental", "{report}");
     shop.is_right("noted again");
     let status = shop.night(&["status", "--json"]).run().ok().json();
-    assert_eq!(status["warnings"].to_string().contains("dashagg create"), false, "{status}");
+    assert!(!status["warnings"].to_string().contains("dashagg create"), "{status}");
 });
