@@ -66,7 +66,9 @@ pub(crate) fn wanted(
     let shape: String = d.lasting().iter().map(|scratch| create("", *scratch, true)).collect();
     let of_summary = of_summary(set, &summary.name);
     let of_shape = format!("{of_summary}{}", &checksum::hex(&shape)[..10]);
-    let used = d.lasting().iter().filter(|scratch| **scratch != Scratch::LookedUp || read_above);
+    // What no tier above reads no statement reads twice.
+    let for_above = [Scratch::LookedUp, Scratch::Stage];
+    let used = d.lasting().iter().filter(|scratch| read_above || !for_above.contains(scratch));
     used.map(|scratch| {
         let kind = match scratch {
             Scratch::LookedUp => "_k",

@@ -442,7 +442,7 @@ entry() {
     local name=$1 kind scheme=mysql socket=$dir/$1/$2.sock
     kind=$2
     if [ "$kind" = postgres ]; then scheme=postgres socket=$dir/$name/.s.PGSQL.${port[$name]}; fi
-    echo "$name $scheme://dashagg:secret@127.0.0.1:${port[$name]}/ socket=$socket pid=${pid[$name]} $tls${only[$name]:+ only=${only[$name]}}"
+    echo "$name $scheme://dashagg:secret@127.0.0.1:${port[$name]}/ socket=$socket pid=${pid[$name]} bin=$(programs "$name") $tls${only[$name]:+ only=${only[$name]}}"
 }
 
 start_all() { # names…

@@ -13,7 +13,8 @@ pub enum Scratch {
     Delta,
     /// What differs, where rows are also looked up by key.
     LookedUp,
-    /// Computed rows of every connection of every run, where an engine has no private table that would do.
+    /// Computed rows of every connection of every run that a tier above reads, where an engine has no private table that
+    /// one statement may read twice.
     Stage,
 }
 

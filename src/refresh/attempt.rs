@@ -46,7 +46,7 @@ impl Run<'_> {
         engine.preflight().await?;
         let locked = session::lock(self.context, engine, &set.name, request.wait).await?;
         let nth = if self.large { format!("{}/large", self.retries) } else { self.retries.to_string() };
-        let mut own = OwnRows::new(engine.dialect(), &set.name, self.id, &nth, locked.is_some());
+        let mut own = OwnRows::new(&set.name, self.id, &nth, locked.is_some());
         let result = self.under_lock(engine, &mut own, locked).await;
         let _ = engine.rollback().await;
         if self.context.interrupt.raised() {

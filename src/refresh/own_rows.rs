@@ -22,9 +22,9 @@ pub struct OwnRows {
     /// Whether the set's lock is really held, which is always, except in a test that forces it open.
     pub held: bool,
     pub(super) number: i64,
-    shared_stages: bool,
     pub(super) deltas: Vec<String>,
-    pub(super) stages: Vec<String>,
+    /// The stage of each summary that has one which connections share.
+    pub(super) stages: Vec<Option<String>>,
     pub(super) used: Vec<(String, Scratch)>,
     /// Private stages that are there, by connection and summary.
     pub(super) open: Mutex<BTreeMap<(usize, usize), (String, Scratch)>>,
@@ -32,7 +32,7 @@ pub struct OwnRows {
 
 impl OwnRows {
     /// Another attempt (`nth`, unique within `run_id`) at the run of a set.
-    pub fn new(d: &dyn Dialect, set: &str, run_id: &str, nth: &str, held: bool) -> Self {
+    pub fn new(set: &str, run_id: &str, nth: &str, held: bool) -> Self {
         let name = format!("{run_id}/{nth}");
         // Positive, with room for the numbers of its connections.
         let number = (checksum::number(&name) & (i64::MAX >> 1)) / NUMBERS * NUMBERS;
@@ -40,7 +40,6 @@ impl OwnRows {
             token: format!("{}{}", lasting::per_run(set), &checksum::hex(&name)[..10]),
             held,
             number: number.max(NUMBERS),
-            shared_stages: d.lasting().contains(&Scratch::Stage),
             deltas: Vec::new(),
             stages: Vec::new(),
             used: Vec::new(),
@@ -48,9 +47,9 @@ impl OwnRows {
         }
     }
 
-    /// What marks the rows of one of its connections.
-    pub fn marks(&self, worker: usize) -> Marks {
-        if !self.shared_stages {
+    /// What marks the rows that one of its connections stages for a summary.
+    pub fn marks(&self, worker: usize, index: usize) -> Marks {
+        if self.stage(index).is_none() {
             return Marks { run: self.number, ..Marks::PRIVATE };
         }
         let computed = self.number + 2 * worker as i64;
@@ -64,7 +63,7 @@ impl OwnRows {
 
     /// The stage of a summary that all connections share, if they do.
     pub fn stage(&self, index: usize) -> Option<&str> {
-        self.stages.get(index).map(String::as_str)
+        self.stages.get(index).and_then(Option::as_deref)
     }
 
     /// Takes the run's rows out of every table that it used; what cannot be done now is left to the next run. Returns

@@ -98,7 +98,10 @@ impl Checked<'_> {
         let mut parts = Vec::new();
         for outcome in self.outcomes.iter().filter(|outcome| outcome.counts.any()) {
             let item = &staging.prepared[outcome.index];
-            let summary_sql = SummarySql { marks: staging.run.marks(0), ..item.summary_sql(staging.dialect) };
+            let summary_sql = SummarySql {
+                marks: staging.run.marks(0, outcome.index),
+                ..item.summary_sql(staging.dialect)
+            };
             for (sql, marks) in summary_sql.apply(staging.delta(outcome.index), item.replace) {
                 let expected: u64 = marks.iter().map(|mark| of(outcome.counts, *mark)).sum();
                 if expected > 0 {

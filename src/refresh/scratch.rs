@@ -50,7 +50,7 @@ pub(super) async fn ready(
         };
         let named = |scratch| tables.iter().find(|table| table.scratch == scratch);
         run.deltas.push(named(delta).map(|table| table.qualified.clone()).unwrap_or_default());
-        run.stages.extend(named(Scratch::Stage).map(|table| table.qualified.clone()));
+        run.stages.push(named(Scratch::Stage).map(|table| table.qualified.clone()));
         run.used.extend(
             tables
                 .iter()
@@ -169,9 +169,9 @@ pub async fn close_stages(
     worker: usize,
     indexes: impl Iterator<Item = usize>,
 ) -> Result<()> {
-    let Marks { computed, totals, .. } = staging.run.marks(worker);
-    let ours = format!("{} BETWEEN {computed} AND {totals}", staging.dialect.quote(KIND));
     for index in indexes.filter(|index| staging.run.stage(*index).is_some()) {
+        let Marks { computed, totals, .. } = staging.run.marks(worker, index);
+        let ours = format!("{} BETWEEN {computed} AND {totals}", staging.dialect.quote(KIND));
         delete(engine, &staging.stage(worker, index), &ours).await?;
     }
     Ok(())

@@ -82,7 +82,7 @@ impl Staging<'_> {
 
     /// The condition that finds this run's rows of a delta `d`.
     pub fn own(&self) -> String {
-        format!("d.{} = {}", self.dialect.quote(RUN), self.run.marks(0).run)
+        format!("d.{} = {}", self.dialect.quote(RUN), self.run.marks(0, 0).run)
     }
 
     /// Adds to the rows that a delta has.
@@ -138,7 +138,7 @@ impl Staging<'_> {
         let item = &self.prepared[index];
         let summary_sql =
             if wave.by_key { item.summary_sql_by_key(self.dialect) } else { item.summary_sql(self.dialect) };
-        SummarySql { marks: self.run.marks(worker), ..summary_sql }
+        SummarySql { marks: self.run.marks(worker, index), ..summary_sql }
     }
 
     /// The slice of a summary that a chunk stands for.
@@ -209,7 +209,7 @@ impl Staging<'_> {
                 names.join(", "),
                 self.stage(worker, lower),
                 d.quote(KIND),
-                self.run.marks(worker).computed
+                self.run.marks(worker, lower).computed
             )
         } else {
             self.settled_body(lower, &self.lower_slice(lower, wave, chunk))
@@ -253,7 +253,7 @@ impl Staging<'_> {
             "INSERT INTO {} ({}, {names}) SELECT {}, {names} FROM ({}) c",
             self.stage(worker, lower),
             d.quote(KIND),
-            self.run.marks(worker).computed,
+            self.run.marks(worker, lower).computed,
             self.settled_body(lower, &self.lower_slice(lower, wave, chunk))
         )
     }

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! The user may make databases and users. What stands behind the URL is optional, and a test that needs more than is there
-//! is skipped for that reason: `socket`, `pid`, `ca` (signed the server's certificate) with `other_ca` (did not), `pooler` (in
+//! is skipped for that reason: `socket`, `pid`, `ca` (signed the server's certificate) with `other_ca` (did not), `bin`
+//! (the folder of its programs), `pooler` (in
 //! transaction mode: no session of one's own). `only` takes the tests whose names hold one of these texts, instead of all.
 //!
 //! A database of which the list has no server fails its tests; with `DASHAGG_TEST_PARTIAL=1` it skips them. SQLite needs no
@@ -31,6 +32,7 @@ pub struct Server {
     pid: Option<u32>,
     ca: Option<String>,
     other_ca: Option<String>,
+    bin: Option<String>,
     pooler: bool,
     only: Vec<String>,
     about: OnceLock<About>,
@@ -54,6 +56,7 @@ impl Server {
             pid: None,
             ca: None,
             other_ca: None,
+            bin: None,
             pooler: false,
             only: Vec::new(),
             about: OnceLock::new(),
@@ -80,6 +83,7 @@ impl Server {
                 "pid" => server.pid = Some(value.parse().map_err(|_| format!("{name}: pid={value}"))?),
                 "ca" => server.ca = Some(value.to_owned()),
                 "other_ca" => server.other_ca = Some(value.to_owned()),
+                "bin" => server.bin = Some(value.to_owned()),
                 "pooler" => server.pooler = true,
                 "only" => server.only = value.split(',').map(str::to_owned).collect(),
                 _ => return Err(format!("{name}: {key} is not known")),
@@ -151,6 +155,12 @@ impl Server {
             (Some(ca), Some(other)) => (ca, other),
             _ => self.lacks("a certificate whose authority is known"),
         }
+    }
+
+    /// A program that came with the server; skips the test if there is none.
+    pub fn program(&self, name: &str) -> std::path::PathBuf {
+        let beside = self.bin.as_ref().map(|bin| std::path::Path::new(bin).join(name));
+        beside.filter(|path| path.is_file()).unwrap_or_else(|| self.lacks(&format!("a {name} of its own")))
     }
 
     /// Skips the test if users that it makes cannot come in: a pooler has its own list of them.

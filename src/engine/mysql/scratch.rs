@@ -11,7 +11,7 @@ const NUMBERED: &str = ", dashagg_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY"
 impl ScratchSql for MysqlDialect {
     fn lasting(&self) -> &'static [Scratch] {
         // MySQL cannot read a TEMPORARY table twice in one statement (error 1137), as a SELECT with two branches over
-        // a staged tier would.
+        // a staged tier would. What no tier reads is staged in memory on both.
         if self.mariadb { &[Scratch::Delta] } else { &[Scratch::Delta, Scratch::Stage] }
     }
 
@@ -43,7 +43,8 @@ impl ScratchSql for MysqlDialect {
             (_, list) => {
                 // ALTER on a temporary table copies it, so the index is there from the start.
                 let unique = list.map(|list| format!(", UNIQUE KEY ({list})")).unwrap_or_default();
-                let numbered = if engine == "MEMORY" { "" } else { NUMBERED };
+                // MariaDB minds tables of InnoDB only.
+                let numbered = if engine == "MEMORY" && self.mariadb { "" } else { NUMBERED };
                 format!("{numbered}{unique}")
             }
         };
