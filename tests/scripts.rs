@@ -323,7 +323,7 @@ fn postgres_survives_another_first_create() {
     let create = tiny.dashagg().arg("create").spawn();
     let waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
                    AND wait_event_type = 'Lock'";
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while db.one(waiting) == "0" {
         assert!(Instant::now() < deadline, "create does not wait for the other one's table");
         std::thread::sleep(Duration::from_millis(10));
@@ -347,7 +347,7 @@ conformance!(create_holds_the_lock_and_is_named_by_the_next, |db: &TestDb| {
     tiny.script("0002_slow.sql", &format!("{slow};\n"));
     let first = tiny.dashagg().arg("create").spawn();
     let pid = first.id().to_string();
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while db.one("SELECT COUNT(*) FROM dashagg_holder") != "1" {
         assert!(Instant::now() < deadline, "the first create never took the lock");
         std::thread::sleep(Duration::from_millis(5));

@@ -12,7 +12,7 @@ use crate::sample::{ASIN, assert_right, built, cents, lasting_scratch, left_in_s
 const SERVERS: [Kind; 2] = [Kind::Mariadb, Kind::Postgres];
 
 /// Of each kind.
-const DUMPS: usize = 60;
+const DUMPS: usize = 26;
 
 fn change(db: &TestDb) {
     db.exec(&format!("UPDATE financials SET amount = amount + {} WHERE id <= 20", cents(db, 100)));

@@ -170,16 +170,14 @@ conformance!(a_reader_is_not_held_up_by_a_publish_in_progress, |db: &TestDb| {
     built(db, 2_000);
     let before = db.rows(&totals_sql());
     change(db, 1);
-    let mut run = crate::run::held(db, &[], "publishing=sleep(2000)");
-    run.until_publishing(db);
-    let mut client = db.client();
+    let (run, gate) = crate::run::stopped(db, &[], "publishing");
+    // Who waits for the publish waits for ever, and gives up.
+    let mut client = crate::conformance::isolation::application(db);
     for _ in 0..5 {
-        let start = Instant::now();
         assert_eq!(client.rows(&totals_sql()), before);
-        assert!(start.elapsed() < Duration::from_millis(500), "waited {:?}", start.elapsed());
     }
     db.dashagg().args(["status"]).run().ok();
-    assert!(run.is_running(), "the pause was too short to prove anything");
+    gate.open();
     run.end().ok();
     assert_ne!(client.rows(&totals_sql()), before);
     assert_right(db);

@@ -165,7 +165,7 @@ impl Redis {
             .spawn()
             .unwrap_or_else(|e| crate::common::servers::no_program("redis-server", &e));
         let redis = Redis { server, port };
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(120);
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(Instant::now() < deadline, "redis-server does not answer");
             std::thread::sleep(Duration::from_millis(50));

@@ -36,7 +36,7 @@ fn stop(mut watch: Watch) -> String {
     let mut watch = watch.0.take().unwrap();
     let pid = watch.id().to_string();
     std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(15);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while watch.try_wait().unwrap().is_none() {
         assert!(Instant::now() < deadline, "--watch does not stop");
         std::thread::sleep(Duration::from_millis(20));
