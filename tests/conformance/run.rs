@@ -95,10 +95,6 @@ impl Run {
         assert!(std::process::Command::new("sh").args(["-c", &command]).status().unwrap().success());
     }
 
-    pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
-    }
-
     #[track_caller]
     pub fn end(mut self) -> Ended {
         let pid = self.child.id();
