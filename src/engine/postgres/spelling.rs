@@ -225,6 +225,27 @@ pub(super) fn settings_sql(limits: Limits, version: u32, more: &[(&str, &str)], 
     ]
 }
 
+/// A type that takes whatever the column may hold after the application has widened it: a note must not fail
+/// the application's write.
+pub(super) fn note_type(column: &Column) -> String {
+    let lower = column.sql_type.to_ascii_lowercase();
+    if lower.starts_with("character") || lower.starts_with("varchar") {
+        let collation = column.sql_type.find(" COLLATE ").map_or("", |at| &column.sql_type[at..]);
+        format!("text{collation}")
+    } else if lower.starts_with("numeric") {
+        "numeric".to_owned()
+    } else if lower == "smallint" || lower == "integer" {
+        "bigint".to_owned()
+    } else {
+        column.sql_type.clone()
+    }
+}
+
+/// A setting's value as SET takes it: a list is no string.
+pub(super) fn setting(name: &str, value: &str) -> String {
+    if name == "datestyle" { value.to_owned() } else { format!("'{value}'") }
+}
+
 /// The text between dollar signs, by a tag that it does not hold.
 pub(super) fn dollar_quoted(text: &str) -> String {
     let mut tag = "$dashagg$".to_owned();

@@ -4,32 +4,11 @@
 
 use super::{
     PostgresDialect,
-    spelling::{MEANING, dollar_quoted, grantee},
+    spelling::{MEANING, dollar_quoted, grantee, note_type, setting},
 };
 use crate::engine::track::{MOST_NOTED_KEYS, TrackSpec};
 use crate::engine::triggers::{like_own, made_as};
-use crate::engine::{Column, Spelling, TriggerSql};
-
-/// A type that takes whatever the column may hold after the application has widened it: a note must not fail
-/// the application's write.
-fn note_type(column: &Column) -> String {
-    let lower = column.sql_type.to_ascii_lowercase();
-    if lower.starts_with("character") || lower.starts_with("varchar") {
-        let collation = column.sql_type.find(" COLLATE ").map_or("", |at| &column.sql_type[at..]);
-        format!("text{collation}")
-    } else if lower.starts_with("numeric") {
-        "numeric".to_owned()
-    } else if lower == "smallint" || lower == "integer" {
-        "bigint".to_owned()
-    } else {
-        column.sql_type.clone()
-    }
-}
-
-/// A setting's value as SET takes it: a list is no string.
-fn setting(name: &str, value: &str) -> String {
-    if name == "datestyle" { value.to_owned() } else { format!("'{value}'") }
-}
+use crate::engine::{Spelling, TriggerSql};
 
 /// Stands in the function's text for the source's number until it is made: names can be moved, numbers cannot.
 const SOURCE_OID: &str = "@dashagg_source@";
@@ -173,6 +152,21 @@ impl PostgresDialect {
         format!("DO {}", dollar_quoted(&made))
     }
 
+    /// A table that was detached, or renamed out of the way, concerns nobody any more. If it is another's by now, or somebody
+    /// holds it, its triggers stay, and what they note is a refresh too many.
+    fn strays(&self, spec: &TrackSpec) -> String {
+        let function = format!("{}()", self.qualify(&spec.schema, &spec.trigger("note")));
+        format!(
+            "FOR old IN {tree} SELECT g.tgname, g.tgrelid::pg_catalog.regclass AS rel FROM pg_catalog.pg_trigger g \
+             WHERE g.tgfoid = {id}::pg_catalog.regprocedure::pg_catalog.oid AND g.tgrelid NOT IN (SELECT oid FROM tree WHERE oid IS NOT NULL) \
+             AND (SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c WHERE c.oid = g.tgrelid) \
+             LOOP BEGIN EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', old.tgname, old.rel); \
+             EXCEPTION WHEN lock_not_available THEN NULL; END; END LOOP;",
+            id = self.literal(&function),
+            tree = self.tree(spec)
+        )
+    }
+
     /// Nobody but its owner may make a trigger of the function: whoever could would run, as that owner, the casts and
     /// operators of types of their own. Triggers that are there need no right to it. Where the rights allow it the owner
     /// of the source owns the function, which so can do no more than the writes that it follows; and the log with it, so
@@ -271,16 +265,13 @@ impl TriggerSql for PostgresDialect {
             trigger("at", "TRUNCATE", ""),
         ]
         .join(" ");
-        // A table that was detached, or renamed out of the way, concerns nobody any more; one that has its triggers
-        // needs no lock.
+        // One that has its triggers needs no lock.
         let install = format!(
-            "DECLARE rel pg_catalog.regclass; old record; BEGIN \
-             FOR old IN {tree} SELECT g.tgname, g.tgrelid::pg_catalog.regclass AS rel FROM pg_catalog.pg_trigger g \
-             WHERE g.tgfoid = {id}::pg_catalog.regprocedure::pg_catalog.oid AND g.tgrelid NOT IN (SELECT oid FROM tree WHERE oid IS NOT NULL) \
-             LOOP EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', old.tgname, old.rel); END LOOP; \
+            "DECLARE rel pg_catalog.regclass; old record; BEGIN {strays} \
              FOR rel IN {tree} SELECT oid::pg_catalog.regclass FROM tree WHERE 4 > (SELECT pg_catalog.count(*) FROM pg_catalog.pg_trigger g \
              WHERE g.tgrelid = tree.oid AND g.tgfoid = {id}::pg_catalog.regprocedure::pg_catalog.oid AND g.tgenabled = 'A') \
              LOOP {each} END LOOP; END",
+            strays = self.strays(spec),
             id = self.literal(&format!("{function}()")),
             tree = self.tree(spec)
         );
@@ -291,6 +282,11 @@ impl TriggerSql for PostgresDialect {
 
     fn made_names(&self, spec: &TrackSpec) -> Vec<String> {
         vec![spec.trigger("note")]
+    }
+
+    fn strays_sql(&self, spec: &TrackSpec) -> Option<String> {
+        let drop = format!("DECLARE old record; BEGIN {} END", self.strays(spec));
+        Some(format!("DO {}", dollar_quoted(&drop)))
     }
 
     fn standing_sql(&self, spec: &TrackSpec) -> String {
