@@ -241,6 +241,13 @@ pub(super) fn note_type(column: &Column) -> String {
     }
 }
 
+/// Whether an expression may read a zone's abbreviation. A function that is not the server's own may do anything, and is spelled
+/// with its schema. What a virtual column computes depends on no setting.
+pub(super) fn may_name_zones(expression: &str) -> bool {
+    let lower = expression.to_ascii_lowercase();
+    ["zone", "timestamptz", "timetz", "to_timestamp", "."].iter().any(|word| lower.contains(word))
+}
+
 /// A setting's value as SET takes it: a list is no string.
 pub(super) fn setting(name: &str, value: &str) -> String {
     if name == "datestyle" { value.to_owned() } else { format!("'{value}'") }
@@ -264,4 +271,21 @@ pub(super) fn grantee(record: &str) -> String {
         "CASE WHEN {record}.grantee = 0::pg_catalog.oid THEN 'PUBLIC' \
          ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid({record}.grantee)::pg_catalog.text) END"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_name_zones;
+
+    #[test]
+    fn what_reads_abbreviations_of_zones_is_told_from_what_does_not() {
+        for reads in
+            ["at AT TIME ZONE 'CST'", "CAST(code AS timestamptz)", "mine.day(at)", "timezone('IST', at)"]
+        {
+            assert!(may_name_zones(reads), "{reads}");
+        }
+        for other in ["date_trunc('month', at)", "CAST(at AS date)", "at::date", "upper(code)"] {
+            assert!(!may_name_zones(other), "{other}");
+        }
+    }
 }

@@ -4,7 +4,7 @@
 
 use super::{
     PostgresDialect,
-    spelling::{MEANING, dollar_quoted, grantee, note_type, setting},
+    spelling::{MEANING, dollar_quoted, grantee, may_name_zones, note_type, setting},
 };
 use crate::engine::track::{MOST_NOTED_KEYS, TrackSpec};
 use crate::engine::triggers::{like_own, made_as};
@@ -116,8 +116,13 @@ impl PostgresDialect {
     fn note_settings(&self, spec: &TrackSpec) -> String {
         let expressions =
             spec.columns.iter().any(|column| column.expression.is_some()) || !spec.unseen.is_empty();
-        let plain = ["timezone", "standard_conforming_strings"];
-        let settings = MEANING.iter().filter(|(name, _)| expressions || plain.contains(name));
+        let zones = spec.columns.iter().filter_map(|column| column.expression.as_deref()).any(may_name_zones);
+        let settings = MEANING.iter().filter(|(name, _)| match *name {
+            "timezone" | "standard_conforming_strings" => true,
+            // The server reads a file for it, each time that a writer's statement calls us.
+            "timezone_abbreviations" => zones,
+            _ => expressions,
+        });
         let settings: String =
             settings.map(|(name, value)| format!(" SET {name} = {}", setting(name, value))).collect();
         format!("SET search_path = pg_catalog, pg_temp{settings}")
