@@ -64,7 +64,10 @@ pub fn near(d: &dyn Dialect, item: &BoundSummary<'_>, column: &str, one: &str, o
     let tolerance = [one, other].iter().filter_map(|value| item.tolerance(d, column, value)).reduce(f64::max);
     match (tolerance, one.parse::<f64>(), other.parse::<f64>()) {
         (Some(tolerance), Ok(one), Ok(other)) => {
-            (one - other).abs() <= tolerance * one.abs().max(other.abs())
+            // No number is near to infinity.
+            one.is_finite()
+                && other.is_finite()
+                && (one - other).abs() <= tolerance * one.abs().max(other.abs())
         }
         _ => false,
     }

@@ -19,6 +19,12 @@ pub trait TriggerSql: Spelling {
     /// be made with now. Whether they are enabled is for [`TriggerSql::witness_sql`] to tell.
     fn standing_sql(&self, spec: &TrackSpec) -> String;
 
+    /// Statement that takes the triggers off tables that are no part of the source any more, as far as this user may.
+    fn strays_sql(&self, spec: &TrackSpec) -> Option<String> {
+        let _ = spec;
+        None
+    }
+
     /// Statements, in a transaction, that fail where the expressions would fail in the triggers, and leave nothing.
     fn rehearse_sql(&self, spec: &TrackSpec) -> Vec<String> {
         let _ = spec;

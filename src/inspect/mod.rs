@@ -218,7 +218,7 @@ fn rough(d: &dyn Dialect, set: &Set, summary: &Summary, tables: &Tables) -> Vec<
         let read = |column: &&Column| {
             words.iter().any(|word| matches!(&word.token, Token::Name { text, .. } if text.eq_ignore_ascii_case(&column.name)))
         };
-        let floats = shape.columns.iter().filter(|column| d.tolerance(&column.sql_type, "0").is_some());
+        let floats = shape.columns.iter().filter(|column| d.tolerance(&column.sql_type, "0.5").is_some());
         found.extend(floats.filter(read).map(|column| (name.clone(), column.sql_type.clone())));
     }
     found

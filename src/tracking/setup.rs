@@ -233,6 +233,10 @@ async fn by_triggers(
         Some(now) if known.is_some() && stand(engine, spec).await? => {
             // What is remembered may come true again: a partition that is attached for one night.
             if let Some(known) = known.as_ref().filter(|known| known.witness.is_some()) {
+                // Else each write to one that was detached would make a complete refresh.
+                if let Some(sql) = engine.dialect().strays_sql(spec) {
+                    ledger::in_write(engine, &[sql]).await?;
+                }
                 remember(engine, set, source, Some(known), &known.tracking).await?;
             }
             Some(now)

@@ -33,10 +33,17 @@ impl Case {
              GROUP BY r.day\n",
         );
         let is = |name: &str| if unlogged == name { "UNLOGGED" } else { "" };
+        let (parts, leaf) = match unlogged {
+            "leaves" => (
+                "PARTITION BY RANGE (day)",
+                "CREATE UNLOGGED TABLE tiny_2025 PARTITION OF tiny_days FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');\n",
+            ),
+            _ => ("", ""),
+        };
         write(
             "postgres/0001_days.sql",
             &format!(
-                "CREATE {} TABLE tiny_days (day date NOT NULL PRIMARY KEY, total bigint NOT NULL);\n",
+                "CREATE {} TABLE tiny_days (day date NOT NULL PRIMARY KEY, total bigint NOT NULL) {parts};\n{leaf}",
                 is("summary")
             ),
         );
@@ -110,11 +117,12 @@ fn crashes(unlogged: &str, manifest: &str) {
     case.dashagg().arg("refresh").run().ok();
     case.right();
     for how in [Crash::Server, Crash::Session] {
-        let table = [("source", "raw_rows"), ("dimension", "dim"), ("summary", "tiny_days")]
-            .into_iter()
-            .find(|(name, _)| *name == unlogged)
-            .unwrap()
-            .1;
+        let table =
+            [("source", "raw_rows"), ("dimension", "dim"), ("summary", "tiny_days"), ("leaves", "tiny_days")]
+                .into_iter()
+                .find(|(name, _)| *name == unlogged)
+                .unwrap()
+                .1;
         case.crash(&how, table);
         let mut client = case.client();
         // The application goes on before anybody refreshes.
@@ -159,4 +167,9 @@ fn a_dimension_that_a_crash_has_emptied_postgres() {
 fn a_summary_that_a_crash_has_emptied_postgres() {
     crashes("summary", TRIGGERS);
     crashes("summary", &TRIGGERS.replace("[sources.dim]", "track = 'fingerprint'\n[sources.dim]"));
+}
+
+#[test]
+fn a_summary_whose_leaves_a_crash_has_emptied_postgres() {
+    crashes("leaves", TRIGGERS);
 }

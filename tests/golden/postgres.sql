@@ -581,8 +581,13 @@ BEGIN
   SELECT g.tgname, g.tgrelid::pg_catalog.regclass AS rel
   FROM pg_catalog.pg_trigger g
   WHERE g.tgfoid = '"public"."dashagg_<financials>_note"()'::pg_catalog.regprocedure::pg_catalog.oid AND g.tgrelid NOT
-      IN (SELECT oid FROM tree WHERE oid IS NOT NULL) LOOP
-    EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', old.tgname, old.rel);
+      IN (SELECT oid FROM tree WHERE oid IS NOT NULL) AND (SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM
+        pg_catalog.pg_class c WHERE c.oid = g.tgrelid) LOOP
+    BEGIN
+      EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', old.tgname, old.rel);
+    EXCEPTION WHEN lock_not_available THEN
+      NULL;
+    END;
   END LOOP;
   FOR rel IN WITH RECURSIVE tree AS (SELECT pg_catalog.to_regclass('"financials"')::pg_catalog.oid AS oid
     UNION ALL
@@ -789,8 +794,13 @@ BEGIN
   SELECT g.tgname, g.tgrelid::pg_catalog.regclass AS rel
   FROM pg_catalog.pg_trigger g
   WHERE g.tgfoid = '"public"."dashagg_<products>_note"()'::pg_catalog.regprocedure::pg_catalog.oid AND g.tgrelid NOT IN
-      (SELECT oid FROM tree WHERE oid IS NOT NULL) LOOP
-    EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', old.tgname, old.rel);
+      (SELECT oid FROM tree WHERE oid IS NOT NULL) AND (SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM
+        pg_catalog.pg_class c WHERE c.oid = g.tgrelid) LOOP
+    BEGIN
+      EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', old.tgname, old.rel);
+    EXCEPTION WHEN lock_not_available THEN
+      NULL;
+    END;
   END LOOP;
   FOR rel IN WITH RECURSIVE tree AS (SELECT pg_catalog.to_regclass('"products"')::pg_catalog.oid AS oid
     UNION ALL

@@ -476,6 +476,48 @@ conformance!(floats_add_up_within_their_tolerance, |db: &TestDb| {
     }
 });
 
+// Texts that read as numbers are texts, and no number is near to infinity.
+conformance!(verify_tells_apart_what_only_looks_near, |db: &TestDb| {
+    let tiny = Tiny::new(db);
+    let (text, double) = match db.kind {
+        Kind::Mariadb => ("VARCHAR(20)", "DOUBLE"),
+        _ => ("VARCHAR(20)", "DOUBLE PRECISION"),
+    };
+    db.exec(&format!(
+        "DROP TABLE raw_rows; CREATE TABLE raw_rows (day DATE NOT NULL, version {text} NOT NULL, n {double} NOT NULL);
+         INSERT INTO raw_rows VALUES ('2025-01-01', '1.10', 1.5), ('2025-01-02', '007', 2.5)"
+    ));
+    tiny.write(
+        "summaries.toml",
+        "[sources.raw_rows]\npartition = ['day']\n\
+         [summaries.days]\ntable = 'tiny_days'\nselect = 'days.sql'\nkey = ['day']\npartition = ['day']\n",
+    );
+    tiny.write(
+        "days.sql",
+        "SELECT day, MAX(version) AS version, MAX(n) AS total FROM raw_rows GROUP BY day\n",
+    );
+    tiny.script(
+        "0001_days.sql",
+        &format!(
+            "CREATE TABLE tiny_days (day DATE NOT NULL PRIMARY KEY, version {text} NOT NULL, total {double});\n"
+        ),
+    );
+    tiny.create().ok();
+    let mut wrong = vec!["version = '1.1'", "version = '01.10'", "total = 1.6"];
+    match db.kind {
+        Kind::Mariadb => {}
+        Kind::Postgres => wrong.extend(["total = 'Infinity'", "total = '-Infinity'", "total = 'NaN'"]),
+        Kind::Sqlite => wrong.extend(["total = 9e999", "total = -9e999"]),
+    }
+    for change in wrong {
+        println!("{change}");
+        tiny.dashagg().args(["refresh", "--full"]).run().ok();
+        tiny.dashagg().arg("verify").run().ok();
+        db.exec(&format!("UPDATE tiny_days SET {change} WHERE day = '2025-01-01'"));
+        tiny.dashagg().arg("verify").run().code(4);
+    }
+});
+
 /// What a column makes of a value as it is stored is no difference.
 #[test]
 fn verify_compares_rows_as_their_table_stores_them_mariadb() {

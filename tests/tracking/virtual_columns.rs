@@ -78,6 +78,46 @@ fn a_dimension_whose_key_is_computed_when_read_postgres() {
     }
 }
 
+/// The server's expression goes with a column that gets another name; the application's writes go on, and are seen.
+#[test]
+fn a_column_that_one_computed_when_read_is_made_of_gets_another_name_postgres() {
+    let db = &database();
+    let tiny = Tiny::new(db);
+    db.exec(
+        "CREATE TABLE sales (day date NOT NULL, sku text NOT NULL, n int NOT NULL); \
+         CREATE TABLE dim (id int PRIMARY KEY, code text, brand int, sku text GENERATED ALWAYS AS (upper(code)) VIRTUAL); \
+         INSERT INTO dim VALUES (1, 'a', 7); INSERT INTO sales VALUES ('2025-01-01', 'A', 1)",
+    );
+    tiny.write(
+        "summaries.toml",
+        "[sources.sales]\npartition = ['day']\n\
+         [sources.dim]\ntrack_columns = ['sku']\ninvalidates = { summary = 'days', on = ['sku'] }\n\
+         [summaries.days]\ntable = 'tiny_days'\nselect = 'days.sql'\nkey = ['day', 'sku']\npartition = ['day']\n",
+    );
+    tiny.write(
+        "days.sql",
+        "SELECT s.day, s.sku, MAX(d.brand) AS brand, SUM(s.n) AS total FROM sales s LEFT JOIN dim d ON d.sku = s.sku \
+         GROUP BY s.day, s.sku\n",
+    );
+    tiny.script(
+        "0001_days.sql",
+        "CREATE TABLE tiny_days (day date NOT NULL, sku text NOT NULL, brand int, total bigint NOT NULL, PRIMARY KEY (day, sku));\n",
+    );
+    tiny.create().ok();
+    refreshed(&tiny, &Complete(""), "(2025-01-01,A,7,1)");
+    db.exec("ALTER TABLE dim RENAME COLUMN code TO article");
+    db.exec("UPDATE dim SET brand = 8; INSERT INTO dim VALUES (2, 'b', 9); DELETE FROM dim WHERE id = 2");
+    refreshed(&tiny, &Complete(""), "(2025-01-01,A,8,1)");
+    db.exec("UPDATE dim SET brand = 9");
+    refreshed(&tiny, &Seen, "(2025-01-01,A,9,1)");
+    // Nobody has written to it: that it would be noted otherwise is seen all the same.
+    db.exec("ALTER TABLE dim RENAME COLUMN article TO code");
+    refreshed(&tiny, &Complete(""), "(2025-01-01,A,9,1)");
+    db.exec("UPDATE dim SET brand = 10");
+    refreshed(&tiny, &Seen, "(2025-01-01,A,10,1)");
+    refreshed(&tiny, &Nothing, "(2025-01-01,A,10,1)");
+}
+
 /// As the partition, in an expression of the partition, as a key and as an amount; with a live view.
 fn partitioned(partition: &str, computed: &str, leaves: bool) {
     let db = &database();

@@ -128,10 +128,14 @@ impl CatalogSql for PostgresDialect {
     }
 
     fn emptied_sql(&self, tables: &[(&str, &str)]) -> Option<String> {
+        // CASE: the size of a table waits for who has locked it, so it is asked of those only that a crash can empty.
         let each = tables.iter().enumerate().map(|(at, (schema, table))| {
             format!(
-                "SELECT {at} FROM pg_catalog.pg_class WHERE oid = {} AND relpersistence = 'u' AND relkind = 'r' \
-                 AND pg_catalog.pg_relation_size(oid::pg_catalog.regclass) = 0",
+                "SELECT {at} WHERE (WITH RECURSIVE tree(oid) AS (SELECT {} UNION ALL SELECT i.inhrelid \
+                 FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid), leaf AS (SELECT c.oid, c.relpersistence \
+                 FROM pg_catalog.pg_class c JOIN tree ON tree.oid = c.oid WHERE c.relkind = 'r') \
+                 SELECT CASE WHEN EXISTS (SELECT 1 FROM leaf WHERE relpersistence = 'u') THEN NOT EXISTS \
+                 (SELECT 1 FROM leaf WHERE pg_catalog.pg_relation_size(oid::pg_catalog.regclass) > 0) ELSE false END)",
                 self.regclass(Some(schema), table)
             )
         });

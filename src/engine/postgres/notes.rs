@@ -1,8 +1,42 @@
 //! PostgreSQL: notes and their claim.
 
 use super::PostgresDialect;
-use crate::engine::track::TrackSpec;
+use crate::engine::track::{MOST_NOTED_KEYS, TrackSpec};
 use crate::engine::{NoteSql, Spelling};
+
+impl PostgresDialect {
+    /// Statements that note the rows of a transition table. `waiting`, a variable, says how many notes wait already: by
+    /// key while they are few, by partition beyond that.
+    pub(super) fn note_rows(&self, spec: &TrackSpec, rows: &str) -> String {
+        let log = self.qualify(&spec.schema, &spec.log());
+        let all = spec.names(self, spec.columns.len()).join(", ");
+        let by_key = format!(
+            "INSERT INTO {log} (dashagg_grain, {all}) SELECT DISTINCT 'k', {} FROM {rows} r;",
+            spec.values(self, spec.columns.len(), "r").join(", ")
+        );
+        if spec.partition == 0 {
+            return format!(
+                "IF (SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {limit}) x) < {limit} THEN {by_key} \
+                 ELSE INSERT INTO {log} (dashagg_grain) VALUES ('a'); END IF;",
+                limit = MOST_NOTED_KEYS * 4
+            );
+        }
+        let by_partition = format!(
+            "INSERT INTO {log} (dashagg_grain, {}) SELECT DISTINCT 'p', {} FROM {rows} r;",
+            spec.names(self, spec.partition).join(", "),
+            spec.values(self, spec.partition, "r").join(", ")
+        );
+        if !spec.has_keys() {
+            return by_partition;
+        }
+        format!(
+            "IF waiting <= {most} AND (SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {limit}) x) < {limit} \
+             THEN {by_key} ELSE {by_partition} END IF;",
+            most = spec.max_notes,
+            limit = MOST_NOTED_KEYS + 1
+        )
+    }
+}
 
 impl NoteSql for PostgresDialect {
     fn note_table(&self, spec: &TrackSpec, table: &str) -> String {

@@ -225,6 +225,34 @@ pub(super) fn settings_sql(limits: Limits, version: u32, more: &[(&str, &str)], 
     ]
 }
 
+/// A type that takes whatever the column may hold after the application has widened it: a note must not fail
+/// the application's write.
+pub(super) fn note_type(column: &Column) -> String {
+    let lower = column.sql_type.to_ascii_lowercase();
+    if lower.starts_with("character") || lower.starts_with("varchar") {
+        let collation = column.sql_type.find(" COLLATE ").map_or("", |at| &column.sql_type[at..]);
+        format!("text{collation}")
+    } else if lower.starts_with("numeric") {
+        "numeric".to_owned()
+    } else if lower == "smallint" || lower == "integer" {
+        "bigint".to_owned()
+    } else {
+        column.sql_type.clone()
+    }
+}
+
+/// Whether an expression may read a zone's abbreviation. A function that is not the server's own may do anything, and is spelled
+/// with its schema. What a virtual column computes depends on no setting.
+pub(super) fn may_name_zones(expression: &str) -> bool {
+    let lower = expression.to_ascii_lowercase();
+    ["zone", "timestamptz", "timetz", "to_timestamp", "."].iter().any(|word| lower.contains(word))
+}
+
+/// A setting's value as SET takes it: a list is no string.
+pub(super) fn setting(name: &str, value: &str) -> String {
+    if name == "datestyle" { value.to_owned() } else { format!("'{value}'") }
+}
+
 /// The text between dollar signs, by a tag that it does not hold.
 pub(super) fn dollar_quoted(text: &str) -> String {
     let mut tag = "$dashagg$".to_owned();
@@ -243,4 +271,21 @@ pub(super) fn grantee(record: &str) -> String {
         "CASE WHEN {record}.grantee = 0::pg_catalog.oid THEN 'PUBLIC' \
          ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid({record}.grantee)::pg_catalog.text) END"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_name_zones;
+
+    #[test]
+    fn what_reads_abbreviations_of_zones_is_told_from_what_does_not() {
+        for reads in
+            ["at AT TIME ZONE 'CST'", "CAST(code AS timestamptz)", "mine.day(at)", "timezone('IST', at)"]
+        {
+            assert!(may_name_zones(reads), "{reads}");
+        }
+        for other in ["date_trunc('month', at)", "CAST(at AS date)", "at::date", "upper(code)"] {
+            assert!(!may_name_zones(other), "{other}");
+        }
+    }
 }

@@ -4,69 +4,16 @@
 
 use super::{
     PostgresDialect,
-    spelling::{MEANING, dollar_quoted, grantee},
+    spelling::{MEANING, dollar_quoted, grantee, may_name_zones, note_type, setting},
 };
-use crate::engine::track::{MOST_NOTED_KEYS, TrackSpec};
+use crate::engine::track::TrackSpec;
 use crate::engine::triggers::{like_own, made_as};
-use crate::engine::{Column, Spelling, TriggerSql};
-
-/// A type that takes whatever the column may hold after the application has widened it: a note must not fail
-/// the application's write.
-fn note_type(column: &Column) -> String {
-    let lower = column.sql_type.to_ascii_lowercase();
-    if lower.starts_with("character") || lower.starts_with("varchar") {
-        let collation = column.sql_type.find(" COLLATE ").map_or("", |at| &column.sql_type[at..]);
-        format!("text{collation}")
-    } else if lower.starts_with("numeric") {
-        "numeric".to_owned()
-    } else if lower == "smallint" || lower == "integer" {
-        "bigint".to_owned()
-    } else {
-        column.sql_type.clone()
-    }
-}
-
-/// A setting's value as SET takes it: a list is no string.
-fn setting(name: &str, value: &str) -> String {
-    if name == "datestyle" { value.to_owned() } else { format!("'{value}'") }
-}
+use crate::engine::{Spelling, TriggerSql};
 
 /// Stands in the function's text for the source's number until it is made: names can be moved, numbers cannot.
 const SOURCE_OID: &str = "@dashagg_source@";
 
 impl PostgresDialect {
-    /// Statements that note the rows of a transition table. `waiting`, a variable, says how many notes wait already: by
-    /// key while they are few, by partition beyond that.
-    fn note_rows(&self, spec: &TrackSpec, rows: &str) -> String {
-        let log = self.qualify(&spec.schema, &spec.log());
-        let all = spec.names(self, spec.columns.len()).join(", ");
-        let by_key = format!(
-            "INSERT INTO {log} (dashagg_grain, {all}) SELECT DISTINCT 'k', {} FROM {rows} r;",
-            spec.values(self, spec.columns.len(), "r").join(", ")
-        );
-        if spec.partition == 0 {
-            return format!(
-                "IF (SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {limit}) x) < {limit} THEN {by_key} \
-                 ELSE INSERT INTO {log} (dashagg_grain) VALUES ('a'); END IF;",
-                limit = MOST_NOTED_KEYS * 4
-            );
-        }
-        let by_partition = format!(
-            "INSERT INTO {log} (dashagg_grain, {}) SELECT DISTINCT 'p', {} FROM {rows} r;",
-            spec.names(self, spec.partition).join(", "),
-            spec.values(self, spec.partition, "r").join(", ")
-        );
-        if !spec.has_keys() {
-            return by_partition;
-        }
-        format!(
-            "IF waiting <= {most} AND (SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {limit}) x) < {limit} \
-             THEN {by_key} ELSE {by_partition} END IF;",
-            most = spec.max_notes,
-            limit = MOST_NOTED_KEYS + 1
-        )
-    }
-
     /// What comes before any note: a relation that is not the source is not looked at, and where more wait than
     /// `max_notes` allows one note of everything stands for all that follow.
     ///
@@ -100,6 +47,26 @@ impl PostgresDialect {
         )
     }
 
+    /// Where a column that a virtual one is made of has another name by now: the server's expression goes on, ours would fail
+    /// the writer, and no manifest names that column.
+    fn renamed(&self, spec: &TrackSpec) -> String {
+        let read =
+            |name: &&String| spec.unseen.iter().any(|(_, expression)| expression.contains(name.as_str()));
+        let names: Vec<String> =
+            spec.source_columns.iter().filter(read).map(|name| self.literal(name)).collect();
+        if names.is_empty() {
+            return String::new();
+        }
+        format!(
+            "IF (SELECT count(*) FROM pg_catalog.pg_attribute a WHERE a.attrelid = TG_RELID AND NOT a.attisdropped \
+             AND a.attname = ANY (ARRAY[{}]::pg_catalog.name[])) < {} THEN \
+             INSERT INTO {} (dashagg_grain) VALUES ('a'); RETURN NULL; END IF;",
+            names.join(", "),
+            names.len(),
+            self.qualify(&spec.schema, &spec.log())
+        )
+    }
+
     fn source_name(&self, spec: &TrackSpec) -> String {
         match &spec.source_schema {
             Some(schema) => self.qualify(schema, &spec.source),
@@ -122,10 +89,11 @@ impl PostgresDialect {
             format!("PERFORM pg_catalog.pg_notify({}, '');", self.literal(channel))
         });
         format!(
-            "DECLARE waiting bigint := 0; alone boolean := current_setting('transaction_isolation') = 'serializable'; BEGIN {wake} {guard} IF TG_OP = 'INSERT' THEN {new} ELSIF TG_OP = 'DELETE' THEN {old} \
+            "DECLARE waiting bigint := 0; alone boolean := current_setting('transaction_isolation') = 'serializable'; BEGIN {wake} {guard} {renamed} IF TG_OP = 'INSERT' THEN {new} ELSIF TG_OP = 'DELETE' THEN {old} \
              ELSIF TG_OP = 'UPDATE' THEN {new} {old} \
              ELSE INSERT INTO {log} (dashagg_grain) VALUES ('a'); END IF; RETURN NULL; END",
             guard = self.note_guard(spec),
+            renamed = self.renamed(spec),
             log = self.qualify(&spec.schema, &spec.log()),
             new = self.note_rows(spec, "dashagg_new"),
             old = self.note_rows(spec, "dashagg_old"),
@@ -137,8 +105,13 @@ impl PostgresDialect {
     fn note_settings(&self, spec: &TrackSpec) -> String {
         let expressions =
             spec.columns.iter().any(|column| column.expression.is_some()) || !spec.unseen.is_empty();
-        let plain = ["timezone", "standard_conforming_strings"];
-        let settings = MEANING.iter().filter(|(name, _)| expressions || plain.contains(name));
+        let zones = spec.columns.iter().filter_map(|column| column.expression.as_deref()).any(may_name_zones);
+        let settings = MEANING.iter().filter(|(name, _)| match *name {
+            "timezone" | "standard_conforming_strings" => true,
+            // The server reads a file for it, each time that a writer's statement calls us.
+            "timezone_abbreviations" => zones,
+            _ => expressions,
+        });
         let settings: String =
             settings.map(|(name, value)| format!(" SET {name} = {}", setting(name, value))).collect();
         format!("SET search_path = pg_catalog, pg_temp{settings}")
@@ -171,6 +144,21 @@ impl PostgresDialect {
             self.literal(&self.source_name(spec))
         );
         format!("DO {}", dollar_quoted(&made))
+    }
+
+    /// A table that was detached, or renamed out of the way, concerns nobody any more. If it is another's by now, or somebody
+    /// holds it, its triggers stay, and what they note is a refresh too many.
+    fn strays(&self, spec: &TrackSpec) -> String {
+        let function = format!("{}()", self.qualify(&spec.schema, &spec.trigger("note")));
+        format!(
+            "FOR old IN {tree} SELECT g.tgname, g.tgrelid::pg_catalog.regclass AS rel FROM pg_catalog.pg_trigger g \
+             WHERE g.tgfoid = {id}::pg_catalog.regprocedure::pg_catalog.oid AND g.tgrelid NOT IN (SELECT oid FROM tree WHERE oid IS NOT NULL) \
+             AND (SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c WHERE c.oid = g.tgrelid) \
+             LOOP BEGIN EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', old.tgname, old.rel); \
+             EXCEPTION WHEN lock_not_available THEN NULL; END; END LOOP;",
+            id = self.literal(&function),
+            tree = self.tree(spec)
+        )
     }
 
     /// Nobody but its owner may make a trigger of the function: whoever could would run, as that owner, the casts and
@@ -271,16 +259,13 @@ impl TriggerSql for PostgresDialect {
             trigger("at", "TRUNCATE", ""),
         ]
         .join(" ");
-        // A table that was detached, or renamed out of the way, concerns nobody any more; one that has its triggers
-        // needs no lock.
+        // One that has its triggers needs no lock.
         let install = format!(
-            "DECLARE rel pg_catalog.regclass; old record; BEGIN \
-             FOR old IN {tree} SELECT g.tgname, g.tgrelid::pg_catalog.regclass AS rel FROM pg_catalog.pg_trigger g \
-             WHERE g.tgfoid = {id}::pg_catalog.regprocedure::pg_catalog.oid AND g.tgrelid NOT IN (SELECT oid FROM tree WHERE oid IS NOT NULL) \
-             LOOP EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', old.tgname, old.rel); END LOOP; \
+            "DECLARE rel pg_catalog.regclass; old record; BEGIN {strays} \
              FOR rel IN {tree} SELECT oid::pg_catalog.regclass FROM tree WHERE 4 > (SELECT pg_catalog.count(*) FROM pg_catalog.pg_trigger g \
              WHERE g.tgrelid = tree.oid AND g.tgfoid = {id}::pg_catalog.regprocedure::pg_catalog.oid AND g.tgenabled = 'A') \
              LOOP {each} END LOOP; END",
+            strays = self.strays(spec),
             id = self.literal(&format!("{function}()")),
             tree = self.tree(spec)
         );
@@ -291,6 +276,11 @@ impl TriggerSql for PostgresDialect {
 
     fn made_names(&self, spec: &TrackSpec) -> Vec<String> {
         vec![spec.trigger("note")]
+    }
+
+    fn strays_sql(&self, spec: &TrackSpec) -> Option<String> {
+        let drop = format!("DECLARE old record; BEGIN {} END", self.strays(spec));
+        Some(format!("DO {}", dollar_quoted(&drop)))
     }
 
     fn standing_sql(&self, spec: &TrackSpec) -> String {
@@ -327,8 +317,8 @@ impl TriggerSql for PostgresDialect {
 
     fn witness_sql(&self, spec: &TrackSpec) -> Vec<String> {
         let like = like_own(&spec.id, "a_");
-        // A trigger's row version changes when it is disabled and when it is enabled again; that of a virtual column's
-        // expression, when it is altered. A crash empties an unlogged table and leaves no other trace than statistics that
+        // A trigger's row version changes when it is disabled and when it is enabled again; the number of a virtual column's
+        // expression, when it is altered; names that it reads, without it. A crash empties an unlogged table and leaves no other trace than statistics that
         // begin anew, also where only the sessions were restarted.
         vec![format!(
             "{} SELECT CASE WHEN pg_catalog.bool_and(w.ready) THEN pg_catalog.string_agg(w.print, ';' ORDER BY w.print) END FROM ( \
@@ -336,6 +326,8 @@ impl TriggerSql for PostgresDialect {
              COALESCE(pg_catalog.pg_relation_filenode(tree.oid::pg_catalog.regclass)::pg_catalog.text, '') || ':' || \
              COALESCE(pg_catalog.string_agg(g.oid::pg_catalog.text || g.tgenabled::pg_catalog.text || g.xmin::pg_catalog.text, ',' \
              ORDER BY g.tgname), '') || COALESCE((SELECT ':' || pg_catalog.string_agg(d.oid::pg_catalog.text, ',' ORDER BY d.adnum) \
+             || ':' || pg_catalog.hashtextextended((SELECT pg_catalog.string_agg(c.attname::pg_catalog.text, ',' ORDER BY c.attnum) \
+             FROM pg_catalog.pg_attribute c WHERE c.attrelid = tree.oid AND c.attnum > 0 AND NOT c.attisdropped), 0)::pg_catalog.text \
              FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum \
              WHERE d.adrelid = tree.oid AND a.attgenerated = 'v'), '') || COALESCE((SELECT ':' || \
              extract(epoch FROM pg_catalog.pg_postmaster_start_time())::pg_catalog.text || \

@@ -42,9 +42,10 @@ impl Spelling for SqliteDialect {
         other.into_iter().chain([self.literal(value)]).collect()
     }
 
-    fn tolerance(&self, _sql_type: &str, value: &str) -> Option<f64> {
-        // What is no whole number is eight bytes, whatever the column was declared as.
-        (!is_whole(value)).then_some(DOUBLE)
+    fn tolerance(&self, sql_type: &str, value: &str) -> Option<f64> {
+        // What is no whole number is eight bytes, whatever the column was declared as; but what a column of texts holds is
+        // text, and 1.1 no 1.10.
+        (!is_whole(value) && !self.holds_text(sql_type)).then_some(DOUBLE)
     }
 
     fn is_text(&self, sql_type: &str) -> bool {
@@ -76,8 +77,7 @@ impl Spelling for SqliteDialect {
     }
 
     fn cast(&self, expression: &str, column: &Column) -> String {
-        if column.text && !column.sql_type.to_ascii_lowercase().contains("int") {
-            // Such a column makes texts of numbers.
+        if self.holds_text(&column.sql_type) {
             format!(
                 "CASE WHEN typeof({expression}) IN ('integer', 'real') THEN CAST({expression} AS TEXT) ELSE {expression} END"
             )
@@ -96,6 +96,13 @@ impl Spelling for SqliteDialect {
 
     fn seconds_before(&self, moment: &str, seconds: f64) -> String {
         format!("strftime('%Y-%m-%d %H:%M:%f', {moment}, '-{seconds} seconds')")
+    }
+}
+
+impl SqliteDialect {
+    /// Whether a column of that type makes texts of numbers.
+    fn holds_text(&self, sql_type: &str) -> bool {
+        self.is_text(sql_type) && !sql_type.to_ascii_lowercase().contains("int")
     }
 }
 
