@@ -32,9 +32,10 @@ pub trait CatalogSql: Spelling {
         None
     }
 
-    /// Query that fails where values of a column cannot be compared at all; it reads no row.
-    fn comparable_sql(&self, table: &str, column: &str) -> Option<String> {
-        let _ = (table, column);
+    /// Query that fails where values of a column cannot be compared at all. It names the type, not the table, whose locks
+    /// and foreign parts have nothing to say here.
+    fn comparable_sql(&self, column: &Column) -> Option<String> {
+        let _ = column;
         None
     }
 

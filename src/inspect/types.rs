@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::{shape_of, source_shape};
 use crate::catalog::{Set, Source};
-use crate::engine::{Column, Engine, Shape, Tables};
+use crate::engine::{Column, Engine, ErrorClass, Shape, Tables};
 use crate::error::Failure;
 
 /// Refuses types whose values, as they are read, do not equal themselves, and partition columns that tell texts apart in
@@ -65,17 +65,18 @@ async fn refuse_incomparable(
     source: &Source,
 ) -> Result<()> {
     let Some(shape) = source_shape(tables, source) else { return Ok(()) };
-    for name in named(source).filter(|name| shape.column(name).is_some()) {
-        let d = engine.dialect();
-        let Some(sql) = d.comparable_sql(&source.sql(d), name) else { continue };
-        if let Err(error) = engine.query(&sql).await {
-            return Err(Failure::usage(format!(
-                "{}/summaries.toml: sources.{}: column {name} of {}: {error}",
-                set.location, source.name, source.table
-            ))
-            .hint("a column that names partitions or changed rows needs values that can be compared")
-            .into());
+    for column in named(source).filter_map(|name| shape.column(name)) {
+        let Some(sql) = engine.dialect().comparable_sql(column) else { continue };
+        let Err(error) = engine.query(&sql).await else { continue };
+        if error.class != ErrorClass::Other {
+            return Err(error.into());
         }
+        return Err(Failure::usage(format!(
+            "{}/summaries.toml: sources.{}: column {} of {}: {error}",
+            set.location, source.name, column.name, source.table
+        ))
+        .hint("a column that names partitions or changed rows needs values that can be compared")
+        .into());
     }
     Ok(())
 }

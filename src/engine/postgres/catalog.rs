@@ -58,8 +58,9 @@ impl CatalogSql for PostgresDialect {
         ))
     }
 
-    fn comparable_sql(&self, table: &str, column: &str) -> Option<String> {
-        Some(format!("SELECT DISTINCT r.{} FROM {table} r LIMIT 0", self.quote(column)))
+    fn comparable_sql(&self, column: &Column) -> Option<String> {
+        let plain = column.sql_type.split(" COLLATE ").next().unwrap_or(&column.sql_type);
+        Some(format!("SELECT DISTINCT CAST(NULL AS {plain})"))
     }
 
     fn alike_sql(&self, values: &[&str], column: &Column) -> Option<String> {
