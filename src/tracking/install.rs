@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::ID_LENGTH;
-use super::removal::remove_sql;
+use super::removal::{remove_sql, superfluous_triggers_sql};
 use crate::catalog::{Set, Source};
 use crate::checksum;
 use crate::engine::track::TrackSpec;
@@ -55,8 +55,9 @@ pub(super) async fn install(
         _ => is_outgrown(engine, spec).await?.then(|| spec.id.clone()),
     };
     let replaced = old.is_some();
-    if let Some(id) = old {
-        statements.extend(remove_sql(engine, &TrackSpec { id, ..spec.clone() }).await?);
+    match old {
+        Some(id) => statements.extend(remove_sql(engine, &TrackSpec { id, ..spec.clone() }).await?),
+        None => statements.extend(superfluous_triggers_sql(engine, spec).await?),
     }
     // PostgreSQL's names one for all, and so passes over the triggers that are there.
     let standing = if replaced || transactional { Vec::new() } else { standing(engine, spec).await? };

@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use super::outline;
 use crate::catalog::{Set, Source};
-use crate::engine::Engine;
 use crate::engine::track::TrackSpec;
+use crate::engine::{Dialect, Engine};
 use crate::ledger::sources;
 
 /// The SQL that takes a source's triggers, log and claims away, whatever of them is there.
@@ -44,7 +44,27 @@ pub(super) async fn listed_triggers_sql(
     spec: &TrackSpec,
 ) -> Result<Option<Vec<String>>> {
     let d = engine.dialect();
-    let Some(sql) = d.triggers_sql(&spec.id) else { return Ok(None) };
-    let names = engine.query(&sql).await?.into_iter().flatten().flatten();
-    Ok(Some(names.map(|name| format!("DROP TRIGGER IF EXISTS {}", d.quote(&name))).collect()))
+    let Some(names) = listed(engine, &spec.id).await? else { return Ok(None) };
+    Ok(Some(names.iter().map(|name| drop_sql(d, name)).collect()))
+}
+
+/// What removes those of the triggers that would not be made now. One of a foreign key that is gone reads columns which may
+/// be gone, too: then nobody can write the parent.
+pub(super) async fn superfluous_triggers_sql(
+    engine: &mut dyn Engine,
+    spec: &TrackSpec,
+) -> Result<Vec<String>> {
+    let d = engine.dialect();
+    let made = d.made_names(spec);
+    let names = listed(engine, &spec.id).await?.unwrap_or_default();
+    Ok(names.iter().filter(|name| !made.contains(name)).map(|name| drop_sql(d, name)).collect())
+}
+
+async fn listed(engine: &mut dyn Engine, id: &str) -> Result<Option<Vec<String>>> {
+    let Some(sql) = engine.dialect().triggers_sql(id) else { return Ok(None) };
+    Ok(Some(engine.query(&sql).await?.into_iter().flatten().flatten().collect()))
+}
+
+fn drop_sql(d: &dyn Dialect, trigger: &str) -> String {
+    format!("DROP TRIGGER IF EXISTS {}", d.quote(trigger))
 }

@@ -78,12 +78,18 @@ async fn one_by_one(engine: &mut dyn Engine, specs: &[&TrackSpec]) -> Result<Vec
     let mut all = Vec::new();
     for spec in specs {
         let signature = witness(engine, spec).await?;
-        let noted = match &signature {
-            // Whether there are tables to look into is for `ensure` to find out.
-            None => true,
-            Some(_) => engine.scalar(&engine.dialect().noted_sql(spec)).await?.as_deref() != Some("0"),
+        // Whether there are tables to look into is for `ensure` to find out.
+        let unseen = Seen { signature: None, noted: true };
+        let Some(signature) = signature else {
+            all.push(unseen);
+            continue;
         };
-        all.push(Seen { signature, noted });
+        all.push(match engine.scalar(&engine.dialect().noted_sql(spec)).await {
+            Ok(notes) => Seen { signature: Some(signature), noted: notes.as_deref() != Some("0") },
+            // Triggers without their log fail every write: as good as none.
+            Err(error) if error.class == ErrorClass::Missing => unseen,
+            Err(error) => return Err(error.into()),
+        });
     }
     Ok(all)
 }

@@ -150,3 +150,63 @@ conformance!(old_runs_are_forgotten_and_the_last_one_is_known, |db: &TestDb| {
     let last = &status["summaries"][0]["last_run"];
     assert_eq!(last["mode"], "incremental", "{status:#}");
 });
+
+#[test]
+fn a_parent_can_be_written_when_its_foreign_key_and_column_are_gone_mariadb() {
+    let db = &TestDb::new(Kind::Mariadb);
+    let tiny = Tiny::new(db);
+    db.exec(
+        "CREATE TABLE owners (id BIGINT NOT NULL PRIMARY KEY); INSERT INTO owners VALUES (1), (2); \
+         CREATE TABLE makers (id BIGINT NOT NULL PRIMARY KEY); INSERT INTO makers VALUES (1), (2); \
+         ALTER TABLE raw_rows ADD COLUMN owner BIGINT NULL, ADD COLUMN maker BIGINT NULL, \
+         ADD CONSTRAINT a_owner FOREIGN KEY (owner) REFERENCES owners (id) ON DELETE CASCADE, \
+         ADD CONSTRAINT b_maker FOREIGN KEY (maker) REFERENCES makers (id) ON DELETE CASCADE; \
+         UPDATE raw_rows SET maker = 1 WHERE n = 1",
+    );
+    tiny.create().ok();
+    tiny.refresh().ok();
+    db.exec("ALTER TABLE raw_rows DROP FOREIGN KEY a_owner; ALTER TABLE raw_rows DROP COLUMN owner");
+    tiny.refresh().ok();
+    db.exec("DELETE FROM owners WHERE id = 1; UPDATE owners SET id = 3 WHERE id = 2");
+    // The other one's is seen as before.
+    db.exec("DELETE FROM makers WHERE id = 1");
+    tiny.dashagg().args(["refresh", "--allow-shrink"]).run().ok();
+    assert_eq!(db.one("SELECT SUM(total) FROM tiny_days"), "2");
+}
+
+conformance!(a_log_that_somebody_dropped_is_made_anew, |db: &TestDb| {
+    let tiny = Tiny::new(db);
+    tiny.create().ok();
+    tiny.refresh().ok();
+    let id = db.one("SELECT track_id FROM dashagg_source");
+    for (at, table) in ["log", "work", "log"].into_iter().enumerate() {
+        db.exec(&format!("DROP TABLE dashagg_{table}_{id}"));
+        let healed = if at == 2 { tiny.create() } else { tiny.refresh() };
+        healed.ok();
+        db.exec("INSERT INTO raw_rows VALUES ('2025-01-01', 1)");
+        tiny.refresh().ok();
+        assert_eq!(db.one("SELECT total FROM tiny_days WHERE day = '2025-01-01'"), (at + 2).to_string());
+    }
+    tiny.dashagg().arg("verify").run().ok();
+});
+
+#[test]
+fn a_trigger_that_somebody_edited_is_made_anew_mariadb() {
+    let db = &TestDb::new(Kind::Mariadb);
+    let tiny = Tiny::new(db);
+    tiny.create().ok();
+    tiny.refresh().ok();
+    let all = "SELECT trigger_name, action_statement FROM information_schema.triggers \
+               WHERE trigger_schema = DATABASE() AND event_manipulation = 'UPDATE'";
+    let [name, text] = db.rows(all).remove(0).try_into().unwrap();
+    // What it says of itself stays, what it does comes to be conditional.
+    let (head, tail) = text.split_once("END IF;").unwrap();
+    let edited = format!("{head}END IF; IF @bulk IS NULL THEN {} END IF; END", tail.trim_end_matches("END"));
+    db.exec(&format!("DROP TRIGGER {name}"));
+    db.exec(&format!("CREATE TRIGGER {name} AFTER UPDATE ON raw_rows FOR EACH ROW {edited}"));
+    tiny.refresh().ok();
+    assert_eq!(db.rows(all), [[name, text]]);
+    db.exec("SET @bulk = 1; UPDATE raw_rows SET n = 5 WHERE n = 1");
+    tiny.refresh().ok();
+    tiny.dashagg().arg("verify").run().ok();
+}

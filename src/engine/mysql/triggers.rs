@@ -10,6 +10,7 @@ use super::MysqlDialect;
 use super::catalog::files_of;
 use super::notes::MARK_WIDTH;
 use super::spelling::is_binary;
+use crate::checksum;
 use crate::engine::track::TrackSpec;
 use crate::engine::triggers::{like_own, made_as};
 use crate::engine::{Column, ObjectSql, Spelling, TriggerSql};
@@ -129,6 +130,13 @@ impl MysqlDialect {
     }
 }
 
+impl Made {
+    /// What the server stores of it, to the letter.
+    fn statement(&self, tag: &str) -> String {
+        format!("BEGIN {tag} {} END", self.body)
+    }
+}
+
 /// A trigger: what its name ends in, when it fires, on which table, and what it does.
 struct Made {
     suffix: String,
@@ -175,12 +183,14 @@ impl TriggerSql for MysqlDialect {
         let made = self.made(spec);
         let tag = self.tag(spec, &made);
         let mut ddl = Vec::new();
-        for Made { suffix, when, table, body } in made {
-            let name = self.quote(&spec.trigger(&suffix));
+        for one in made {
+            let name = self.quote(&spec.trigger(&one.suffix));
             ddl.push(format!("DROP TRIGGER IF EXISTS {name}"));
             ddl.push(format!(
-                "CREATE TRIGGER {name} {when} ON {} FOR EACH ROW BEGIN {tag} {body} END",
-                self.quote(&table)
+                "CREATE TRIGGER {name} {} ON {} FOR EACH ROW {}",
+                one.when,
+                self.quote(&one.table),
+                one.statement(&tag)
             ));
         }
         ddl
@@ -192,19 +202,24 @@ impl TriggerSql for MysqlDialect {
 
     fn standing_sql(&self, spec: &TrackSpec) -> String {
         let made = self.made(spec);
-        let tag = self.literal(&self.tag_name(spec, &made));
+        let tag = self.tag(spec, &made);
+        // All of the text: somebody may have edited it and left the tag in.
         let each: Vec<String> = made
             .iter()
             .map(|made| {
-                let name = self.literal(&spec.trigger(&made.suffix));
-                format!("TRIGGER_NAME = {name} AND EVENT_OBJECT_TABLE = {}", self.literal(&made.table))
+                format!(
+                    "TRIGGER_NAME = {} AND EVENT_OBJECT_TABLE = {} AND SHA2(ACTION_STATEMENT, 256) = '{}'",
+                    self.literal(&spec.trigger(&made.suffix)),
+                    self.literal(&made.table),
+                    checksum::hex(&made.statement(&tag))
+                )
             })
             .collect();
         let tables = self.log_tables(spec);
         let names: Vec<String> = tables.iter().map(|name| self.literal(name)).collect();
         format!(
             "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE() \
-             AND LOCATE({tag}, ACTION_STATEMENT) > 0 AND ({}) AND {} = (SELECT COUNT(*) FROM information_schema.TABLES \
+             AND ({}) AND {} = (SELECT COUNT(*) FROM information_schema.TABLES \
              WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN ({}))",
             each.join(" OR "),
             names.len(),

@@ -93,8 +93,18 @@ impl SqliteDialect {
         [evicted.clone(), evicted, new.clone(), format!("{new} {old}"), old]
     }
 
-    fn tag(&self, spec: &TrackSpec, bodies: &[String]) -> String {
-        made_as(spec, &[self.log_ddl(spec), bodies.to_vec()].concat())
+    /// The triggers, as the file keeps them to the letter.
+    fn made(&self, spec: &TrackSpec) -> Vec<String> {
+        let source = self.quote(&spec.source);
+        let bodies = self.bodies(spec);
+        let tag = made_as(spec, &[self.log_ddl(spec), bodies.to_vec()].concat());
+        let made = SUFFIXES.iter().zip(EVENTS).zip(bodies).map(|((suffix, event), body)| {
+            let name = self.quote(&spec.trigger(suffix));
+            // A table without any unique key has nothing to push out.
+            let body = if body.is_empty() { "SELECT 1;".to_owned() } else { body };
+            format!("CREATE TRIGGER {name} {event} ON {source} FOR EACH ROW BEGIN /* {tag} */ {body} END")
+        });
+        made.collect()
     }
 }
 
@@ -134,18 +144,10 @@ impl TriggerSql for SqliteDialect {
     }
 
     fn trigger_ddl(&self, spec: &TrackSpec) -> Vec<String> {
-        let source = self.quote(&spec.source);
-        let bodies = self.bodies(spec);
-        let tag = self.tag(spec, &bodies);
         let mut ddl = Vec::new();
-        for ((suffix, event), body) in SUFFIXES.iter().zip(EVENTS).zip(bodies) {
-            let name = self.quote(&spec.trigger(suffix));
-            ddl.push(format!("DROP TRIGGER IF EXISTS {name}"));
-            // A table without any unique key has nothing to push out.
-            let body = if body.is_empty() { "SELECT 1;".to_owned() } else { body };
-            ddl.push(format!(
-                "CREATE TRIGGER {name} {event} ON {source} FOR EACH ROW BEGIN /* {tag} */ {body} END"
-            ));
+        for (name, made) in self.made_names(spec).iter().zip(self.made(spec)) {
+            ddl.push(format!("DROP TRIGGER IF EXISTS {}", self.quote(name)));
+            ddl.push(made);
         }
         ddl
     }
@@ -155,12 +157,14 @@ impl TriggerSql for SqliteDialect {
     }
 
     fn standing_sql(&self, spec: &TrackSpec) -> String {
+        // All of the text: somebody may have edited it and left the tag in.
+        let made: Vec<String> = self.made(spec).iter().map(|made| self.literal(made)).collect();
         format!(
-            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = {} AND name LIKE {} AND instr(sql, {}) > 0 \
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = {} AND name LIKE {} AND sql IN ({}) \
              AND 2 = (SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name IN ({}, {}))",
             self.literal(&spec.source),
             like_own(&spec.id, "__"),
-            self.literal(&format!("/* {} */", self.tag(spec, &self.bodies(spec)))),
+            made.join(", "),
             self.literal(&spec.log()),
             self.literal(&spec.work())
         )
