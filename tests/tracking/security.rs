@@ -322,3 +322,41 @@ fn default_privileges_let_nobody_in_postgres() {
         guest.name
     ));
 }
+
+/// A migration, or a restore, that brings another function of that name; or one that takes its settings away.
+#[test]
+fn a_function_that_somebody_replaced_is_seen_and_made_anew_postgres() {
+    let db = &TestDb::new(Kind::Postgres);
+    let tiny = Tiny::new(db);
+    tiny.create().ok();
+    tiny.refresh().ok();
+    let name = function(db);
+    let made = db.one(&format!(
+        "SELECT prosrc || proconfig::text || prosecdef FROM pg_proc WHERE oid = '{name}()'::regprocedure"
+    ));
+    for (at, change) in [
+        format!(
+            "CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+        ),
+        format!("ALTER FUNCTION {name}() RESET ALL"),
+        format!("ALTER FUNCTION {name}() SECURITY INVOKER"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        println!("{change}");
+        db.exec(&format!("{change}; INSERT INTO raw_rows VALUES ('2025-02-0{}', 10)", at + 1));
+        let status = tiny.dashagg().args(["status", "--json"]).run().ok().json();
+        assert_eq!(status["summaries"][0]["pending_everything"], true, "{status:#}");
+        tiny.refresh().ok();
+        tiny.dashagg().arg("verify").run().ok();
+        let now = db.one(&format!(
+            "SELECT prosrc || proconfig::text || prosecdef FROM pg_proc WHERE oid = '{name}()'::regprocedure"
+        ));
+        assert_eq!(now, made);
+        db.exec("INSERT INTO raw_rows VALUES ('2025-01-01', 10)");
+        let report = tiny.dashagg().args(["refresh", "--json"]).run().ok().json();
+        assert_eq!(report["sets"][0]["mode"], "incremental", "{report:#}");
+        tiny.dashagg().arg("verify").run().ok();
+    }
+}

@@ -288,9 +288,11 @@ impl TriggerSql for PostgresDialect {
         // The source's own number is in the text: under its name there may be another table by now.
         format!(
             "SELECT p.proname::pg_catalog.text FROM pg_catalog.pg_proc p WHERE p.oid = pg_catalog.to_regprocedure({})::pg_catalog.oid \
-             AND pg_catalog.strpos(p.prosrc, {}) > 0 AND pg_catalog.strpos(p.prosrc, 'TG_RELID <> ' || \
+             AND p.prosecdef AND pg_catalog.cardinality(p.proconfig) = {} AND pg_catalog.strpos(p.prosrc, {}) > 0 \
+             AND pg_catalog.strpos(p.prosrc, 'TG_RELID <> ' || \
              pg_catalog.to_regclass({})::pg_catalog.oid::pg_catalog.text || ' ') > 0 AND pg_catalog.to_regclass({}) IS NOT NULL",
             self.literal(&function),
+            self.note_settings(spec).matches("SET ").count(),
             self.literal(&self.tag(spec)),
             self.literal(&self.source_name(spec)),
             self.literal(&self.qualify(&spec.schema, &spec.work())),
@@ -317,15 +319,17 @@ impl TriggerSql for PostgresDialect {
 
     fn witness_sql(&self, spec: &TrackSpec) -> Vec<String> {
         let like = like_own(&spec.id, "a_");
-        // A trigger's row version changes when it is disabled and when it is enabled again; the number of a virtual column's
-        // expression, when it is altered; names that it reads, without it. A crash empties an unlogged table and leaves no other trace than statistics that
-        // begin anew, also where only the sessions were restarted.
+        // A trigger's row version changes when it is disabled and when it is enabled again, that of the function when somebody
+        // replaces or alters it (one of 0.1.0 has no tag, and is compared as it was then). The number of a virtual column's
+        // expression changes when it is altered; names that it reads, without it. A crash empties an unlogged table and
+        // leaves no other trace than statistics that begin anew, also where only the sessions were restarted.
         vec![format!(
             "{} SELECT CASE WHEN pg_catalog.bool_and(w.ready) THEN pg_catalog.string_agg(w.print, ';' ORDER BY w.print) END FROM ( \
              SELECT tree.oid::pg_catalog.text || ':' || \
              COALESCE(pg_catalog.pg_relation_filenode(tree.oid::pg_catalog.regclass)::pg_catalog.text, '') || ':' || \
              COALESCE(pg_catalog.string_agg(g.oid::pg_catalog.text || g.tgenabled::pg_catalog.text || g.xmin::pg_catalog.text, ',' \
-             ORDER BY g.tgname), '') || COALESCE((SELECT ':' || pg_catalog.string_agg(d.oid::pg_catalog.text, ',' ORDER BY d.adnum) \
+             ORDER BY g.tgname), '') || COALESCE((SELECT ':' || p.xmin::pg_catalog.text FROM pg_catalog.pg_proc p \
+             WHERE p.oid = pg_catalog.max(g.tgfoid) AND pg_catalog.strpos(p.prosrc, '<<dashagg_as_') > 0), '') || COALESCE((SELECT ':' || pg_catalog.string_agg(d.oid::pg_catalog.text, ',' ORDER BY d.adnum) \
              || ':' || pg_catalog.hashtextextended((SELECT pg_catalog.string_agg(c.attname::pg_catalog.text, ',' ORDER BY c.attnum) \
              FROM pg_catalog.pg_attribute c WHERE c.attrelid = tree.oid AND c.attnum > 0 AND NOT c.attisdropped), 0)::pg_catalog.text \
              FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum \
