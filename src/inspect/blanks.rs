@@ -27,6 +27,15 @@ impl Confused {
     }
 }
 
+/// What two rows for one key may be, if a column confuses values that end in a blank with others.
+pub fn hint(item: &BoundSummary<'_>) -> Option<String> {
+    let confused = item.confused.first()?;
+    Some(format!(
+        "or two values differ in blanks at the end only: {}; in a new script: {}",
+        confused.words, confused.remedy
+    ))
+}
+
 /// All of a summary.
 pub fn confused(d: &dyn Dialect, own: &str, set: &Set, summary: &Summary, tables: &Tables) -> Vec<Confused> {
     let Some(shape) = shape_of(tables, summary, own).filter(|_| summary.kind == Kind::Table) else {

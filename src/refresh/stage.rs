@@ -377,9 +377,10 @@ fn in_words(error: crate::engine::DbError, item: &BoundSummary<'_>) -> anyhow::E
                 item.summary.key.join(", ")
             ),
         )
-        .hint(
-            "make the GROUP BY match the key, or look for a join that multiplies rows; nothing was published",
-        )
+        .hint(format!(
+            "make the GROUP BY match the key, or look for a join that multiplies rows{}; nothing was published",
+            blanks::hint(item).map(|blanks| format!(", {blanks}")).unwrap_or_default()
+        ))
         .into(),
         ErrorClass::Other | ErrorClass::Missing | ErrorClass::Denied => {
             Failure::new(ExitCode::Failed, format!("{}: {error}", item.summary.select_file)).into()

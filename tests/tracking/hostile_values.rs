@@ -134,6 +134,9 @@ fn whatever_a_script_leaves_behind_mariadb() {
         ["NO_BACKSLASH_ESCAPES", "ANSI_QUOTES", "ANSI,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH", "ORACLE"]
     {
         let db = &TestDb::new(Kind::Mariadb);
+        if mode == "ORACLE" && db.server.about().product == "MySQL" {
+            continue; // MariaDB's alone
+        }
         println!("{mode}");
         let tiny = hostile(db);
         tiny.script("0002_mode.sql", &format!("SET sql_mode = '{mode}';\n"));
