@@ -428,7 +428,7 @@ make_dir() {
     # A developer's own settings must not reach the tests: the drivers read PG* too.
     local v more=${DASHAGG_TEST_MORE:-}
     for v in ${!PG@} ${!DASHAGG_@} DATABASE_URL; do
-        case $v in DASHAGG_KEEP | DASHAGG_STRESS_SECONDS | DASHAGG_BLESS) ;; *) unset "$v" ;; esac
+        case $v in DASHAGG_KEEP | DASHAGG_STRESS_SECONDS | DASHAGG_BLESS | DASHAGG_ALL_SETTINGS) ;; *) unset "$v" ;; esac
     done
     DASHAGG_TEST_MORE=$more
 }
