@@ -287,7 +287,7 @@ async fn first_answer(context: &Context, engine: &mut dyn Engine) -> Result<Syst
                 humantime::format_duration(limit)
             ),
         )
-        .hint("a run needs two sessions at once, one of them for its lock: let the pooler have a larger pool")
+        .hint("a run needs two sessions at once, one of them for its lock: look at the network, or let the pooler have a larger pool")
         .into()),
     }
 }

@@ -65,7 +65,7 @@ fn swallowed(db: &TestDb, whole: Duration, at: u32) -> i32 {
     assert!(took < STATED, "took {took:?}: {ended:?}");
     assert!(!signalled || stopped < SIGNALLED, "took {stopped:?} after the signal: {ended:?}");
     if ended.code == 1 {
-        let words = ["cannot connect to", "connection lost", "taking the lock of set"];
+        let words = ["cannot connect to", "connection lost", "taking the lock of set", "no answer within"];
         assert!(words.iter().any(|words| ended.stderr.contains(words)), "{ended:?}");
     }
     ended.code

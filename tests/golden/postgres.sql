@@ -61,6 +61,10 @@ SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_cat
 
 SELECT pg_catalog.pg_backend_pid();
 
+SELECT pg_catalog.pg_backend_pid();
+
+SELECT pg_catalog.pg_backend_pid();
+
 BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 
 SELECT pg_catalog.pg_backend_pid();
@@ -93,15 +97,15 @@ CREATE INDEX CONCURRENTLY "idx_financials_cover" ON "financials" ("month", "metr
 
 CREATE INDEX CONCURRENTLY "idx_metric_month" ON "financials" ("metric", "month");
 
-SELECT DISTINCT r."month" FROM "financials" r LIMIT 0;
+SELECT DISTINCT CAST(NULL AS date);
 
-SELECT DISTINCT r."metric" FROM "financials" r LIMIT 0;
+SELECT DISTINCT CAST(NULL AS text);
 
-SELECT DISTINCT r."marketplace" FROM "financials" r LIMIT 0;
+SELECT DISTINCT CAST(NULL AS text);
 
-SELECT DISTINCT r."asin" FROM "financials" r LIMIT 0;
+SELECT DISTINCT CAST(NULL AS text);
 
-SELECT DISTINCT r."asin" FROM "products" r LIMIT 0;
+SELECT DISTINCT CAST(NULL AS text);
 
 BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 

@@ -285,17 +285,21 @@ impl TriggerSql for PostgresDialect {
 
     fn standing_sql(&self, spec: &TrackSpec) -> String {
         let function = format!("{}()", self.qualify(&spec.schema, &spec.trigger("note")));
-        // The source's own number is in the text: under its name there may be another table by now.
+        // The source's own number is in the text: under its name there may be another table by now. And whoever owns it by now
+        // should own the function (`note_rights`), where this user can see to that.
         format!(
             "SELECT p.proname::pg_catalog.text FROM pg_catalog.pg_proc p WHERE p.oid = pg_catalog.to_regprocedure({})::pg_catalog.oid \
              AND p.prosecdef AND pg_catalog.cardinality(p.proconfig) = {} AND pg_catalog.strpos(p.prosrc, {}) > 0 \
              AND pg_catalog.strpos(p.prosrc, 'TG_RELID <> ' || \
-             pg_catalog.to_regclass({})::pg_catalog.oid::pg_catalog.text || ' ') > 0 AND pg_catalog.to_regclass({}) IS NOT NULL",
+             pg_catalog.to_regclass({})::pg_catalog.oid::pg_catalog.text || ' ') > 0 AND pg_catalog.to_regclass({}) IS NOT NULL \
+             AND EXISTS (SELECT 1 FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass({})::pg_catalog.oid \
+             AND (c.relowner = p.proowner OR NOT pg_catalog.pg_has_role(c.relowner, 'MEMBER')))",
             self.literal(&function),
             self.note_settings(spec).matches("SET ").count(),
             self.literal(&self.tag(spec)),
             self.literal(&self.source_name(spec)),
             self.literal(&self.qualify(&spec.schema, &spec.work())),
+            self.literal(&self.source_name(spec)),
         )
     }
 
