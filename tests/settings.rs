@@ -219,9 +219,7 @@ impl<'d> World<'d> {
     }
 
     /// One change, in a session of the application's own; it commits, whatever its session is like.
-    fn change(&mut self, client: &mut Client) -> Result<(), String> {
-        self.round += 1;
-        let round = self.round;
+    fn change(client: &mut Client, round: u32) -> Result<(), String> {
         client.try_exec("BEGIN")?;
         client.try_exec(&format!("UPDATE sales SET amount = amount + 1 WHERE id = {}", 1 + round % 100))?;
         client.try_exec(&format!(
@@ -255,9 +253,8 @@ impl<'d> World<'d> {
 
     /// A change and what dashagg makes of it, all under these settings.
     fn tried(&mut self, settings: &[Setting]) -> Ended {
-        let mut sane = std::mem::replace(&mut self.judge, self.db.client());
-        self.change(&mut sane).unwrap();
-        self.judge = sane;
+        self.round += 1;
+        Self::change(&mut self.judge, self.round).unwrap();
         self.set(settings);
         let ended = self.run();
         self.restore(settings);
@@ -269,7 +266,8 @@ impl<'d> World<'d> {
         if let Ok(mut application) =
             Client::try_connect(Kind::Mariadb, self.as_user.as_ref().unwrap_or(&self.db.url))
         {
-            let _ = self.change(&mut application);
+            self.round += 1;
+            let _ = Self::change(&mut application, self.round);
         }
         let mut refused = None;
         for verb in [&["create"][..], &["refresh"], &["refresh", "--full"], &["verify"]] {

@@ -14,7 +14,7 @@ use crate::config::{DatabaseTarget, TlsMode};
 use crate::engine::guard::Lock;
 use crate::engine::io::dial;
 use crate::engine::watchdog::{Watch, within};
-use crate::engine::{DbError, Engine, ErrorClass, Row, Server, tls, useful_jobs};
+use crate::engine::{DbError, Engine, ErrorClass, Row, Server, count_at, tls, useful_jobs};
 
 /// Bytes that GROUP_CONCAT may give. Where it gives more it cuts, without an error in a plain SELECT, and what a server
 /// allows (MySQL: 1,024) would decide what is published. Four times this is still a size that both products can count.
@@ -155,7 +155,7 @@ impl Mysql {
                 "the URL names no database: write mysql://user@host/database",
             ));
         };
-        let packet: u64 = cell(4).and_then(|bytes| bytes.parse().ok()).unwrap_or(0);
+        let packet = count_at(row, 4)?;
         if packet < LEAST_PACKET {
             return Err(DbError::new(
                 ErrorClass::Other,
