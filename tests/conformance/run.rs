@@ -159,9 +159,16 @@ impl Gate {
 /// the fourth time that it gets there; others may stand in front, with a semicolon behind.
 #[track_caller]
 pub fn stopped(db: &TestDb, arguments: &[&str], point: &str) -> (Run, Gate) {
+    stopped_at(db, db.dashagg().args(["refresh", "--json"]).args(arguments), point)
+}
+
+/// The same of any command.
+#[track_caller]
+pub fn stopped_at(db: &TestDb, command: Dashagg, point: &str) -> (Run, Gate) {
     let gate = tempfile::NamedTempFile::new_in(db.dir()).unwrap().into_temp_path();
     let equals = if point.ends_with("->") { "" } else { "=" };
-    let run = held(db, arguments, &format!("{point}{equals}1*return({})", gate.display()));
+    let failpoints = format!("{point}{equals}1*return({})", gate.display());
+    let run = Run::start(command.env("FAILPOINTS", failpoints));
     let reached = gate.with_extension("reached");
     wait_until(|| reached.exists(), || format!("it does not get to {point}:\n{}", run.log()));
     (run, Gate(gate))

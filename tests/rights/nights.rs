@@ -2,7 +2,7 @@
 
 use super::shop::{Shop, sold};
 use crate::common::{Kind, TestDb, conformance};
-use crate::conformance::run::{Run, wait_until};
+use crate::conformance::run::{stopped_at, wait_until};
 
 /// A night: all that cron runs, and no number is wrong in the morning. Returns what refresh said.
 #[track_caller]
@@ -72,8 +72,7 @@ fn altered_source(kind: Kind) -> String {
 /// All sessions of the night's user end while it publishes.
 fn cut_off(shop: &Shop<'_>) {
     shop.db.exec("UPDATE sales SET n = n + 2");
-    let run = Run::start(shop.night(&["refresh"]).env("FAILPOINTS", "publish=1*sleep(3000)"));
-    run.until_staged();
+    let (run, gate) = stopped_at(shop.db, shop.night(&["refresh"]), "publish");
     let user = shop.user("dashagg_night");
     if shop.db.kind == Kind::Mariadb {
         let ids = format!("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = '{user}'");
@@ -85,6 +84,7 @@ fn cut_off(shop: &Shop<'_>) {
             "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE usename = '{user}'"
         ));
     }
+    gate.open();
     run.end().ok();
     night(shop, "cut off", "");
 }
