@@ -41,7 +41,6 @@ fn dump(db: &TestDb, arguments: &[&str]) -> Command {
 fn beside_refreshes(db: &TestDb, arguments: &[&str]) {
     built(db, 2_000);
     let (done, refreshes) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let mut failed = Vec::new();
     std::thread::scope(|scope| {
         let refreshing = scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
@@ -50,21 +49,22 @@ fn beside_refreshes(db: &TestDb, arguments: &[&str]) {
                 refreshes.fetch_add(1, Ordering::Relaxed);
             }
         });
+        let mut failed = Vec::new();
+        let enough = |dumps| dumps >= DUMPS && refreshes.load(Ordering::Relaxed) >= REFRESHES;
         let mut dumps = 0;
-        while dumps < DUMPS || refreshes.load(Ordering::Relaxed) < REFRESHES {
+        // One that has finished by now has failed, which the join below reports.
+        while !enough(dumps) && !refreshing.is_finished() {
             let output = dump(db, arguments).output().unwrap();
             if !output.status.success() {
                 failed.push(String::from_utf8_lossy(&output.stderr).into_owned());
             }
             dumps += 1;
-            // Failed, which the join below reports.
-            if refreshing.is_finished() {
-                break;
-            }
         }
         done.store(true, Ordering::Relaxed);
         refreshing.join().unwrap();
         assert!(failed.is_empty(), "{} of {dumps} dumps failed, first: {}", failed.len(), failed[0]);
+        let refreshes = refreshes.load(Ordering::Relaxed);
+        assert!(refreshes >= REFRESHES, "{refreshes} refreshes are too few to prove anything");
     });
     assert_right(db);
 }
